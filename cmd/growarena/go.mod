@@ -1,0 +1,5 @@
+module github.com/growarena/growarena/cmd/growarena
+
+go 1.26
+
+replace github.com/growarena/growarena => ../..
