@@ -1,0 +1,151 @@
+package sys
+
+import (
+	"errors"
+	"strings"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Protections of a mapping.
+const (
+	ProtNone  = unix.PROT_NONE
+	ProtRead  = unix.PROT_READ
+	ProtWrite = unix.PROT_WRITE
+)
+
+// Advice for Advise; see madvise(2).
+const (
+	AdviseDontNeed      = unix.MADV_DONTNEED       // drop page tables; a shared file's content stays
+	AdviseDontDump      = unix.MADV_DONTDUMP       // leave out of core dumps
+	AdviseHugePage      = unix.MADV_HUGEPAGE       // huge pages where shmem_enabled is advise
+	AdviseNoHugePage    = unix.MADV_NOHUGEPAGE     // none
+	AdvisePopulateRead  = unix.MADV_POPULATE_READ  // map what the file has; Linux 5.14
+	AdvisePopulateWrite = unix.MADV_POPULATE_WRITE // allocate and map; Linux 5.14
+	AdviseCollapse      = 25                       // MADV_COLLAPSE: make huge pages now; Linux 6.1, not in x/sys for all architectures
+	AdviseGuardInstall  = 102                      // MADV_GUARD_INSTALL: fault on touch, no VMA; Linux 6.13, shared files 6.15
+	AdviseGuardRemove   = 103                      // MADV_GUARD_REMOVE
+)
+
+const reserveFlags = unix.MAP_PRIVATE | unix.MAP_ANONYMOUS | unix.MAP_NORESERVE
+
+// Reserve makes [addr, addr+n) a range of ours that faults when touched: None
+// → Reserved. With addr 0 the kernel chooses the place. The result is compared
+// with addr, because kernels before 4.17 take MAP_FIXED_NOREPLACE for a mere
+// hint and 4.17 and 4.18 checked only its start; what lies elsewhere is undone.
+// EEXIST means that somebody else is there.
+func Reserve(addr, n uintptr) (uintptr, error) {
+	flags := reserveFlags
+	if addr != 0 {
+		flags |= unix.MAP_FIXED_NOREPLACE
+	}
+	got, e := mmap(addr, n, ProtNone, flags, -1, 0)
+	if e != 0 {
+		return 0, result(CallMmap, e)
+	}
+	if addr != 0 && got != addr {
+		if err := Unmap(got, n); err != nil {
+			return 0, err
+		}
+		return 0, result(CallMmap, unix.EEXIST)
+	}
+	return got, nil
+}
+
+// Cover maps inaccessible memory over [addr, addr+n) and thereby takes away
+// whatever is mapped there: → Reserved. It can fail with ENOMEM when the
+// process has reached vm.max_map_count, and then changes nothing.
+func Cover(addr, n uintptr) error {
+	_, e := mmap(addr, n, ProtNone, reserveFlags|unix.MAP_FIXED, -1, 0)
+	return result(CallMmap, e)
+}
+
+// MapShared maps [off, off+n) of fd over [addr, addr+n): Reserved → Mapped.
+// All of the library's file mappings come from here with the same flags:
+// neighbours merge into one VMA only if theirs are equal.
+func MapShared(addr, n uintptr, fd int, off int64, prot int) error {
+	_, e := mmap(addr, n, prot, unix.MAP_SHARED|unix.MAP_NORESERVE|unix.MAP_FIXED, fd, off)
+	return result(CallMmap, e)
+}
+
+// MoveKeep moves the page tables of [from, from+n) to [to, to+n) and leaves the
+// old range mapped to the same file: the new place is populated, the old one
+// refaults lazily. Linux 5.13 for shared files (a4609387859f). The source must
+// be one VMA.
+func MoveKeep(from, n, to uintptr) error {
+	e := injected(CallMremap)
+	if e == 0 {
+		_, _, e = unix.Syscall6(unix.SYS_MREMAP, from, n, n,
+			unix.MREMAP_MAYMOVE|unix.MREMAP_FIXED|unix.MREMAP_DONTUNMAP, to, 0)
+	}
+	return result(CallMremap, e)
+}
+
+// Unmap gives [addr, addr+n) back: → None. Unmapping the middle of a VMA fails
+// with ENOMEM at vm.max_map_count; unmapping whole VMAs does not.
+func Unmap(addr, n uintptr) error {
+	e := injected(CallMunmap)
+	if e == 0 {
+		_, _, e = unix.Syscall(unix.SYS_MUNMAP, addr, n, 0)
+	}
+	return result(CallMunmap, e)
+}
+
+// Protect sets the protection of [addr, addr+n).
+func Protect(addr, n uintptr, prot int) error {
+	e := injected(CallMprotect)
+	if e == 0 {
+		_, _, e = unix.Syscall(unix.SYS_MPROTECT, addr, n, uintptr(prot))
+	}
+	return result(CallMprotect, e)
+}
+
+// Advise tells the kernel about [addr, addr+n).
+func Advise(addr, n uintptr, advice int) error {
+	for {
+		e := injected(CallMadvise)
+		if e == 0 {
+			_, _, e = unix.Syscall(unix.SYS_MADVISE, addr, n, uintptr(advice))
+		}
+		if e != unix.EINTR {
+			return result(CallMadvise, e)
+		}
+	}
+}
+
+// nameMax is the longest name PR_SET_VMA_ANON_NAME takes (prctl(2): 80 bytes
+// with the final zero).
+const nameMax = 79
+
+// Name shows name for the anonymous range [addr, addr+n) in /proc/self/maps.
+// Linux 5.17 with CONFIG_ANON_VMA_NAME; an error changes nothing but that.
+func Name(addr, n uintptr, name string) error {
+	e := injected(CallPrctl)
+	if e == 0 {
+		p, err := unix.BytePtrFromString(printable(name, nameMax))
+		if err != nil {
+			return err
+		}
+		_, _, e = unix.Syscall6(unix.SYS_PRCTL, unix.PR_SET_VMA, unix.PR_SET_VMA_ANON_NAME,
+			addr, n, uintptr(unsafe.Pointer(p)), 0) // safety: p is alive for the call.
+	}
+	return result(CallPrctl, e)
+}
+
+// printable returns name with what the kernel refuses in a VMA's name (control
+// bytes and \`$[]; see mm/madvise.c is_valid_name_char) replaced, cut to n bytes.
+func printable(name string, n int) string {
+	clean := []byte(name)
+	for i, c := range clean {
+		if c < 0x20 || c > 0x7e || strings.IndexByte("\\`$[]", c) >= 0 {
+			clean[i] = '_'
+		}
+	}
+	return string(clean[:min(n, len(clean))])
+}
+
+// IsLimit reports whether err says that the kernel has no room or no memory
+// left, in contrast to a call that was wrong or is not supported.
+func IsLimit(err error) bool { return errors.Is(err, syscall.ENOMEM) }

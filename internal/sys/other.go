@@ -1,0 +1,82 @@
+//go:build !linux
+
+package sys
+
+import (
+	"errors"
+	"math"
+	"os"
+	"syscall"
+)
+
+// The constants exist so that callers compile; nothing here maps memory.
+const (
+	ProtNone  = 0
+	ProtRead  = 1
+	ProtWrite = 2
+
+	AdviseDontNeed = iota
+	AdviseDontDump
+	AdviseHugePage
+	AdviseNoHugePage
+	AdvisePopulateRead
+	AdvisePopulateWrite
+	AdviseCollapse
+	AdviseGuardInstall
+	AdviseGuardRemove
+
+	// Distinct numbers that no system here uses.
+	errnoBase = 0x4000_0000
+
+	EACCES     = syscall.Errno(errnoBase + 1)
+	EAGAIN     = syscall.Errno(errnoBase + 2)
+	EBUSY      = syscall.Errno(errnoBase + 3)
+	EEXIST     = syscall.Errno(errnoBase + 4)
+	EFAULT     = syscall.Errno(errnoBase + 5)
+	EFBIG      = syscall.Errno(errnoBase + 6)
+	EINVAL     = syscall.Errno(errnoBase + 7)
+	EMFILE     = syscall.Errno(errnoBase + 8)
+	ENFILE     = syscall.Errno(errnoBase + 9)
+	ENOMEM     = syscall.Errno(errnoBase + 10)
+	ENOSPC     = syscall.Errno(errnoBase + 11)
+	ENOSYS     = syscall.Errno(errnoBase + 12)
+	EOPNOTSUPP = syscall.Errno(errnoBase + 13)
+	EPERM      = syscall.Errno(errnoBase + 14)
+)
+
+func unsupported(c Call) error {
+	if e := injected(c); e != 0 {
+		return result(c, e)
+	}
+	return os.NewSyscallError(c.String(), errors.ErrUnsupported)
+}
+
+func Reserve(addr, n uintptr) (uintptr, error) { return 0, unsupported(CallMmap) }
+func Cover(addr, n uintptr) error              { return unsupported(CallMmap) }
+func MapShared(addr, n uintptr, fd int, off int64, prot int) error {
+	return unsupported(CallMmap)
+}
+func MoveKeep(from, n, to uintptr) error           { return unsupported(CallMremap) }
+func Unmap(addr, n uintptr) error                  { return unsupported(CallMunmap) }
+func Protect(addr, n uintptr, prot int) error      { return unsupported(CallMprotect) }
+func Advise(addr, n uintptr, advice int) error     { return unsupported(CallMadvise) }
+func Name(addr, n uintptr, name string) error      { return unsupported(CallPrctl) }
+func Memfd(name string, hugePage int) (int, error) { return -1, unsupported(CallMemfdCreate) }
+func Truncate(fd int, n int64) error               { return unsupported(CallFtruncate) }
+func Allocate(fd int, off, n int64) error          { return unsupported(CallFallocate) }
+func Punch(fd int, off, n int64) error             { return unsupported(CallFallocate) }
+func Stat(fd int) (FileInfo, error)                { return FileInfo{}, unsupported(CallFstat) }
+func SealShrink(fd int) error                      { return unsupported(CallFcntl) }
+func SealedShrink(fd int) bool                     { return false }
+func Dup(fd int) (int, error)                      { return -1, unsupported(CallFcntl) }
+func Close(fd int) error                           { return unsupported(CallClose) }
+func LimitAS() uint64                              { return math.MaxUint64 }
+func LimitFiles() uint64                           { return math.MaxUint64 }
+func LimitFileSize() uint64                        { return math.MaxUint64 }
+func IsLimit(err error) bool                       { return errors.Is(err, ENOMEM) }
+
+// FileInfo is what Stat tells about a file.
+type FileInfo struct {
+	Size, Allocated int64
+	Regular         bool
+}
