@@ -1,0 +1,105 @@
+package testutil
+
+import (
+	"fmt"
+	"syscall"
+	"testing"
+
+	"github.com/growarena/growarena/internal/sys"
+)
+
+// plausible lists, per kind of system call, the errnos a healthy kernel can
+// answer with when the machine or a limit refuses.
+var plausible = map[sys.Call][]syscall.Errno{
+	sys.CallMmap:        {syscall.ENOMEM, syscall.EEXIST, syscall.EAGAIN},
+	sys.CallMunmap:      {syscall.ENOMEM},
+	sys.CallMremap:      {syscall.ENOMEM, syscall.EINVAL, syscall.EFAULT},
+	sys.CallMprotect:    {syscall.ENOMEM},
+	sys.CallMadvise:     {syscall.EINVAL, syscall.ENOMEM, syscall.EAGAIN, syscall.EBUSY},
+	sys.CallPrctl:       {syscall.EINVAL},
+	sys.CallMemfdCreate: {syscall.EMFILE, syscall.ENOMEM, syscall.EPERM},
+	sys.CallFtruncate:   {syscall.EFBIG, syscall.EPERM, syscall.EINTR},
+	sys.CallFallocate:   {syscall.ENOSPC, syscall.EOPNOTSUPP},
+	sys.CallFstat:       {syscall.ENOMEM},
+	sys.CallFcntl:       {syscall.EMFILE, syscall.EPERM},
+	// Not CallClose: Linux has closed the descriptor whatever it says.
+}
+
+// Arm runs op under a planned failure and returns what op returns.
+type Arm func(op func() error) error
+
+// EachFailure finds out by a dry run which system calls an operation makes and
+// then makes each of them fail in turn, with each errno it can return. It calls
+// try once a case; try sets the scene, runs the operation through arm exactly
+// once, and checks what must hold whether or not it failed.
+//
+// The test must not run in parallel with others: the hook is the process's.
+func EachFailure(t *testing.T, try func(t *testing.T, arm Arm)) {
+	t.Helper()
+	var made []sys.Call
+	t.Run("none", func(t *testing.T) {
+		try(t, func(op func() error) error {
+			restore := sys.SetHook(func(c sys.Call) syscall.Errno {
+				made = append(made, c)
+				return 0
+			})
+			defer restore()
+			return op()
+		})
+	})
+	for i, call := range made {
+		for _, errno := range plausible[call] {
+			t.Run(fmt.Sprintf("call=%d/%v=%d", i, call, errno), func(t *testing.T) {
+				try(t, func(op func() error) error {
+					defer FailAt(i, errno)()
+					return op()
+				})
+			})
+		}
+	}
+}
+
+// FailAt makes the system call number n from now (from 0) fail with errno, once.
+func FailAt(n int, errno syscall.Errno) (restore func()) {
+	return sys.SetHook(func(sys.Call) syscall.Errno {
+		n--
+		if n == -1 {
+			return errno
+		}
+		return 0
+	})
+}
+
+// FailAll makes every call of kind c fail with errno.
+func FailAll(c sys.Call, errno syscall.Errno) (restore func()) {
+	return sys.SetHook(func(made sys.Call) syscall.Errno {
+		if made == c {
+			return errno
+		}
+		return 0
+	})
+}
+
+// FailNth makes the n-th call of kind c from now (from 1) fail with errno, once.
+func FailNth(c sys.Call, n int, errno syscall.Errno) (restore func()) {
+	return sys.SetHook(func(made sys.Call) syscall.Errno {
+		if made == c {
+			n--
+			if n == 0 {
+				return errno
+			}
+		}
+		return 0
+	})
+}
+
+// CountCalls returns how many system calls of each kind f makes.
+func CountCalls(f func()) map[sys.Call]int {
+	calls := make(map[sys.Call]int)
+	defer sys.SetHook(func(c sys.Call) syscall.Errno {
+		calls[c]++
+		return 0
+	})()
+	f()
+	return calls
+}

@@ -1,0 +1,120 @@
+// Package testutil holds what the tests of several packages need: a check that
+// nothing has leaked, and failures of system calls made to order.
+package testutil
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/growarena/growarena/internal/sys"
+)
+
+// Main runs the tests of a package and fails if they leave a window, a
+// descriptor or a goroutine behind. settle gives back what may legitimately be
+// kept, such as a cache of windows; nil for nothing.
+func Main(m *testing.M, settle func()) {
+	before := snapshot()
+	code := m.Run()
+	if code == 0 {
+		if settle != nil {
+			settle()
+		}
+		if leaks := before.leaks(); leaks != "" {
+			fmt.Fprintln(os.Stderr, "left behind by the tests:\n"+leaks)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// NoLeaks fails t if it leaves a window, a descriptor or a goroutine behind.
+func NoLeaks(t *testing.T, settle func()) {
+	t.Helper()
+	before := snapshot()
+	t.Cleanup(func() {
+		if settle != nil {
+			settle()
+		}
+		if leaks := before.leaks(); leaks != "" {
+			t.Error("left behind:\n" + leaks)
+		}
+	})
+}
+
+type state struct {
+	windows    []string
+	files      []string
+	goroutines int
+}
+
+// snapshot lists what the process holds.
+func snapshot() state {
+	return state{windows: windows(), files: files(), goroutines: runtime.NumGoroutine()}
+}
+
+// leaks describes what has been added since s, or returns "". Goroutines that
+// are ending get some time for it.
+func (s state) leaks() string {
+	for range 200 {
+		if runtime.NumGoroutine() <= s.goroutines {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	now := snapshot()
+	var b strings.Builder
+	report := func(what string, old, new []string) {
+		for _, n := range new {
+			if !slices.Contains(old, n) {
+				fmt.Fprintf(&b, "  %s %s\n", what, n)
+			}
+		}
+	}
+	report("window", s.windows, now.windows)
+	report("descriptor", s.files, now.files)
+	if now.goroutines > s.goroutines {
+		stacks := make([]byte, 64<<10)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		fmt.Fprintf(&b, "  %d goroutines, there were %d\n%s", now.goroutines, s.goroutines, stacks)
+	}
+	return b.String()
+}
+
+// windows lists the mappings that can only be ours: of memfds, and anonymous
+// inaccessible ones where neither the Go heap nor the kernel puts any.
+func windows() []string {
+	var w []string
+	_ = sys.Maps(func(v sys.VMA) bool {
+		memfd := strings.HasPrefix(v.Path, "/memfd:")
+		named := strings.HasPrefix(v.Path, "[anon:growarena")
+		zone := v.Perms == "---p" && uint64(v.Start) >= 0x4000<<32 && uint64(v.End) < 0x7c00<<32
+		if memfd || named || zone {
+			w = append(w, fmt.Sprintf("%x-%x %s %s", v.Start, v.End, v.Perms, v.Path))
+		}
+		return true
+	})
+	return w
+}
+
+// files lists the open descriptors with what they refer to.
+func files() []string {
+	dir, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return nil
+	}
+	var f []string
+	for _, d := range dir {
+		target, err := os.Readlink("/proc/self/fd/" + d.Name())
+		// The directory just read, and the runtime's own, come and go.
+		if err != nil || strings.HasPrefix(target, "/proc/") || strings.HasPrefix(target, "anon_inode:") {
+			continue
+		}
+		f = append(f, d.Name()+" -> "+target)
+	}
+	return f
+}
