@@ -1,0 +1,83 @@
+package addrspace
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/sys"
+)
+
+// Extend makes w longer by n bytes, rounded up to a multiple of [Alignment],
+// where it is: None → Reserved. An error, [ErrNoSpace] if something lies
+// behind w, has changed nothing. It panics if n is not positive.
+func (w *Window) Extend(n int) error {
+	if n <= 0 {
+		panic(fmt.Sprintf("addrspace: Extend of window %v by %d bytes", w, n))
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.checkHeld("Extend")
+	s := w.space
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.extendLocked(w, uintptr(n)); err != nil {
+		s.stats.ExtendsRefused++
+		return fmt.Errorf("addrspace: extend window %v by %d bytes: %w", w, n, err)
+	}
+	s.stats.Extends++
+	s.checkLocked()
+	return nil
+}
+
+// extendLocked makes w longer.
+func (s *Space) extendLocked(w *Window, n uintptr) error {
+	p := w.place
+	n, ok := align.Up(n, Alignment)
+	r := Range{p.end, p.end + n}
+	if !ok || int(n) < 0 || r.End < r.Start {
+		return ErrNoSpace
+	}
+	// Not into what lies behind a zone. Windows in no zone are where the kernel
+	// put them, and it says itself what is taken.
+	if z := s.pl.zoneOf(p.start); z != nil && r.End > z.End {
+		return fmt.Errorf("%w: the zone ends at %#x", ErrNoSpace, z.End)
+	}
+	for q := p.next; q != nil && q.start < r.End+guard; q = p.next {
+		if q.kind != cached {
+			return fmt.Errorf("%w: %v is taken", ErrNoSpace, q.rng())
+		}
+		s.cache.remove(q)
+		if err := s.endLocked(q); err != nil {
+			return fmt.Errorf("%w: %v is taken: %w", ErrNoSpace, q.rng(), err)
+		}
+	}
+	vmas := w.segs.vmas(w.len()+n) - p.vmas // 1 if w is mapped up to its end
+	if err := s.budgetLocked(vmas); err != nil {
+		return err
+	}
+	_, err := sys.Reserve(r.Start, n)
+	if sys.IsLimit(err) && s.cache.count > 0 {
+		s.flushLocked()
+		_, err = sys.Reserve(r.Start, n)
+	}
+	switch {
+	case err == nil:
+	case errors.Is(err, sys.EEXIST):
+		s.stats.KernelCollisions++
+		s.learnLocked(r)
+		return fmt.Errorf("%w: %w: a foreign mapping lies in %v", ErrNoSpace, err, r)
+	case errors.Is(err, errors.ErrUnsupported):
+		return err
+	default:
+		return s.refusalLocked(n, err)
+	}
+	s.pl.extend(p, r.End)
+	s.countVMAsLocked(p, vmas)
+	w.end.Store(r.End)
+	if p.vmaName != "" {
+		from, to := w.segs.hole(r.Start-w.start, w.len())
+		s.nameLocked(p, Range{w.start + from, w.start + to}, p.vmaName)
+	}
+	return nil
+}

@@ -1,0 +1,59 @@
+package addrspace
+
+import "github.com/growarena/growarena/internal/sys"
+
+// learnLocked reads where other mappings of the process lie and registers those
+// in the zones and in hint as foreign places. It reports whether it learned
+// anything about hint.
+func (s *Space) learnLocked(hint Range) (learned bool) {
+	var pending Range
+	_ = sys.Maps(func(v sys.VMA) bool { // unreadable: nothing learned
+		r := Range{v.Start, v.End}
+		if r.Start == pending.End {
+			pending.End = r.End
+			return true
+		}
+		learned = s.learnRangeLocked(pending, hint) || learned
+		pending = r
+		return true
+	})
+	return s.learnRangeLocked(pending, hint) || learned
+}
+
+// learnRangeLocked registers the parts of r that are no place yet.
+func (s *Space) learnRangeLocked(r, hint Range) (learned bool) {
+	if r.Len() == 0 || !r.Overlaps(hint) && s.pl.inZones(r) == 0 {
+		return false
+	}
+	add := func(free Range) {
+		if free.Start >= free.End {
+			return
+		}
+		s.pl.add(&place{start: free.Start, end: free.End, kind: foreign})
+		s.stats.Foreign++
+		s.stats.ForeignLearned++
+		learned = learned || free.Overlaps(hint)
+	}
+	at := r.Start
+	for p := s.pl.reg.first(r.Start); p != nil && p.start < r.End; {
+		next := p.next
+		add(Range{at, p.start})
+		at, p = p.end, next
+	}
+	add(Range{at, r.End})
+	return learned
+}
+
+// relearnLocked forgets all foreign places and learns them anew: some have gone
+// by now, and a refusal must not be for them.
+func (s *Space) relearnLocked() {
+	for p := s.pl.reg.head.next; p != nil; {
+		next := p.next
+		if p.kind == foreign {
+			s.pl.drop(p)
+			s.stats.Foreign--
+		}
+		p = next
+	}
+	s.learnLocked(Range{})
+}

@@ -1,0 +1,69 @@
+package addrspace
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+
+	"github.com/growarena/growarena/internal/sys"
+)
+
+// errTooMany marks a refusal for the number of VMAs, which a smaller window
+// would meet as well.
+var errTooMany = errors.New("too many mappings")
+
+// readMaxVMAs returns the number of VMAs our windows may be.
+func (s *Space) readMaxVMAs() int {
+	if s.opts.MaxVMAs > 0 {
+		return s.opts.MaxVMAs
+	}
+	return sys.MaxMapCount() / 2
+}
+
+// budgetLocked makes sure that delta VMAs more are within the limit: it gives
+// cached windows back and reads the setting anew before it refuses.
+func (s *Space) budgetLocked(delta int) error {
+	if delta <= 0 || s.vmas+delta <= s.vmasMax {
+		return nil
+	}
+	s.vmasMax = s.readMaxVMAs()
+	for s.vmas+delta > s.vmasMax && s.cache.oldest != nil {
+		s.evictLocked()
+	}
+	if s.vmas+delta <= s.vmasMax {
+		return nil
+	}
+	if s.opts.MaxVMAs > 0 {
+		return fmt.Errorf("%w: %w: %d mappings in use, and Options.MaxVMAs is %d",
+			ErrNoSpace, errTooMany, s.vmas, s.vmasMax)
+	}
+	count := sys.MaxMapCount()
+	return fmt.Errorf("%w: %w: %d mappings in use, and vm.max_map_count is %d, of which windows take at most half: sysctl -w vm.max_map_count=%d",
+		ErrNoSpace, errTooMany, s.vmas, count, max(2*count, 1<<20))
+}
+
+// refusalLocked returns the error for n bytes that the kernel refused with err:
+// with the limit that is the likely cause, its value and its use.
+func (s *Space) refusalLocked(n uintptr, err error) error {
+	if !sys.IsLimit(err) {
+		return fmt.Errorf("%w: %w", ErrNoSpace, err)
+	}
+	limit, used := sys.LimitAS(), sys.AddressesUsed()
+	if limit != math.MaxUint64 && (used > limit || uint64(n) > limit-used) {
+		return fmt.Errorf("%w: %w: RLIMIT_AS is %d bytes, %d of them in use: raise it (ulimit -v, LimitAS=)",
+			ErrNoSpace, err, limit, used)
+	}
+	mappings, count := 0, sys.MaxMapCount()
+	_ = sys.Maps(func(sys.VMA) bool { mappings++; return true }) // unreadable: not the cause then
+	if mappings+2 >= count {
+		return fmt.Errorf("%w: %w: vm.max_map_count is %d and the process has %d mappings: sysctl -w vm.max_map_count=%d",
+			ErrNoSpace, err, count, mappings, max(2*count, 1<<20))
+	}
+	if mode, e := os.ReadFile("/proc/sys/vm/overcommit_memory"); e == nil {
+		return fmt.Errorf("%w: %w: no free range that long (RLIMIT_AS and vm.max_map_count have room, vm.overcommit_memory is %s)",
+			ErrNoSpace, err, bytes.TrimSpace(mode))
+	}
+	return fmt.Errorf("%w: %w", ErrNoSpace, err)
+}

@@ -1,0 +1,177 @@
+package addrspace
+
+import (
+	"fmt"
+
+	"github.com/growarena/growarena/internal/sys"
+)
+
+// MapFile maps [fileOff, fileOff+n) of the file fd at off: Reserved → Mapped.
+// A tail that continues the file of the part before it becomes one VMA with it.
+// The mapping is left out of core dumps, which would read, and so allocate, all
+// of a sparse file. fd may be closed afterwards. After an error the range is
+// Reserved as before. It panics if part of the range is mapped already.
+func (w *Window) MapFile(off, n int, fd int, fileOff int64, prot int) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.checkHeld("MapFile")
+	w.checkPart("MapFile", off, n)
+	g := segment{off: uintptr(off), n: uintptr(n), fd: fd, fileOff: fileOff, prot: prot}
+	if w.segs.overlap(g.off, g.n) {
+		panic(fmt.Sprintf("addrspace: MapFile of %d bytes at %d of window %v: part of it is mapped", n, off, w))
+	}
+	fail := func(err error) error {
+		return fmt.Errorf("addrspace: map %d bytes at %d of window %v: %w", n, off, w, err)
+	}
+	w.adviseLocked()
+	var room [4]segment
+	next := append(room[:0], w.segs...)
+	if err := w.settle(segments(next).add(g)); err != nil {
+		return fail(err)
+	}
+	if err := sys.MapShared(w.start+g.off, g.n, fd, fileOff, prot); err != nil {
+		w.restore(g.off, g.n)
+		w.mustSettle(w.segs)
+		return fail(err)
+	}
+	g.dumped = sys.Advise(w.start+g.off, g.n, sys.AdviseDontDump) != nil
+	w.segs = w.segs.add(g)
+	w.mapped.Add(int64(n))
+	if g.dumped {
+		w.mustSettle(w.segs)
+	}
+	w.checkInvariants()
+	return nil
+}
+
+// adviseLocked repeats the advice against dumping that was refused before: until
+// it is heard the parts do not merge.
+func (w *Window) adviseLocked() {
+	for i := range w.segs {
+		g := w.segs[i]
+		if !g.dumped {
+			continue
+		}
+		if sys.Advise(w.start+g.off, g.n, sys.AdviseDontDump) != nil {
+			return
+		}
+		g.dumped = false
+		w.segs = append(w.segs[:0], w.segs.cut(g.off, g.n).add(g)...)
+		w.mustSettle(w.segs)
+		return
+	}
+}
+
+// Unmap takes the mapping of [off, off+n) away: Mapped → Reserved; what of it is
+// Reserved stays so. The file keeps its content. It fails, with nothing
+// changed, at vm.max_map_count.
+func (w *Window) Unmap(off, n int) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.checkHeld("Unmap")
+	w.checkPart("Unmap", off, n)
+	from, size := uintptr(off), uintptr(n)
+	if !w.segs.overlap(from, size) {
+		return nil
+	}
+	fail := func(err error) error {
+		return fmt.Errorf("addrspace: unmap %d bytes at %d of window %v: %w", n, off, w, err)
+	}
+	next := w.segs.cut(from, size)
+	w.dropPages(from, size)
+	if err := w.settle(next); err != nil {
+		return fail(err)
+	}
+	if err := w.space.cover(Range{w.start + from, w.start + from + size}); err != nil {
+		w.mustSettle(w.segs)
+		return fail(err)
+	}
+	w.segs = append(w.segs[:0], next...)
+	w.mapped.Store(int64(next.bytes()))
+	w.rename(from)
+	w.checkInvariants()
+	return nil
+}
+
+// dropMin is the least mapped size whose page tables are dropped before it is
+// unmapped. Unmapping holds the lock on the process's mappings, against every
+// other growth and the Go heap's, for 21 µs a MiB when populated; MADV_DONTNEED
+// does not.
+const dropMin = 4 << 20
+
+// dropPages takes the page tables of the large mapped parts of [off, off+n) away.
+//
+// Preconditions: w.mu is held; w.space.mu is not.
+func (w *Window) dropPages(off, n uintptr) {
+	for _, g := range w.segs {
+		lo, hi := max(g.off, off), min(g.end(), off+n)
+		if lo < hi && hi-lo >= dropMin {
+			// Advice: when it is refused the unmapping does all of the work.
+			_ = sys.Advise(w.start+lo, hi-lo, sys.AdviseDontNeed)
+		}
+	}
+}
+
+// settle changes the count of VMAs to what w is with the segments next, and
+// refuses if they are more and too many.
+func (w *Window) settle(next segments) error {
+	s, p := w.space, w.place
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delta := next.vmas(w.len()) - p.vmas
+	if err := s.budgetLocked(delta); err != nil {
+		return err
+	}
+	s.countVMAsLocked(p, delta)
+	return nil
+}
+
+// mustSettle is settle for what has happened: it does not refuse.
+func (w *Window) mustSettle(now segments) {
+	s, p := w.space, w.place
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.countVMAsLocked(p, now.vmas(w.len())-p.vmas)
+}
+
+// countVMAsLocked counts delta VMAs more for p.
+func (s *Space) countVMAsLocked(p *place, delta int) {
+	p.vmas += delta
+	s.vmas += delta
+}
+
+// cover makes r inaccessible, whatever is mapped there: → Reserved. After an
+// error all is as it was.
+func (s *Space) cover(r Range) error {
+	err := sys.Cover(r.Start, r.Len())
+	if err == nil {
+		return nil
+	}
+	// The kernel unmaps before it maps. If it failed in between, r is a hole,
+	// which can be had; otherwise the answer is EEXIST.
+	if _, e := sys.Reserve(r.Start, r.Len()); e == nil {
+		return nil
+	}
+	return err
+}
+
+// restore closes the hole that a failed call with MAP_FIXED or MREMAP_FIXED may
+// have left in the Reserved range [off, off+n).
+func (w *Window) restore(off, n uintptr) {
+	if _, err := sys.Reserve(w.start+off, n); err == nil {
+		w.rename(off)
+	}
+}
+
+// rename gives the Reserved range around off the name of the rest again: a
+// mapping made anew has none, and does not merge with neighbours that do.
+func (w *Window) rename(off uintptr) {
+	s, p := w.space, w.place
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.vmaName == "" {
+		return
+	}
+	from, to := w.segs.hole(off, w.len())
+	s.nameLocked(p, Range{w.start + from, w.start + to}, p.vmaName)
+}

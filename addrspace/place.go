@@ -1,0 +1,305 @@
+package addrspace
+
+import (
+	"math/rand/v2"
+
+	"github.com/growarena/growarena/internal/align"
+)
+
+const (
+	// Alignment is what windows start at a multiple of and are a multiple of
+	// long: one page-table page of 4 KiB entries. Page tables of windows aligned
+	// like this move between them by whole pages (rehoming), which is up to 300
+	// times faster than entry by entry.
+	Alignment = 2 << 20
+
+	// alignmentBig is for windows at least as long: their page tables move by
+	// pages of 2 MiB entries, 20-60 µs a GiB instead of 100-140.
+	alignmentBig = 1 << 30
+
+	// guard stays free between any two places. Neighbouring PROT_NONE mappings
+	// merge into one VMA, and unmapping one of them would be cutting the middle
+	// of a VMA, which fails at vm.max_map_count.
+	guard = Alignment
+)
+
+const (
+	// probes is how many random places a roomy window looks at. With 65,536
+	// windows of 2 MiB 0.00 % (0.06 %) then hit a neighbour when all grow to
+	// 64 MiB (256 MiB) in place.
+	probes = 3
+
+	// roomEnough is the gap below which a tier counts as crowded: a window
+	// in the middle of it can still grow to 8 GiB.
+	roomEnough = 16 << 30
+
+	// crowded and packed are loads of the zones in percent. From crowded on
+	// windows of 1 GiB are no longer aligned to it, which costs a GiB each; from
+	// packed on windows go to the low edge of the gap that fits best.
+	crowded = 20
+	packed  = 40
+
+	// searchBelow is the number of places up to which, above the packed load,
+	// all gaps are looked at and not just some: a few microseconds.
+	searchBelow = 1024
+)
+
+// placer decides where windows go. It makes no system calls.
+//
+// Roomy windows go to the middle of large gaps, which halves them: every window
+// keeps about as much room behind it as any other, and all of it together is
+// nearly the whole space. Compact windows go to random places within a band
+// that widens as it fills (band.go): their page tables share pages.
+//
+// All fields are protected by Space.mu.
+type placer struct {
+	reg   registry
+	zones []zone
+	total uint64 // addresses in zones
+	taken uint64 // of them, those of places
+	rng   *rand.Rand
+
+	tier   int // the last tier roomy windows look at first
+	tierAt int // number of places when tier was raised
+	band   band
+
+	searches uint64 // times all gaps were looked at
+	misses   uint64 // probes that met a gap too small
+}
+
+// init makes pl place windows in zones.
+func (pl *placer) init(zones []zone, rng *rand.Rand) {
+	pl.zones, pl.total, pl.rng = zones, sum(zones), rng
+}
+
+// inZones returns how many addresses of r lie in zones.
+func (pl *placer) inZones(r Range) (n uint64) {
+	for _, z := range pl.zones {
+		if z.Overlaps(r) {
+			n += uint64(min(z.End, r.End) - max(z.Start, r.Start))
+		}
+	}
+	return n
+}
+
+// zoneOf returns the zone that contains addr, or nil.
+func (pl *placer) zoneOf(addr uintptr) *zone {
+	for i := range pl.zones {
+		if pl.zones[i].Contains(addr) {
+			return &pl.zones[i]
+		}
+	}
+	return nil
+}
+
+// add registers p.
+func (pl *placer) add(p *place) {
+	pl.reg.insert(p)
+	pl.taken += pl.inZones(p.rng())
+	pl.band.note(p)
+}
+
+// drop forgets p.
+func (pl *placer) drop(p *place) {
+	pl.reg.remove(p)
+	pl.taken -= pl.inZones(p.rng())
+	pl.band.forget(p)
+}
+
+// extend makes p longer.
+func (pl *placer) extend(p *place, end uintptr) {
+	pl.taken += pl.inZones(Range{p.end, end})
+	pl.reg.resize(p, end)
+}
+
+// load returns the taken part of the zones in percent, with n bytes more taken.
+func (pl *placer) load(n uintptr) uint64 {
+	if pl.total == 0 {
+		return 100
+	}
+	return (pl.taken + uint64(n)) * 100 / pl.total
+}
+
+// gap is free addresses between two places, less the guards beside them.
+type gap struct{ lo, hi uintptr }
+
+func (g gap) len() uintptr { return g.hi - g.lo }
+
+// gapAt returns the gap in z that contains addr or, if addr is taken, the one
+// behind what takes it. It is empty where there is none.
+func (pl *placer) gapAt(z Range, addr uintptr) gap { return gapBehind(z, pl.reg.before(addr)) }
+
+// gapBehind returns the part of z between p and the next place.
+func gapBehind(z Range, p *place) gap {
+	g := gap{z.Start, z.End}
+	if p.end != 0 { // not the sentinel
+		g.lo = max(g.lo, p.end+guard)
+	}
+	if p.next != nil {
+		g.hi = min(g.hi, max(p.next.start, guard)-guard)
+	}
+	if g.lo > g.hi {
+		return gap{}
+	}
+	return g
+}
+
+// span returns the first and the last place in g for a window of n bytes.
+func (g gap) span(n, to uintptr) (first, last uintptr, ok bool) {
+	first, ok = align.Up(g.lo, to)
+	if !ok || g.len() < n || first > g.hi-n {
+		return 0, 0, false
+	}
+	return first, align.Down(g.hi-n, to), true
+}
+
+// middle returns a place for n bytes around the middle of g. In a gap of less
+// than 64 windows of this size it leaves a whole number of them below, so that
+// halving gaps wastes nothing when the space fills up.
+func (pl *placer) middle(g gap, n, to uintptr) (uintptr, bool) {
+	first, last, ok := g.span(n, to)
+	if !ok {
+		return 0, false
+	}
+	pitch, _ := align.Up(n+guard, to)
+	if m := (last - first) / pitch; m < 64 {
+		return first + (m+pl.rng64(2))/2*pitch, true
+	}
+	// A quarter of the gap for chance: never equal strides, which would put the
+	// windows' page tables into the same cache sets.
+	quarter := (last - first) / 4
+	return align.Down(first+quarter+quarter/2+pl.rng64(quarter), to), true
+}
+
+// anywhere returns a random place for n bytes in g.
+func (pl *placer) anywhere(g gap, n, to uintptr) (uintptr, bool) {
+	first, last, ok := g.span(n, to)
+	if !ok {
+		return 0, false
+	}
+	pitch, _ := align.Up(n+guard, to)
+	return first + pl.rng64((last-first)/pitch+1)*pitch, true
+}
+
+// rng64 returns a random number below n, 0 if n is 0.
+func (pl *placer) rng64(n uintptr) uintptr {
+	if n == 0 {
+		return 0
+	}
+	return uintptr(pl.rng.Uint64N(uint64(n)))
+}
+
+// alignFor returns what a window of n bytes should be aligned to.
+func (pl *placer) alignFor(n uintptr) uintptr {
+	if n >= alignmentBig && pl.load(n) < crowded {
+		return alignmentBig
+	}
+	return Alignment
+}
+
+// place returns a free place for a window of n bytes. It reports false only if
+// no gap in any zone is large enough. With search it looks at all gaps at once,
+// for callers that found the kernel to disagree with the registry.
+func (pl *placer) place(n uintptr, compact, search bool) (addr uintptr, ok bool) {
+	to := pl.alignFor(n)
+	load := pl.load(n)
+	if !search && load < packed {
+		if compact {
+			addr, ok = pl.placeCompact(n, to)
+		} else {
+			addr, ok = pl.placeRoomy(n, to)
+		}
+		if ok {
+			return addr, true
+		}
+	}
+	if !search && load >= packed && pl.reg.len() > searchBelow {
+		if g, ok := pl.probe(pl.lastTier(), 4*probes, n, to, gap.tighter); ok {
+			addr, _, ok := g.span(n, to)
+			if ok {
+				return addr, true
+			}
+		}
+	}
+	return pl.placeSearch(n, to)
+}
+
+// placeRoomy looks at a few random gaps and halves the largest.
+func (pl *placer) placeRoomy(n, to uintptr) (uintptr, bool) {
+	if pl.tier > 0 && pl.reg.len() < pl.tierAt/2 {
+		pl.tier = 0
+	}
+	for {
+		g, ok := pl.probe(pl.tier, probes, n, to, gap.larger)
+		if ok && (pl.tier == pl.lastTier() || g.len()-n >= roomEnough) {
+			return pl.middle(g, n, to)
+		}
+		if pl.tier == pl.lastTier() {
+			return 0, false
+		}
+		pl.tier++
+		pl.tierAt = pl.reg.len()
+	}
+}
+
+func (g gap) larger(h gap) bool  { return g.len() > h.len() }
+func (g gap) tighter(h gap) bool { return g.len() < h.len() }
+
+// probe returns the best of the gaps at some random places in the zones up to
+// tier, of those that a window of n bytes fits into.
+func (pl *placer) probe(tier, times int, n, to uintptr, better func(gap, gap) bool) (best gap, ok bool) {
+	size := uintptr(0)
+	for _, z := range pl.zones {
+		if z.tier <= tier {
+			size += z.Len()
+		}
+	}
+	for range times {
+		off := pl.rng64(size)
+		for _, z := range pl.zones {
+			if z.tier > tier {
+				continue
+			}
+			if off >= z.Len() {
+				off -= z.Len()
+				continue
+			}
+			g := pl.gapAt(z.Range, z.Start+off)
+			if _, _, fits := g.span(n, to); !fits {
+				pl.misses++
+			} else if !ok || better(g, best) {
+				best, ok = g, true
+			}
+			break
+		}
+	}
+	return best, ok
+}
+
+// lastTier returns the highest tier of the zones.
+func (pl *placer) lastTier() (t int) {
+	for _, z := range pl.zones {
+		t = max(t, z.tier)
+	}
+	return t
+}
+
+// placeSearch looks at every gap of every zone and takes the tightest, at its
+// low edge. Should none fit aligned to more than [Alignment], it looks again
+// for one that fits aligned to that.
+func (pl *placer) placeSearch(n, to uintptr) (addr uintptr, ok bool) {
+	pl.searches++
+	var best gap
+	for _, z := range pl.zones {
+		for p := pl.reg.before(z.Start); p != nil && p.end < z.End; p = p.next {
+			g := gapBehind(z.Range, p)
+			if first, _, fits := g.span(n, to); fits && (!ok || g.tighter(best)) {
+				best, addr, ok = g, first, true
+			}
+		}
+	}
+	if !ok && to > Alignment {
+		return pl.placeSearch(n, Alignment)
+	}
+	return addr, ok
+}

@@ -1,0 +1,65 @@
+package addrspace
+
+import (
+	"fmt"
+
+	"github.com/growarena/growarena/internal/sys"
+)
+
+// Rehome moves the page tables of w's mapped prefix to the same offset of dst:
+// there Reserved → Mapped, populated as w was. w stays mapped to the same bytes
+// and takes its pages from the file again as they are touched, so users of
+// either see every write of the other. Linux 5.13; an error, such as of an
+// older kernel, leaves both as they were. It panics unless what is mapped in w is one
+// segment at its start and nothing is mapped there in dst, which must be at
+// least as long.
+func (w *Window) Rehome(dst *Window) error {
+	if w == dst || w.space != dst.space {
+		panic(fmt.Sprintf("addrspace: Rehome of window %v to %v: not two windows of a Space", w, dst))
+	}
+	for _, v := range w.inOrder(dst) {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+	}
+	w.checkHeld("Rehome")
+	dst.checkHeld("Rehome")
+	if len(w.segs) == 0 {
+		return nil
+	}
+	w.adviseLocked()
+	g := w.segs[0]
+	if g.off != 0 || uintptr(w.mapped.Load()) != g.n && !w.segs.covers(0, uintptr(w.mapped.Load())) {
+		panic(fmt.Sprintf("addrspace: Rehome of window %v: its mapped part is not a prefix", w))
+	}
+	if dst.len() < g.n || dst.segs.overlap(0, g.n) {
+		panic(fmt.Sprintf("addrspace: Rehome of window %v to %v: no %d bytes Reserved there", w, dst, g.n))
+	}
+	fail := func(err error) error {
+		return fmt.Errorf("addrspace: rehome %d bytes of window %v to %v: %w", g.n, w, dst, err)
+	}
+	if len(w.segs) > 1 {
+		return fail(sys.EINVAL)
+	}
+	var room [4]segment
+	next := append(room[:0], dst.segs...)
+	if err := dst.settle(segments(next).add(g)); err != nil {
+		return fail(err)
+	}
+	if err := sys.MoveKeep(w.start, g.n, dst.start); err != nil {
+		dst.restore(0, g.n)
+		dst.mustSettle(dst.segs)
+		return fail(err)
+	}
+	dst.segs = dst.segs.add(g)
+	dst.mapped.Add(int64(g.n))
+	dst.checkInvariants()
+	return nil
+}
+
+// inOrder returns w and v in the order their locks are taken.
+func (w *Window) inOrder(v *Window) [2]*Window {
+	if w.start < v.start {
+		return [2]*Window{w, v}
+	}
+	return [2]*Window{v, w}
+}

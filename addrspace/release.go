@@ -1,0 +1,182 @@
+package addrspace
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/growarena/growarena/internal/sys"
+)
+
+// Quarantine makes all of w inaccessible, so that whoever still has a pointer
+// into it faults: → Quarantined. The addresses are nobody's until Release. In
+// failure nothing has changed. Quarantining twice is no error.
+func (w *Window) Quarantine() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.check("Quarantine")
+	if state(w.state.Load()) == quarantined {
+		return nil
+	}
+	s, p := w.space, w.place
+	if r := w.dirty(); r.Len() > 0 {
+		w.dropPages(0, w.len())
+		if err := s.cover(r); err != nil {
+			return fmt.Errorf("addrspace: quarantine window %v: %w", w, err)
+		}
+		w.segs = w.segs[:0]
+		w.mapped.Store(0)
+		w.mustSettle(w.segs)
+		w.rename(0)
+	}
+	w.state.Store(uint32(quarantined))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stats.Quarantined++
+	s.stats.QuarantinedBytes += uint64(p.len())
+	return nil
+}
+
+// dirty returns the addresses from the first mapped one to the last.
+func (w *Window) dirty() Range {
+	if len(w.segs) == 0 {
+		return Range{}
+	}
+	last := w.segs[len(w.segs)-1]
+	return Range{w.start + w.segs[0].off, w.start + last.end()}
+}
+
+// Release gives w back, to be handed out again by [Space.Reserve]: → None. The
+// handle is dead, whatever the result: every use of it panics, a second Release
+// too. An error says that the kernel did not take the addresses back; then they
+// stay inaccessible and counted (Stats.Stuck), and the next Release or
+// [Space.Trim] tries again. The caller need not do anything.
+func (w *Window) Release() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.check("Release")
+	s, p := w.space, w.place
+	w.dropPages(0, w.len())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if state(w.state.Load()) == quarantined {
+		s.stats.Quarantined--
+		s.stats.QuarantinedBytes -= uint64(p.len())
+	}
+	w.state.Store(uint32(released))
+	p.w.Store(nil)
+	s.stats.MappedReleased += uint64(w.mapped.Load())
+	s.retryLocked(retriesPerRelease)
+	err := s.letGoLocked(p, w.dirty())
+	s.checkLocked()
+	if err != nil {
+		return fmt.Errorf("addrspace: release window %v: %w", w, err)
+	}
+	return nil
+}
+
+// retriesPerRelease bounds how many stuck places a Release tries again.
+const retriesPerRelease = 4
+
+// letGoLocked moves p, whose window is gone and which may be mapped in dirty:
+// live → cached, None, or stuck.
+func (s *Space) letGoLocked(p *place, dirty Range) error {
+	if !s.cache.fits(p.len()) {
+		return s.endLocked(p)
+	}
+	if dirty.Len() > 0 {
+		if s.cover(dirty) != nil {
+			return s.endLocked(p) // unmapping all of it needs no VMA
+		}
+		s.countVMAsLocked(p, 1-p.vmas)
+		if p.vmaName != "" {
+			s.nameLocked(p, p.rng(), p.vmaName)
+		}
+	}
+	p.kind = cached
+	s.cache.put(p)
+	var err error
+	for s.cache.over() {
+		err = errors.Join(err, s.evictLocked())
+	}
+	return err
+}
+
+// endLocked unmaps p, which is in no list but the registry: → None, or stuck.
+func (s *Space) endLocked(p *place) error {
+	err := sys.Unmap(p.start, p.len())
+	if err == nil {
+		s.pl.drop(p)
+		s.countVMAsLocked(p, -p.vmas)
+		return nil
+	}
+	if errors.Is(err, sys.EINVAL) {
+		panic(fmt.Sprintf("addrspace: BUG: munmap %v: %v", p.rng(), err))
+	}
+	if p.kind == live {
+		// At least nobody reads or writes it. At vm.max_map_count this still
+		// works, since it cuts no VMA. Nothing is left to try should it fail.
+		_ = sys.Protect(p.start, p.len(), sys.ProtNone)
+	}
+	p.kind = stuck
+	s.stuck = append(s.stuck, p)
+	return err
+}
+
+// giveBackLocked unmaps a range of ours that is in no registry yet: → None. If
+// the kernel does not take it, it becomes a stuck place.
+func (s *Space) giveBackLocked(r Range) {
+	if r.Len() == 0 || sys.Unmap(r.Start, r.Len()) == nil {
+		return
+	}
+	p := &place{start: r.Start, end: r.End, kind: stuck, vmas: 1}
+	s.vmas++
+	s.pl.add(p)
+	s.stuck = append(s.stuck, p)
+}
+
+// evictLocked ends the cached place that waits longest.
+func (s *Space) evictLocked() error {
+	p := s.cache.oldest
+	s.cache.remove(p)
+	s.stats.Evicted++
+	return s.endLocked(p)
+}
+
+// flushLocked ends all cached places.
+func (s *Space) flushLocked() error {
+	var err error
+	for s.cache.oldest != nil {
+		err = errors.Join(err, s.evictLocked())
+	}
+	return err
+}
+
+// retryLocked tries to end up to n stuck places again.
+func (s *Space) retryLocked(n int) error {
+	var errs error
+	n = min(n, len(s.stuck))
+	again := s.stuck[:n:n]
+	s.stuck = s.stuck[n:]
+	for _, p := range again {
+		s.stats.Retried++
+		errs = errors.Join(errs, s.endLocked(p))
+	}
+	return errs
+}
+
+// Trim gives everything back that is kept only for speed, the cached windows,
+// and tries again to give back what is stuck. An error says what still is.
+func (s *Space) Trim() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ready {
+		return nil
+	}
+	retried := s.retryLocked(len(s.stuck))
+	err := errors.Join(retried, s.flushLocked())
+	s.checkLocked()
+	if err != nil {
+		return fmt.Errorf("addrspace: trim: %w", err)
+	}
+	return nil
+}

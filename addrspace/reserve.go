@@ -1,0 +1,198 @@
+package addrspace
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/sys"
+)
+
+const (
+	// triesMax bounds the hints per reservation at which the kernel says EEXIST,
+	// searchAfter is the number after which the tightest gap of the registry
+	// is asked for: by then the foreign ranges around are known.
+	triesMax    = 32
+	searchAfter = 4
+
+	// blindMax is how often EEXIST may be answered for addresses where the
+	// kernel's own list shows nothing (kernels before 4.17 that moved the hint,
+	// emulators) before the kernel is asked to choose.
+	blindMax = 4
+)
+
+// ReserveOptions says what a window is for. The zero value is right for windows
+// that may grow.
+type ReserveOptions struct {
+	// Name shows in /proc/self/maps as [anon:growarena: NAME], where the kernel
+	// has names for mappings. It costs a system call.
+	Name string
+
+	// Compact says that the window will not be extended: it is placed near
+	// others, where its page tables share pages with theirs.
+	Compact bool
+
+	// Min accepts a smaller window when there is no room for size: the half,
+	// and so on, down to this many bytes. 0 means size or nothing.
+	Min int
+}
+
+// Reserve takes a window of size bytes, rounded up to a multiple of
+// [Alignment]: None → Reserved. Nothing can be read or written in it before
+// [Window.MapFile]. An error wraps [ErrNoSpace] and says which limit was met, or
+// errors.ErrUnsupported where windows do not exist. It panics if size or Min is
+// not positive, or Min exceeds size.
+func (s *Space) Reserve(size int, o ReserveOptions) (*Window, error) {
+	if size <= 0 || o.Min < 0 || o.Min > size {
+		panic(fmt.Sprintf("addrspace: Reserve of %d bytes, at least %d", size, o.Min))
+	}
+	n, ok := align.Up(uintptr(size), Alignment)
+	if !ok || int(n) < 0 {
+		return nil, fmt.Errorf("addrspace: reserve %d bytes: %w: no address has that many bits", size, ErrNoSpace)
+	}
+	least := n
+	if o.Min > 0 {
+		least, _ = align.Up(uintptr(o.Min), Alignment)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.initLocked()
+	for {
+		p, err := s.reserveLocked(n, o)
+		if err == nil {
+			return s.openLocked(p, o), nil
+		}
+		if n == least || !errors.Is(err, ErrNoSpace) || errors.Is(err, errTooMany) {
+			s.stats.Refused++
+			return nil, fmt.Errorf("addrspace: reserve %d bytes: %w", size, err)
+		}
+		n = max(align.Down(n/2, Alignment), least)
+	}
+}
+
+// openLocked makes the place of a new window, alone in the registry so far,
+// that window's.
+func (s *Space) openLocked(p *place, o ReserveOptions) *Window {
+	if p.vmaName != o.Name {
+		s.nameLocked(p, p.rng(), o.Name)
+	}
+	w := newWindow(s, p, o.Name)
+	p.w.Store(w)
+	s.checkLocked()
+	return w
+}
+
+// nameLocked names the VMA of [r] of p, which is all Reserved.
+func (s *Space) nameLocked(p *place, r Range, name string) {
+	if s.nameless {
+		return
+	}
+	if err := sys.Name(r.Start, r.Len(), vmaPrefix+name); err != nil {
+		// Only the maps file loses by it. EINVAL: a kernel without names.
+		s.nameless = errors.Is(err, sys.EINVAL)
+		s.stats.AdviceIgnored++
+		return
+	}
+	p.vmaName = name
+}
+
+// vmaPrefix is before the names of windows in /proc/self/maps.
+const vmaPrefix = "growarena: "
+
+// reserveLocked finds a place for n bytes and takes it: cached → live, or
+// None → live.
+func (s *Space) reserveLocked(n uintptr, o ReserveOptions) (*place, error) {
+	if p := s.recycleLocked(n, o); p != nil {
+		return p, nil
+	}
+	if err := s.budgetLocked(1); err != nil {
+		return nil, err
+	}
+	var flushed, relearned bool
+	for try, blind := 0, 0; try < triesMax && blind < blindMax; try++ {
+		addr, ok := s.pl.place(n, o.Compact, try >= searchAfter)
+		if !ok {
+			switch {
+			case !flushed:
+				flushed = true
+				s.flushLocked()
+			case !relearned:
+				relearned = true
+				s.relearnLocked()
+			default:
+				return s.reserveAnywhereLocked(n, o)
+			}
+			continue
+		}
+		s.stats.Hints++
+		_, err := sys.Reserve(addr, n)
+		switch {
+		case err == nil:
+			return s.takeLocked(addr, n, o.Compact), nil
+		case errors.Is(err, sys.EEXIST):
+			s.stats.KernelCollisions++
+			if !s.learnLocked(Range{addr, addr + n}) {
+				blind++
+			}
+		case sys.IsLimit(err) && !flushed && s.cache.count > 0:
+			flushed = true
+			s.flushLocked()
+		case errors.Is(err, errors.ErrUnsupported):
+			return nil, err
+		default:
+			return s.reserveAnywhereLocked(n, o)
+		}
+	}
+	return s.reserveAnywhereLocked(n, o)
+}
+
+// reserveAnywhereLocked lets the kernel choose: the last resort, and the way on
+// systems without zones. The kernel aligns to pages and packs, so more is taken
+// and its ends given back, which leaves the guards.
+func (s *Space) reserveAnywhereLocked(n uintptr, o ReserveOptions) (*place, error) {
+	more, ok := align.Up(n+2*guard+Alignment, Alignment)
+	if !ok || more < n {
+		return nil, ErrNoSpace
+	}
+	got, err := sys.Reserve(0, more)
+	if err != nil {
+		if errors.Is(err, errors.ErrUnsupported) {
+			return nil, err
+		}
+		return nil, s.refusalLocked(n, err)
+	}
+	start, _ := align.Up(got+guard, Alignment)
+	s.stats.KernelPlaced++
+	s.giveBackLocked(Range{got, start})
+	s.giveBackLocked(Range{start + n, got + more})
+	return s.takeLocked(start, n, o.Compact), nil
+}
+
+// takeLocked registers [addr, addr+n), which was just reserved, as live.
+func (s *Space) takeLocked(addr, n uintptr, compact bool) *place {
+	p := &place{start: addr, end: addr + n, kind: live, compact: compact, vmas: 1}
+	s.pl.add(p)
+	s.vmas++
+	s.stats.Reserves++
+	return p
+}
+
+// recycleLocked takes a window out of the cache: cached → live.
+func (s *Space) recycleLocked(n uintptr, o ReserveOptions) *place {
+	p := s.cache.take(n, o.Compact)
+	if p == nil {
+		return nil
+	}
+	if p.vmaName != "" && o.Name == "" {
+		// A fresh mapping has no name; PR_SET_VMA could only set an empty one.
+		if err := s.cover(p.rng()); err != nil {
+			s.cache.put(p)
+			return nil
+		}
+		p.vmaName = ""
+	}
+	p.kind = live
+	s.stats.Reserves++
+	s.stats.Recycled++
+	return p
+}
