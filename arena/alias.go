@@ -1,0 +1,101 @@
+package arena
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/sys"
+)
+
+// AliasOptions say what an [Alias] shows. The zero value shows all of [0, Cap),
+// writable, once.
+type AliasOptions struct {
+	// Off and Len are the range of the arena to show. Multiples of the page size,
+	// within [0, Cap). Len 0 means up to Cap.
+	Off, Len int
+
+	// ReadOnly makes a store through the alias fault.
+	ReadOnly bool
+
+	// Repeat shows the range so many times in a row, so that a ring buffer can be
+	// read and written across its end without a seam. 0 means once.
+	Repeat int
+}
+
+// Alias is a second mapping of a range of an arena: the same bytes at other
+// addresses. It stays until Release, through growth and Free of the arena.
+type Alias struct {
+	name   string
+	window *addrspace.Window
+	n      int
+}
+
+// Alias maps a range of the arena a second time. Panics if the range is not
+// within [0, Cap) or not of whole pages.
+func (a *Arena) Alias(o AliasOptions) (*Alias, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	v := a.load()
+	if o.Len == 0 {
+		o.Len = align.Down(v.cap, a.file.page) - o.Off
+	}
+	a.checkRange("Alias", o.Off, o.Len, v.cap)
+	if !align.Is(o.Off, a.file.page) || !align.Is(o.Len, a.file.page) || o.Len == 0 {
+		panic(fmt.Sprintf("arena: Alias of %q: [%d, %d) is not a range of pages of %d bytes", a.name, o.Off, o.Off+o.Len, a.file.page))
+	}
+	repeat := max(o.Repeat, 1)
+	if o.Repeat < 0 || repeat > math.MaxInt/o.Len {
+		panic(fmt.Sprintf("arena: Alias of %q: Repeat is %d for %d bytes", a.name, o.Repeat, o.Len))
+	}
+	prot := sys.ProtRead | sys.ProtWrite
+	if o.ReadOnly {
+		prot = sys.ProtRead
+	}
+	w, err := a.space.Reserve(o.Len*repeat, addrspace.ReserveOptions{Name: a.name + " alias", Compact: true})
+	for i := 0; err == nil && i < repeat; i++ {
+		err = w.MapFile(i*o.Len, o.Len, a.file.fd, int64(o.Off), prot)
+	}
+	if err != nil {
+		if w != nil {
+			release(w)
+		}
+		return nil, fmt.Errorf("arena: alias [%d, %d) of %q: %w", o.Off, o.Off+o.Len, a.name, err)
+	}
+	return &Alias{name: a.name, window: w, n: o.Len * repeat}, nil
+}
+
+// Bytes returns the alias's bytes: the range, as often as it is repeated. Panics
+// after Release.
+func (l *Alias) Bytes() []byte {
+	if l.window == nil {
+		panic(fmt.Sprintf("arena: use of an alias of %q after Release", l.name))
+	}
+	return bytesAt(l.window.Base(), l.n)
+}
+
+// Release gives the addresses back. No slice from Bytes may be in use any more.
+// Panics if the alias has been released. Not safe for concurrent use.
+func (l *Alias) Release() {
+	l.Bytes()
+	release(l.window)
+	l.window = nil
+}
+
+// checkRange panics unless [off, off+n) lies within [0, limit).
+func (a *Arena) checkRange(method string, off, n, limit int) {
+	if off < 0 || n < 0 || off > limit || n > limit-off {
+		panic(fmt.Sprintf("arena: %s of %q: %d bytes at %d are not within [0, %d)", method, a.name, n, off, limit))
+	}
+}
+
+// punch gives the memory of [off, off+n) back.
+//
+// Preconditions: mu is held; the range lies within the file.
+func (a *Arena) punch(off, n int) error {
+	if err := sys.Punch(a.file.fd, int64(off), int64(n)); err != nil {
+		return fmt.Errorf("arena: decommit [%d, %d) of %q: %w", off, off+n, a.name, err)
+	}
+	return nil
+}

@@ -1,0 +1,123 @@
+package arena
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/growarena/growarena/internal/align"
+)
+
+// Alloc hands out the next n bytes, zeroed, with no alignment and no gap before
+// them: consecutive Allocs by one goroutine that has the arena to itself are
+// contiguous. An n of 0 gives an empty slice. Panics if n is negative. An error
+// leaves the arena as it was. Safe for concurrent use; within the capacity it
+// is one atomic operation.
+func (a *Arena) Alloc(n int) ([]byte, error) {
+	off := a.length.Load()
+	end := off + int64(n)
+	if end >= off && end <= a.soft.Load() && a.length.CompareAndSwap(off, end) {
+		// The view is loaded after soft and stored before it (updateSoft), so it
+		// holds at least soft bytes.
+		return a.view.Load().slice(int(off), n), nil
+	}
+	v, start, err := a.allocSlow(n, 1)
+	if err != nil {
+		return nil, err
+	}
+	return v.slice(start, n), nil
+}
+
+// AllocAligned is Alloc at the next multiple of alignment, a power of two of at
+// most 2 MiB (windows begin at multiples of that, so the address is aligned like
+// the offset). What is skipped is lost. Panics if alignment is something else.
+func (a *Arena) AllocAligned(n, alignment int) ([]byte, error) {
+	if !align.IsPow2(alignment) || alignment > extentSize {
+		panic(fmt.Sprintf("arena: AllocAligned in %q: alignment is %d, want a power of two up to %d", a.name, alignment, extentSize))
+	}
+	v, start, err := a.alloc(n, alignment)
+	if err != nil {
+		return nil, err
+	}
+	return v.slice(start, n), nil
+}
+
+// alloc hands out n bytes at a multiple of alignment.
+//
+// Preconditions: alignment is a power of two of at most extentSize.
+func (a *Arena) alloc(n, alignment int) (*view, int, error) {
+	off := a.length.Load()
+	start := align.Down(off+int64(alignment)-1, int64(alignment))
+	end := start + int64(n)
+	if end >= start && end <= a.soft.Load() && a.length.CompareAndSwap(off, end) {
+		return a.view.Load(), int(start), nil
+	}
+	return a.allocSlow(n, alignment)
+}
+
+// allocSlow is alloc where something is to be done on the way: growing,
+// preparing memory, clearing old bytes, or panicking.
+func (a *Arena) allocSlow(n, alignment int) (*view, int, error) {
+	if n < 0 {
+		panic(fmt.Sprintf("arena: Alloc of %d bytes in %q", n, a.name))
+	}
+	for {
+		v := a.load()
+		off := a.Len()
+		start, ok := align.Up(off, alignment)
+		if !ok || start > math.MaxInt-n {
+			return nil, 0, a.growError(off, math.MaxInt, ErrFull)
+		}
+		end := start + n
+		if end > v.cap {
+			if err := a.grow(end); err != nil {
+				return nil, 0, err
+			}
+			continue
+		}
+		a.cross(v, off, end)
+		if !a.length.CompareAndSwap(int64(off), int64(end)) {
+			continue
+		}
+		if dirty := int(a.dirty.Load()); start < dirty {
+			clear(v.slice(start, min(n, dirty-start)))
+		}
+		a.resetSoft()
+		return v, start, nil
+	}
+}
+
+// resetSoft stores the end up to which the next Alloc needs nothing but the
+// cursor: the capacity; the next extent to be prepared; or nothing, as long as
+// the cursor is where old bytes may be.
+//
+// The capacity only grows and so does the cursor, so a store that another one
+// overtakes leaves a smaller number than possible, which costs a slow Alloc. It
+// never leaves a larger one: what makes it smaller (Reset, Truncate, Free) needs
+// the arena to itself.
+func (a *Arena) resetSoft() {
+	v := a.view.Load()
+	length := a.length.Load()
+	if length < a.dirty.Load() {
+		a.soft.Store(0)
+		return
+	}
+	a.soft.Store(min(int64(v.cap), a.head.mark(length)))
+}
+
+// Truncate makes the arena n bytes long, at most as long as it is. The memory
+// stays; what is handed out of it again is cleared first. Panics if n is
+// negative or above Len. Needs the arena to itself, but for readers.
+func (a *Arena) Truncate(n int) {
+	a.load()
+	length := a.Len()
+	if n < 0 || n > length {
+		panic(fmt.Sprintf("arena: Truncate of %q to %d bytes: length is %d", a.name, n, length))
+	}
+	a.dirty.Store(max(a.dirty.Load(), int64(length)))
+	a.length.Store(int64(n))
+	a.resetSoft()
+}
+
+// Reset makes the arena empty and keeps its memory for what comes: it is
+// Truncate(0). To give the memory back, call [Arena.Trim] afterwards.
+func (a *Arena) Reset() { a.Truncate(0) }

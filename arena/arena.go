@@ -1,0 +1,366 @@
+package arena
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/epoch"
+	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/sys"
+)
+
+// Errors that a growth can wrap.
+var (
+	// ErrFull means that the arena's own limit does not allow it.
+	ErrFull = errors.New("arena full")
+	// ErrShrunk means that somebody has made the caller's backing file shorter.
+	ErrShrunk = errors.New("backing file was made shorter by somebody else")
+)
+
+// reserveDefault is the length of the first window where neither Reserve nor
+// Limit says otherwise. Big enough that most arenas never climb beyond the
+// cheapest rung, small enough that 200,000 of them fit the address space.
+const reserveDefault = 256 << 20
+
+// HugePages says how an arena uses huge pages.
+type HugePages uint8
+
+const (
+	// HugeAuto makes huge pages where that is measured to pay: ahead of a
+	// cursor that moves through memory, and for committed memory.
+	HugeAuto HugePages = iota
+	// HugeNever leaves all pages small.
+	HugeNever
+	// HugeAlways asks the kernel for huge pages everywhere (MADV_HUGEPAGE), also
+	// for memory that is touched at random. Effective where
+	// /sys/kernel/mm/transparent_hugepage/shmem_enabled is advise or more.
+	HugeAlways
+	// HugeTLB2M takes pages of 2 MiB from the system's reserved pool
+	// (vm.nr_hugepages); an empty pool is an error when growing.
+	HugeTLB2M
+	// HugeTLB1G takes pages of 1 GiB from the reserved pool.
+	HugeTLB1G
+)
+
+// Options say how to make an [Arena]. The zero value works.
+type Options struct {
+	// Name appears in errors and in /proc/self/maps.
+	Name string
+
+	// Reserve is the length in bytes of the first window: address space, not
+	// memory. Up to there growing is one cheap system call, beyond there the
+	// arena climbs the ladder. 0 means 256 MiB, or Limit if that is smaller.
+	// Where the address space is limited the arena makes do with less.
+	Reserve int
+
+	// Limit is the most the arena can hold in bytes; growing beyond fails with
+	// ErrFull. 0 means no limit but the system's.
+	Limit int
+
+	// Commit makes Grow take the memory at once, so that running out of it is
+	// an error from Grow with everything undone, never a signal at a store.
+	// Without it the kernel gives a page when it is first touched.
+	Commit bool
+
+	// HugePages says how to use huge pages.
+	HugePages HugePages
+
+	// Headroom bounds how many bytes may be prepared ahead of a cursor that
+	// moves on steadily: memory that is ready costs a fraction of a page fault.
+	// 0 means 256 MiB (and never more than an eighth of the length), a negative
+	// number means none.
+	Headroom int
+
+	// Rungs restricts the growth ladder. 0 means all that the kernel offers.
+	Rungs Rungs
+
+	// Domain makes the arena retire old windows through this domain, which may
+	// be shared by very many arenas: a pointer is then valid only while a guard
+	// of the domain, pinned before the pointer was obtained, is held.
+	Domain *epoch.Domain
+
+	// Retire makes the arena retire old windows through a domain of its own: a
+	// slice from a [Guard] is then valid while that guard is pinned and not
+	// refreshed, and a slice from Alloc or Bytes until the next growth.
+	// Exclusive with Domain.
+	Retire bool
+
+	// Space holds the windows. nil means addrspace.Default().
+	Space *addrspace.Space
+
+	// File is the backing file, instead of a memfd: a regular file on disk, in
+	// /dev/shm, or opened with O_TMPFILE, readable and writable. Its content is
+	// the arena's, its size the length. The descriptor is duplicated. While the
+	// arena lives the file is longer than Len; Free cuts it to Len.
+	File *os.File
+}
+
+// Arena is a growable buffer; see the package comment. Make one with
+// [NewArena]. Its methods may be called concurrently unless they say otherwise.
+type Arena struct {
+	name   string           // Immutable after NewArena.
+	limit  int              // Immutable after NewArena.
+	commit bool             // Immutable after NewArena.
+	huge   HugePages        // Immutable after NewArena.
+	rungs  Rungs            // Immutable after NewArena.
+	space  *addrspace.Space // Immutable after NewArena.
+	domain *epoch.Domain    // Immutable after NewArena; nil keeps old windows.
+	exact  bool             // Immutable after NewArena: domain is our own and publishes views.
+
+	// view is the newest view. Stored under mu, loaded by anyone (atomic).
+	view atomic.Pointer[view]
+
+	// soft is the end up to which Alloc needs nothing but the cursor: the
+	// capacity, or less where something is to be done on the way (see cross).
+	// Stored by whoever passes it, loaded by anyone (atomic).
+	soft atomic.Int64
+
+	_ [128]byte // The cursor is written all the time, what stands before it is read.
+
+	// length is the cursor: bytes handed out. Moved by anyone (atomic).
+	length atomic.Int64
+
+	_ [128]byte
+
+	// dirty is the end of what may hold old bytes: what Alloc hands out below
+	// it is cleared. Stored by Reset and Truncate, loaded by anyone (atomic).
+	dirty atomic.Int64
+
+	head headroom // Has its own rules.
+
+	// prep excludes preparing memory (shared) from moving page tables and from
+	// giving windows up (exclusive): kernels before 6.12 have a race between
+	// MADV_COLLAPSE and mremap of the same file (CVE-2024-50066), and a helper
+	// must not advise on addresses that are no longer ours.
+	prep sync.RWMutex
+
+	mu    sync.Mutex
+	file  *backing            // Protected by mu; its descriptor is immutable until Free.
+	kept  []*addrspace.Window // Old windows: all of them without a domain, else those it had no room for. Protected by mu.
+	birth uint64              // Version of domain at which the current window was published. Protected by mu.
+	grown Growth              // Protected by mu.
+}
+
+// NewArena makes an empty arena (or one with a file's content). It panics if
+// opts contradict themselves or a size is negative.
+func NewArena(opts Options) (*Arena, error) {
+	a, err := newArena(opts)
+	if err != nil {
+		return nil, fmt.Errorf("arena: make %q: %w", opts.Name, err)
+	}
+	return a, nil
+}
+
+func newArena(opts Options) (*Arena, error) {
+	opts.check()
+	a := &Arena{
+		name:   opts.Name,
+		limit:  opts.Limit,
+		commit: opts.Commit,
+		huge:   opts.HugePages,
+		rungs:  opts.Rungs,
+		space:  opts.Space,
+		domain: opts.Domain,
+	}
+	if a.name == "" {
+		a.name = "arena"
+	}
+	if a.limit == 0 {
+		a.limit = align.Down(math.MaxInt, extentSize)
+	}
+	if a.rungs == 0 {
+		a.rungs = allRungs
+	}
+	if a.space == nil {
+		a.space = addrspace.Default()
+	}
+	var err error
+	switch {
+	case opts.File != nil:
+		a.file, err = adopt(opts.File)
+	case opts.HugePages == HugeTLB2M:
+		a.file, err = newMemfd(a.name, 2<<20)
+	case opts.HugePages == HugeTLB1G:
+		a.file, err = newMemfd(a.name, 1<<30)
+	default:
+		a.file, err = newMemfd(a.name, 0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := a.firstWindow(opts.Reserve); err != nil {
+		a.file.close()
+		return nil, err
+	}
+	if opts.Retire {
+		a.domain = epoch.NewDomain(epoch.Options{Name: a.name})
+		a.exact = true
+		if a.birth, err = a.domain.Publish(a.view.Load()); err != nil {
+			panic(fmt.Sprintf("arena: BUG: first publication of %q: %v", a.name, err))
+		}
+	}
+	a.head.init(opts.Headroom, a)
+	a.length.Store(int64(a.view.Load().cap))
+	a.resetSoft()
+	return a, nil
+}
+
+// check panics if the options contradict themselves.
+func (o *Options) check() {
+	switch {
+	case o.Reserve < 0, o.Limit < 0:
+		panic(fmt.Sprintf("arena: make %q: negative size: Reserve %d, Limit %d", o.Name, o.Reserve, o.Limit))
+	case o.Domain != nil && o.Retire:
+		panic(fmt.Sprintf("arena: make %q: both Domain and Retire are set", o.Name))
+	case o.File != nil && (o.HugePages == HugeTLB2M || o.HugePages == HugeTLB1G):
+		panic(fmt.Sprintf("arena: make %q: a File cannot take pages from the hugetlb pool", o.Name))
+	case o.HugePages > HugeTLB1G:
+		panic(fmt.Sprintf("arena: make %q: HugePages is %d", o.Name, o.HugePages))
+	case o.Rungs&^allRungs != 0:
+		panic(fmt.Sprintf("arena: make %q: Rungs is %#x", o.Name, uint8(o.Rungs)))
+	}
+}
+
+// firstWindow reserves and maps the first window over the file.
+func (a *Arena) firstWindow(reserve int) error {
+	have := a.file.size
+	if have > a.limit {
+		return fmt.Errorf("%w: the file holds %d bytes, the limit is %d", ErrFull, have, a.limit)
+	}
+	if reserve == 0 {
+		reserve = min(reserveDefault, a.limit)
+	}
+	size, err := a.windowSize(max(reserve, have, 1))
+	if err != nil {
+		return err
+	}
+	least, err := a.windowSize(max(have, 1))
+	if err != nil {
+		return err
+	}
+	w, err := a.space.Reserve(size, addrspace.ReserveOptions{Name: a.name, Compact: size >= a.limit, Min: least})
+	if err != nil {
+		return err
+	}
+	if err := a.mapWindow(w); err != nil {
+		return errors.Join(err, w.Release())
+	}
+	a.view.Store(&view{base: w.Base(), cap: have, window: w})
+	return nil
+}
+
+// load returns the newest view. Panics after Free.
+func (a *Arena) load() *view {
+	v := a.view.Load()
+	if v.window == nil {
+		panic(fmt.Sprintf("arena: use of %q after Free", a.name))
+	}
+	return v
+}
+
+// Name returns the arena's name.
+func (a *Arena) Name() string { return a.name }
+
+// Len returns the bytes handed out.
+func (a *Arena) Len() int { return int(a.length.Load()) }
+
+// Cap returns the bytes that can be handed out without a system call.
+func (a *Arena) Cap() int { return a.load().cap }
+
+// Limit returns the most the arena can hold.
+func (a *Arena) Limit() int { return a.limit }
+
+// Bytes returns what has been handed out, [0, Len). Bytes handed out by another
+// goroutine a moment ago may not have been written yet. For how long the slice
+// is valid the pointer rule says; with Options.Retire use [Arena.Pin].
+func (a *Arena) Bytes() []byte {
+	v := a.load()
+	// The view may be older than the length: a growth on another goroutine
+	// published in between.
+	return v.slice(0, min(int(a.length.Load()), v.cap))
+}
+
+// Offset returns where in the arena b begins: the number by which another
+// process, or another window, knows the same byte. It panics if b does not
+// begin in the current window.
+func (a *Arena) Offset(b []byte) int {
+	off, ok := a.load().offset(b)
+	if !ok {
+		panic(fmt.Sprintf("arena: Offset in %q of a slice that is not in its current window", a.name))
+	}
+	return off
+}
+
+// Domain returns the domain through which old windows are retired, or nil where
+// they are kept.
+func (a *Arena) Domain() *epoch.Domain { return a.domain }
+
+// File returns a duplicate of the backing file, for another process or for
+// sendfile and the like. Offsets in it are offsets in the arena. The caller
+// closes it; it outlives the arena. It holds Cap bytes or more, and nobody can
+// make a memfd of ours shorter (it is sealed with F_SEAL_SHRINK).
+func (a *Arena) File() (*os.File, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.load()
+	fd, err := sys.Dup(a.file.fd)
+	if err != nil {
+		return nil, fmt.Errorf("arena: duplicate the file of %q: %w", a.name, explainFiles(err))
+	}
+	return os.NewFile(uintptr(fd), a.name), nil
+}
+
+// Free gives everything back. With a domain, windows that a guard still sees
+// stay until it is unpinned; without, no pointer into the arena may be used any
+// more: a touch faults, or reads what has taken the place later. A file of the
+// caller's is cut to Len; failing to is the only error, and the rest is done all
+// the same. Panics if the arena is free already. Needs the arena to itself, but
+// for guards.
+func (a *Arena) Free() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	v := a.load()
+	a.head.stop()
+	a.prep.Lock() // Whoever prepares memory finds the view below afterwards.
+	a.view.Store(&view{})
+	a.soft.Store(0)
+	a.prep.Unlock()
+
+	windows := append(a.kept, v.window)
+	a.kept = nil
+	switch {
+	case a.exact:
+		done, cancel := context.WithCancel(context.Background())
+		cancel() // Free does not wait: what is pinned goes with its last guard.
+		_ = a.domain.Close(done, a.retired(windows, a.birth)...)
+	case a.domain != nil:
+		// A limit on retired bytes does not hold back what goes for good.
+		if err := a.domain.Retire(a.retired(windows, 0)...); err != nil {
+			a.releaseLater(windows)
+		}
+	default:
+		for _, w := range windows {
+			release(w)
+		}
+	}
+	err := a.cutFile()
+	a.file.close()
+	return err
+}
+
+// cutFile cuts a file of the caller's to the arena's length.
+func (a *Arena) cutFile() error {
+	if a.file.memfd || a.file.sealed || a.file.size == a.Len() {
+		return nil
+	}
+	if err := sys.Truncate(a.file.fd, a.length.Load()); err != nil {
+		return fmt.Errorf("arena: cut the file of %q to %d bytes: %w", a.name, a.Len(), err)
+	}
+	return nil
+}

@@ -1,0 +1,270 @@
+package arena
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/epoch"
+	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/sys"
+)
+
+// Bounds of one step of the capacity, which is a quarter of it: a system call
+// for each quarter makes appending cost O(log n) of them.
+const (
+	stepMin = extentSize
+	stepMax = 1 << 30
+)
+
+// Grow makes sure that n more bytes can be handed out without a system call
+// (and, with Options.Commit, without a page that is not there yet). Panics if n
+// is negative. An error leaves length, capacity, contents and pointers as they
+// were; it wraps ErrFull, addrspace.ErrNoSpace, or the errno of the system call
+// that failed.
+func (a *Arena) Grow(n int) error {
+	if n < 0 {
+		panic(fmt.Sprintf("arena: Grow of %q by %d bytes", a.name, n))
+	}
+	length := a.Len()
+	if n > math.MaxInt-length {
+		return a.growError(length, math.MaxInt, ErrFull)
+	}
+	if length+n <= a.load().cap {
+		return nil
+	}
+	return a.grow(length + n)
+}
+
+// grow makes the capacity at least need.
+func (a *Arena) grow(need int) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	v := a.load()
+	if need <= v.cap {
+		return nil
+	}
+	if need > a.limit {
+		return a.growError(v.cap, need, fmt.Errorf("%w: the limit is %d bytes", ErrFull, a.limit))
+	}
+	goal := a.nextCap(v.cap, need)
+	err := a.climb(v, goal)
+	if least := a.nextCap(need, need); err != nil && least < goal {
+		err = a.climb(v, least) // The step was for comfort.
+	}
+	if err != nil {
+		return a.growError(v.cap, need, err)
+	}
+	a.resetSoft()
+	return nil
+}
+
+// growError says what could not be done: growing from one capacity to another.
+func (a *Arena) growError(from, to int, err error) error {
+	return fmt.Errorf("arena: grow %q by %d bytes to %d: %w", a.name, to-from, to, err)
+}
+
+// nextCap returns the capacity to grow to from one that is too small: need, and
+// a step ahead if need is not far.
+func (a *Arena) nextCap(from, need int) int {
+	step := min(max(from/4, stepMin), stepMax)
+	if a.commit {
+		step = stepMin // Takes memory, not just numbers.
+	}
+	if from < need && need-from < step && from <= math.MaxInt-step {
+		need = from + step
+	}
+	n, ok := align.Up(need, extentSize)
+	if !ok {
+		return a.limit
+	}
+	return min(n, a.limit)
+}
+
+// windowSize returns the length of a window that holds n bytes.
+func (a *Arena) windowSize(n int) (int, error) {
+	size, ok := align.Up(n, max(extentSize, a.file.page))
+	if !ok {
+		return 0, fmt.Errorf("%w: no window holds %d bytes", addrspace.ErrNoSpace, n)
+	}
+	return size, nil
+}
+
+// climb makes the capacity goal by the cheapest rung that gets there, and
+// changes nothing visible if none does.
+//
+// Preconditions: mu is held; v is the newest view; v.cap < goal <= limit.
+func (a *Arena) climb(v *view, goal int) error {
+	if err := a.file.grow(goal); err != nil {
+		return err
+	}
+	if goal <= v.window.Size() {
+		if err := a.mapWindow(v.window); err != nil {
+			return err
+		}
+		return a.publish(v, v.window, goal, &a.grown.InWindow)
+	}
+	least, err := a.windowSize(goal)
+	if err != nil {
+		return err
+	}
+	// Twice the length, so that n bytes cost O(log n) windows and those that are
+	// kept are together no longer than the current one.
+	size := least
+	if old := v.window.Size(); old <= math.MaxInt/2 {
+		size = max(least, 2*old)
+	}
+	if limit, err := a.windowSize(a.limit); err == nil {
+		size = min(size, max(limit, least))
+	}
+	var failed []error
+	try := func(rung Rungs, f func() error) bool {
+		if a.rungs&rung == 0 {
+			return false
+		}
+		err := f()
+		if err != nil {
+			failed = append(failed, fmt.Errorf("%v: %w", rung, err))
+		}
+		return err == nil
+	}
+	if try(RungExtend, func() error { return a.extend(v, least, size, goal) }) ||
+		try(RungRehome, func() error { return a.move(v, least, size, goal, RungRehome) }) ||
+		try(RungAlias, func() error { return a.move(v, least, size, goal, RungAlias) }) {
+		return nil
+	}
+	if len(failed) == 0 {
+		return fmt.Errorf("%w: the window holds %d bytes and Rungs (%v) allow no bigger one", ErrFull, v.window.Size(), a.rungs)
+	}
+	return errors.Join(failed...)
+}
+
+// extend makes the current window longer in place, by as much as to be size
+// long, or least if there is not enough room.
+func (a *Arena) extend(v *view, least, size, goal int) error {
+	w := v.window
+	err := w.Extend(size - w.Size())
+	if err != nil && least < size {
+		err = w.Extend(least - w.Size())
+	}
+	if err != nil {
+		return err
+	}
+	// From here on the window stays longer whatever happens: the next climb
+	// finds it so.
+	if err := a.mapWindow(w); err != nil {
+		return err
+	}
+	return a.publish(v, w, goal, &a.grown.Extended)
+}
+
+// move goes to a window elsewhere, of size or at least least bytes: by moving
+// the page tables there (RungRehome) or by mapping the file again (RungAlias).
+// The old window stays usable either way; see publish for what becomes of it.
+func (a *Arena) move(v *view, least, size, goal int, rung Rungs) (err error) {
+	if rung == RungRehome && !canMoveKeep() {
+		return fmt.Errorf("mremap with MREMAP_DONTUNMAP of shared memory: %w", errors.ErrUnsupported)
+	}
+	w, err := a.space.Reserve(size, addrspace.ReserveOptions{Name: a.name, Min: least})
+	if err != nil {
+		return err
+	}
+	a.prep.Lock()
+	defer a.prep.Unlock()
+	counter := &a.grown.Aliased
+	if rung == RungRehome {
+		counter = &a.grown.Rehomed
+		err = v.window.Rehome(w)
+	}
+	if err == nil {
+		err = a.mapWindow(w)
+	}
+	if err == nil {
+		err = a.publish(v, w, goal, counter)
+	}
+	if err != nil {
+		release(w)
+	}
+	return err
+}
+
+// mapWindow maps the file over whatever of w is not mapped yet: all of it, also
+// beyond the file's end, so that growing within the window takes no mapping, and
+// no fault ever waits for one.
+func (a *Arena) mapWindow(w *addrspace.Window) error {
+	off, n := w.Mapped(), w.Size()-w.Mapped()
+	if n == 0 {
+		return nil
+	}
+	if err := w.MapFile(off, n, a.file.fd, int64(off), sys.ProtRead|sys.ProtWrite); err != nil {
+		return err
+	}
+	if a.huge == HugeAlways || a.huge == HugeNever {
+		advice := sys.AdviseHugePage
+		if a.huge == HugeNever {
+			advice = sys.AdviseNoHugePage
+		}
+		// Advice: a kernel without huge pages refuses, and nothing changes. Given
+		// again for each tail, else the parts would not merge into one VMA.
+		_ = sys.Advise(w.Range().Start+uintptr(off), uintptr(n), advice)
+	}
+	return nil
+}
+
+// publish makes [0, goal) of w the arena's newest view and lets go of the window
+// it replaces, if it does. On an error nothing has been published.
+//
+// Preconditions: mu is held; w maps the file over [0, goal).
+func (a *Arena) publish(old *view, w *addrspace.Window, goal int, counter *int) error {
+	v := &view{base: w.Base(), cap: goal, window: w}
+	if a.commit || a.file.page > extentSize/2 {
+		if err := a.commitRange(v, old.cap, goal); err != nil {
+			return err
+		}
+	}
+	var drop []*addrspace.Window
+	if w != old.window {
+		drop = []*addrspace.Window{old.window}
+	}
+	switch {
+	case a.exact:
+		// Guards get the view from the domain. It goes there first because that
+		// can fail; the writers' own view follows.
+		version, err := a.domain.Publish(v, a.retired(drop, a.birth)...)
+		if err != nil {
+			return err
+		}
+		if drop != nil {
+			a.birth = version
+		}
+		a.view.Store(v)
+	case a.domain != nil:
+		// Unlink, then retire: a guard pinned from now on cannot find the old
+		// window. What the domain has no room for is offered again next time.
+		a.view.Store(v)
+		drop = append(a.kept, drop...)
+		a.kept = nil
+		if len(drop) > 0 && a.domain.Retire(a.retired(drop, 0)...) != nil {
+			a.kept = drop
+		}
+	default:
+		a.view.Store(v)
+		a.kept = append(a.kept, drop...)
+	}
+	*counter++
+	return nil
+}
+
+// retired turns windows into what a domain takes.
+func (a *Arena) retired(windows []*addrspace.Window, birth uint64) []epoch.Retired {
+	var r []epoch.Retired
+	for _, w := range windows {
+		r = append(r, epoch.Retired{Birth: birth, Bytes: int64(w.Size()), Free: func() { release(w) }})
+	}
+	return r
+}
+
+// release gives a window back. The space keeps what it cannot release, counts
+// it and tries again later, so there is nothing to be done about an error.
+func release(w *addrspace.Window) { _ = w.Release() }

@@ -1,0 +1,209 @@
+package arena
+
+import (
+	"math"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/growarena/growarena/internal/align"
+)
+
+const (
+	// headroomDefault bounds what may be prepared ahead: at 6 GiB/s it lasts for
+	// some 40 ms, longer than a helper that wants the processor waits for it.
+	headroomDefault = 256 << 20
+
+	// headroomStart is the length from which memory is prepared. An arena that
+	// stays below has at most this many page faults to lose, and wastes nothing.
+	headroomStart = 8 << 20
+
+	// headroomShare bounds what is prepared ahead to this part of the length.
+	headroomShare = 8
+
+	// headroomTime is how long what is prepared ahead should last at the pace of
+	// the last extent.
+	headroomTime = 50 * time.Millisecond
+
+	// headroomIdle is how long a helper waits for more before it ends.
+	headroomIdle = 100 * time.Millisecond
+)
+
+// headroom prepares memory before the cursor gets there. Two do it: the writer,
+// one extent at a time, when it enters one that nobody has prepared (a huge page
+// at once is several times cheaper than faulting 512 small ones, also on a single
+// core); and, where there is a second core and the cursor moves fast, a helper
+// goroutine that works ahead. The writer never waits for the helper: an extent
+// the helper has begun with it just uses, faulting if need be.
+type headroom struct {
+	// max bounds the bytes ahead of the cursor; 0 means that nothing is ever
+	// prepared. Immutable after init.
+	max int
+
+	// next is the end of what is prepared, is being prepared, or has been left
+	// to page faults. Claimed extent by extent (atomic).
+	next atomic.Int64
+
+	// goal is how far the helper shall prepare; negative ends it. Written by the
+	// writer, read by the helper (atomic).
+	goal atomic.Int64
+
+	// entered is when, in nanoseconds since the process began, the cursor last
+	// entered an extent (atomic).
+	entered atomic.Int64
+
+	// off is set for good once preparing has failed: no memory left, or a file
+	// system that cannot (atomic).
+	off atomic.Bool
+
+	// running is set while a helper exists (atomic).
+	running atomic.Bool
+
+	// wake holds a token when the helper has something to look at. Immutable
+	// after init; nil if max is 0.
+	wake chan struct{}
+
+	// byWriter and byHelper count prepared extents (atomic).
+	byWriter, byHelper atomic.Int64
+}
+
+var processStart = time.Now()
+
+// init sets up headroom as Options.Headroom says.
+func (h *headroom) init(limit int, a *Arena) {
+	switch {
+	case limit < 0, a.commit, a.file.page >= extentSize:
+		return
+	case limit == 0 && !a.file.memfd:
+		return // Preparing memory for a file on disk means writing to the disk.
+	case limit == 0:
+		limit = headroomDefault
+	}
+	h.max = limit
+	h.wake = make(chan struct{}, 1)
+}
+
+// mark returns the offset beyond length at which cross has something to do.
+func (h *headroom) mark(length int64) int64 {
+	if h.max == 0 || h.off.Load() {
+		return math.MaxInt64
+	}
+	return align.Down(max(length, headroomStart)+extentSize-1, extentSize)
+}
+
+// rewind forgets that anything beyond off was prepared.
+func (h *headroom) rewind(off int) {
+	h.next.Store(min(h.next.Load(), int64(align.Down(off+extentSize-1, extentSize))))
+	h.goal.Store(min(h.goal.Load(), h.next.Load()))
+}
+
+// stop ends the helper. What it is doing it finishes: see Arena.prep.
+func (h *headroom) stop() {
+	h.goal.Store(-1)
+	h.poke()
+}
+
+func (h *headroom) poke() {
+	select {
+	case h.wake <- struct{}{}:
+	default: // There is a token already, or no headroom at all.
+	}
+}
+
+// cross prepares for [from, to) to be handed out, if that enters an extent.
+func (a *Arena) cross(v *view, from, to int) {
+	h := &a.head
+	if mark := h.mark(int64(from)); int64(to) <= mark || mark == math.MaxInt64 {
+		return
+	}
+	end := align.Down(int64(to)+extentSize-1, extentSize)
+	next := h.next.Load()
+	if next < end && h.next.CompareAndSwap(next, end) {
+		// An allocation of many extents may be for touching here and there: it is
+		// left to page faults. So is memory that has been used before.
+		if to-from <= extentSize && end > a.dirty.Load() && end <= int64(v.cap) && a.huge != HugeNever && canCollapse() && a.prep.TryRLock() {
+			a.prepare(int(end)-extentSize, &h.byWriter)
+			a.prep.RUnlock()
+		}
+	}
+	a.lookAhead(end)
+}
+
+// lookAhead tells the helper how far beyond end to prepare, at the pace at which
+// the cursor moves.
+func (a *Arena) lookAhead(end int64) {
+	h := &a.head
+	now := int64(time.Since(processStart))
+	took := now - h.entered.Swap(now)
+	if took <= 0 || time.Duration(took) > headroomTime || runtime.GOMAXPROCS(0) < 2 {
+		return
+	}
+	ahead := min(int64(headroomTime)/took*extentSize, int64(h.max), end/headroomShare)
+	h.goal.Store(end + align.Down(ahead, extentSize))
+	if h.running.CompareAndSwap(false, true) {
+		go a.help()
+		return
+	}
+	h.poke()
+}
+
+// prepare prepares the extent at off in the newest view.
+//
+// Preconditions: prep is held, shared.
+func (a *Arena) prepare(off int, counter *atomic.Int64) {
+	v := a.view.Load()
+	if off+extentSize > v.cap { // Also after Free.
+		return
+	}
+	if a.prepareExtent(v, off) != nil {
+		a.head.off.Store(true)
+		return
+	}
+	counter.Add(1)
+}
+
+// help is the helper goroutine: it prepares extents up to the goal, and ends
+// when there has been nothing to do for a while.
+func (a *Arena) help() {
+	h := &a.head
+	idle := time.NewTimer(headroomIdle)
+	defer idle.Stop()
+	for {
+		for a.helpOnce() {
+		}
+		idle.Reset(headroomIdle)
+		select {
+		case <-h.wake:
+			if h.goal.Load() >= 0 {
+				continue
+			}
+		case <-idle.C:
+		}
+		h.running.Store(false)
+		// A goal set since is for whoever sets running first, us or the writer.
+		if !a.hasWork() || !h.running.CompareAndSwap(false, true) {
+			return
+		}
+	}
+}
+
+// hasWork reports whether an extent is to be prepared ahead.
+func (a *Arena) hasWork() bool {
+	h := &a.head
+	next := h.next.Load()
+	return next < h.goal.Load() && next+extentSize <= int64(a.view.Load().cap) && !h.off.Load()
+}
+
+// helpOnce prepares one extent ahead and reports whether there was one.
+func (a *Arena) helpOnce() bool {
+	if !a.hasWork() {
+		return false
+	}
+	a.prep.RLock()
+	defer a.prep.RUnlock()
+	next := a.head.next.Load()
+	if next < a.head.goal.Load() && a.head.next.CompareAndSwap(next, next+extentSize) {
+		a.prepare(int(next), &a.head.byHelper)
+	}
+	return true
+}

@@ -1,0 +1,128 @@
+package arena
+
+import (
+	"errors"
+	"os"
+
+	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/sys"
+)
+
+// prepareExtent makes the extent at off memory that is there: with pages in the
+// file, mapped in v, and huge where the kernel can.
+//
+// The way to a huge page is to give the extent one small page and to collapse
+// it: MADV_COLLAPSE works whatever shmem_enabled says (except deny), does not
+// hold up other threads' growth, and zeroes 2 MiB for a fraction of what 512
+// page faults cost. The one page comes from fallocate and not from a touch: a
+// file system that is full answers with ENOSPC instead of a signal, and the
+// writer's own bytes are never stored to.
+//
+// Preconditions: off is a multiple of extentSize; the file reaches off+extentSize
+// and v maps it; prep is held.
+func (a *Arena) prepareExtent(v *view, off int) error {
+	if a.huge == HugeNever || !canCollapse() {
+		return sys.Advise(v.addr(off), extentSize, sys.AdvisePopulateWrite)
+	}
+	if err := sys.Allocate(a.file.fd, int64(off), int64(os.Getpagesize())); err != nil {
+		return err
+	}
+	err := sys.Advise(v.addr(off), extentSize, sys.AdviseCollapse)
+	if errors.Is(err, sys.EAGAIN) {
+		return nil // Somebody is writing there and takes the pages himself.
+	}
+	return err
+}
+
+// commitRange gives every byte of [from, to) a page, or none at all and an
+// error.
+//
+// Preconditions: mu is held, and v maps the file over the range, in which nothing
+// has been handed out.
+func (a *Arena) commitRange(v *view, from, to int) error {
+	unit := max(extentSize, a.file.page)
+	to, _ = align.Up(to, unit) // The file's size is a multiple of it.
+	err := a.commitExtents(v, from, to)
+	if err == nil {
+		return nil
+	}
+	// What had a page before keeps it: only whole extents beyond the old
+	// capacity are given back.
+	if from, _ := align.Up(from, unit); from < to {
+		if perr := sys.Punch(a.file.fd, int64(from), int64(to-from)); perr != nil {
+			err = errors.Join(err, perr)
+		}
+	}
+	return err
+}
+
+// commitExtents is commitRange without the undo.
+func (a *Arena) commitExtents(v *view, from, to int) error {
+	if a.file.page >= extentSize || !canCollapse() || a.huge == HugeNever {
+		from = align.Down(from, a.file.page)
+		return sys.Allocate(a.file.fd, int64(from), int64(to-from))
+	}
+	if head, _ := align.Up(from, extentSize); from < head {
+		if err := sys.Allocate(a.file.fd, int64(from), int64(head-from)); err != nil {
+			return err
+		}
+		from = head
+	}
+	for off := from; off < to; off += extentSize {
+		if err := sys.Allocate(a.file.fd, int64(off), int64(os.Getpagesize())); err != nil {
+			return err
+		}
+		err := sys.Advise(v.addr(off), extentSize, sys.AdviseCollapse)
+		if errors.Is(err, sys.EBUSY) || errors.Is(err, sys.ENOMEM) {
+			// At a memory cgroup's limit this is the only call that says so: the
+			// others end in the OOM killer.
+			return err
+		}
+		if err != nil {
+			// No huge page here, for a reason that is not memory.
+			if err := sys.Allocate(a.file.fd, int64(off), extentSize); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Decommit gives the memory of [off, off+n) back to the system, for every window
+// and alias at once: the bytes read as zero, and the next touch of a page takes
+// memory again (also with Options.Commit). Only whole pages are given back, the
+// edges are cleared. Panics if the range is not within [0, Cap). Needs the range
+// to itself.
+func (a *Arena) Decommit(off, n int) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	v := a.load()
+	a.checkRange("Decommit", off, n, v.cap)
+	if n == 0 {
+		return nil
+	}
+	return a.punch(off, n)
+}
+
+// Trim gives the memory beyond Len back to the system: what was prepared ahead,
+// and what Reset and Truncate kept. The capacity stays. Needs the arena to
+// itself, but for readers.
+func (a *Arena) Trim() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.load()
+	// Whoever prepares memory is kept out: it must not be given back again.
+	a.prep.Lock()
+	defer a.prep.Unlock()
+	from, _ := align.Up(a.Len(), a.file.page)
+	if from >= a.file.size {
+		return nil
+	}
+	if err := a.punch(from, a.file.size-from); err != nil {
+		return err
+	}
+	a.head.rewind(from)
+	a.dirty.Store(min(a.dirty.Load(), int64(from)))
+	a.resetSoft()
+	return nil
+}

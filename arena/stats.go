@@ -1,0 +1,50 @@
+package arena
+
+// Stats is a snapshot of what an arena holds and has done.
+type Stats struct {
+	Len, Cap, Limit int // Bytes.
+
+	// Committed is the memory (for a file on disk: the disk) the backing file
+	// holds, in bytes: touched, prepared ahead, or kept by Reset.
+	Committed int
+
+	Window  int // Length of the current window in bytes of address space.
+	Windows int // The current window and the old ones the arena keeps.
+	Kept    int // Length of the old ones in bytes of address space.
+
+	Growth Growth
+
+	// PreparedByWriter and PreparedByHelper count the extents of 2 MiB that were
+	// made ready before they were touched.
+	PreparedByWriter, PreparedByHelper int
+
+	// HeadroomOff says that preparing memory ahead has failed and was given up.
+	HeadroomOff bool
+}
+
+// Growth counts how often each rung of the ladder was climbed.
+type Growth struct {
+	InWindow, Extended, Rehomed, Aliased int
+}
+
+// Stats returns a snapshot. Panics after Free.
+func (a *Arena) Stats() Stats {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	v := a.load()
+	s := Stats{
+		Len: a.Len(), Cap: v.cap, Limit: a.limit,
+		Committed: a.file.allocated(),
+		Window:    v.window.Size(),
+		Windows:   1 + len(a.kept),
+		Growth:    a.grown,
+
+		PreparedByWriter: int(a.head.byWriter.Load()),
+		PreparedByHelper: int(a.head.byHelper.Load()),
+		HeadroomOff:      a.head.off.Load(),
+	}
+	for _, w := range a.kept {
+		s.Kept += w.Size()
+	}
+	return s
+}
