@@ -43,10 +43,13 @@ func (s *Space) extendLocked(w *Window, n uintptr) error {
 	if z := s.pl.zoneOf(p.start); z != nil && r.End > z.End {
 		return fmt.Errorf("%w: the zone ends at %#x", ErrNoSpace, z.End)
 	}
-	for q := p.next; q != nil && q.start < r.End+guard; q = p.next {
+	near := func(q *place) bool { return q != nil && q.start < r.End+guard }
+	for q := p.next; near(q); q = q.next {
 		if q.kind != cached {
 			return fmt.Errorf("%w: %v is taken", ErrNoSpace, q.rng())
 		}
+	}
+	for q := p.next; near(q); q = p.next {
 		s.cache.remove(q)
 		if err := s.endLocked(q); err != nil {
 			return fmt.Errorf("%w: %v is taken: %w", ErrNoSpace, q.rng(), err)
@@ -56,16 +59,9 @@ func (s *Space) extendLocked(w *Window, n uintptr) error {
 	if err := s.budgetLocked(vmas); err != nil {
 		return err
 	}
-	_, err := sys.Reserve(r.Start, n)
-	if sys.IsLimit(err) && s.cache.count > 0 {
-		s.flushLocked()
-		_, err = sys.Reserve(r.Start, n)
-	}
-	switch {
+	switch _, err := s.hintLocked(r.Start, n); {
 	case err == nil:
 	case errors.Is(err, sys.EEXIST):
-		s.stats.KernelCollisions++
-		s.learnLocked(r)
 		return fmt.Errorf("%w: %w: a foreign mapping lies in %v", ErrNoSpace, err, r)
 	case errors.Is(err, errors.ErrUnsupported):
 		return err
@@ -73,6 +69,7 @@ func (s *Space) extendLocked(w *Window, n uintptr) error {
 		return s.refusalLocked(n, err)
 	}
 	s.pl.extend(p, r.End)
+	s.stats.ReservedBytes += uint64(n)
 	s.countVMAsLocked(p, vmas)
 	w.end.Store(r.End)
 	if p.vmaName != "" {

@@ -1,6 +1,7 @@
 package addrspace
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/growarena/growarena/internal/sys"
@@ -23,6 +24,9 @@ func (w *Window) MapFile(off, n int, fd int, fileOff int64, prot int) error {
 	fail := func(err error) error {
 		return fmt.Errorf("addrspace: map %d bytes at %d of window %v: %w", n, off, w, err)
 	}
+	if err := w.mend(); err != nil {
+		return fail(err)
+	}
 	w.adviseLocked()
 	var room [4]segment
 	next := append(room[:0], w.segs...)
@@ -35,12 +39,11 @@ func (w *Window) MapFile(off, n int, fd int, fileOff int64, prot int) error {
 		return fail(err)
 	}
 	g.dumped = sys.Advise(w.start+g.off, g.n, sys.AdviseDontDump) != nil
-	w.segs = w.segs.add(g)
-	w.mapped.Add(int64(n))
+	w.setSegs(w.segs.add(g))
 	if g.dumped {
 		w.mustSettle(w.segs)
+		w.space.ignored()
 	}
-	w.checkInvariants()
 	return nil
 }
 
@@ -56,7 +59,7 @@ func (w *Window) adviseLocked() {
 			return
 		}
 		g.dumped = false
-		w.segs = append(w.segs[:0], w.segs.cut(g.off, g.n).add(g)...)
+		w.setSegs(w.segs.cut(g.off, g.n).add(g))
 		w.mustSettle(w.segs)
 		return
 	}
@@ -86,10 +89,8 @@ func (w *Window) Unmap(off, n int) error {
 		w.mustSettle(w.segs)
 		return fail(err)
 	}
-	w.segs = append(w.segs[:0], next...)
-	w.mapped.Store(int64(next.bytes()))
+	w.setSegs(next)
 	w.rename(from)
-	w.checkInvariants()
 	return nil
 }
 
@@ -110,6 +111,21 @@ func (w *Window) dropPages(off, n uintptr) {
 			_ = sys.Advise(w.start+lo, hi-lo, sys.AdviseDontNeed)
 		}
 	}
+}
+
+// ignored counts advice that the kernel did not take.
+func (s *Space) ignored() {
+	s.mu.Lock()
+	s.stats.AdviceIgnored++
+	s.mu.Unlock()
+}
+
+// setSegs makes l the mapped parts of w.
+func (w *Window) setSegs(l segments) {
+	w.segs = append(w.segs[:0], l...)
+	n := int64(l.bytes())
+	w.space.mapped.Add(n - w.mapped.Swap(n))
+	w.checkInvariants()
 }
 
 // settle changes the count of VMAs to what w is with the segments next, and
@@ -156,11 +172,39 @@ func (s *Space) cover(r Range) error {
 }
 
 // restore closes the hole that a failed call with MAP_FIXED or MREMAP_FIXED may
-// have left in the Reserved range [off, off+n).
+// have left in the Reserved range [off, off+n): both unmap before they map.
 func (w *Window) restore(off, n uintptr) {
-	if _, err := sys.Reserve(w.start+off, n); err == nil {
-		w.rename(off)
+	r := Range{w.start + off, w.start + off + n}
+	if s := w.space; !s.fill(r) {
+		s.mu.Lock()
+		w.place.hole = r
+		s.mu.Unlock()
+		return
 	}
+	w.rename(off)
+}
+
+// fill reserves r unless it is reserved, and reports whether it now is.
+func (s *Space) fill(r Range) bool {
+	_, err := sys.Reserve(r.Start, r.Len())
+	return err == nil || errors.Is(err, sys.EEXIST)
+}
+
+// mend tries again to close the hole that restore could not.
+func (w *Window) mend() error {
+	s := w.space
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mendLocked(w.place)
+}
+
+// mendLocked closes the hole in p, if there is one.
+func (s *Space) mendLocked(p *place) error {
+	if p.hole.Len() > 0 && !s.fill(p.hole) {
+		return fmt.Errorf("%w: %v is not ours since a call failed there", ErrNoSpace, p.hole)
+	}
+	p.hole = Range{}
+	return nil
 }
 
 // rename gives the Reserved range around off the name of the rest again: a

@@ -24,10 +24,11 @@ const (
 )
 
 const (
-	// probes is how many random places a roomy window looks at. With 65,536
-	// windows of 2 MiB 0.00 % (0.06 %) then hit a neighbour when all grow to
+	// probes is how many random places a roomy window looks at, at most: it
+	// takes the first gap that is as large as the average one. With 65,536
+	// windows of 2 MiB none (0.00 %) then hit a neighbour when all grow to
 	// 64 MiB (256 MiB) in place.
-	probes = 3
+	probes = 4
 
 	// roomEnough is the gap below which a tier counts as crowded: a window
 	// in the middle of it can still grow to 8 GiB.
@@ -62,6 +63,7 @@ type placer struct {
 	tier   int // the last tier roomy windows look at first
 	tierAt int // number of places when tier was raised
 	band   band
+	freed  uintptr // where the last place went away, or 0: the gap to look at first
 
 	searches uint64 // times all gaps were looked at
 	misses   uint64 // probes that met a gap too small
@@ -102,6 +104,7 @@ func (pl *placer) add(p *place) {
 // drop forgets p.
 func (pl *placer) drop(p *place) {
 	pl.reg.remove(p)
+	pl.freed = p.start
 	pl.taken -= pl.inZones(p.rng())
 	pl.band.forget(p)
 }
@@ -109,6 +112,9 @@ func (pl *placer) drop(p *place) {
 // extend makes p longer.
 func (pl *placer) extend(p *place, end uintptr) {
 	pl.taken += pl.inZones(Range{p.end, end})
+	if p.banded {
+		pl.band.fill += uint64(end - p.end)
+	}
 	pl.reg.resize(p, end)
 }
 
@@ -127,7 +133,10 @@ func (g gap) len() uintptr { return g.hi - g.lo }
 
 // gapAt returns the gap in z that contains addr or, if addr is taken, the one
 // behind what takes it. It is empty where there is none.
-func (pl *placer) gapAt(z Range, addr uintptr) gap { return gapBehind(z, pl.reg.before(addr)) }
+func (pl *placer) gapAt(z Range, addr uintptr) gap {
+	pl.reg.near = pl.reg.before(addr)
+	return gapBehind(z, pl.reg.near)
+}
 
 // gapBehind returns the part of z between p and the next place.
 func gapBehind(z Range, p *place) gap {
@@ -136,7 +145,7 @@ func gapBehind(z Range, p *place) gap {
 		g.lo = max(g.lo, p.end+guard)
 	}
 	if p.next != nil {
-		g.hi = min(g.hi, max(p.next.start, guard)-guard)
+		g.hi = min(g.hi, max(p.limit, guard)-guard)
 	}
 	if g.lo > g.hi {
 		return gap{}
@@ -151,6 +160,12 @@ func (g gap) span(n, to uintptr) (first, last uintptr, ok bool) {
 		return 0, 0, false
 	}
 	return first, align.Down(g.hi-n, to), true
+}
+
+// fits reports whether a window of n bytes has a place in g.
+func (g gap) fits(n, to uintptr) bool {
+	_, _, ok := g.span(n, to)
+	return ok
 }
 
 // middle returns a place for n bytes around the middle of g. In a gap of less
@@ -214,66 +229,94 @@ func (pl *placer) place(n uintptr, compact, search bool) (addr uintptr, ok bool)
 		}
 	}
 	if !search && load >= packed && pl.reg.len() > searchBelow {
-		if g, ok := pl.probe(pl.lastTier(), 4*probes, n, to, gap.tighter); ok {
-			addr, _, ok := g.span(n, to)
-			if ok {
-				return addr, true
-			}
+		if addr, ok = pl.placeTight(n, to); ok {
+			return addr, true
 		}
 	}
 	return pl.placeSearch(n, to)
 }
 
-// placeRoomy looks at a few random gaps and halves the largest.
+// placeRoomy looks at a few random gaps and halves a large one.
 func (pl *placer) placeRoomy(n, to uintptr) (uintptr, bool) {
 	if pl.tier > 0 && pl.reg.len() < pl.tierAt/2 {
 		pl.tier = 0
 	}
-	for {
-		g, ok := pl.probe(pl.tier, probes, n, to, gap.larger)
-		if ok && (pl.tier == pl.lastTier() || g.len()-n >= roomEnough) {
-			return pl.middle(g, n, to)
+	last := pl.lastTier()
+	enough := max(roomEnough, 4*uint64(n))
+	average := (pl.total - pl.taken) / uint64(pl.reg.len()+1)
+	for tier := pl.tier; ; tier++ {
+		good := enough
+		if tier == last {
+			good = average
 		}
-		if pl.tier == pl.lastTier() {
+		var best gap
+		for range probes {
+			g := pl.gapNear(tier)
+			if !g.fits(n, to) {
+				pl.misses++
+			} else if g.len() > best.len() {
+				if best = g; uint64(g.len()-n) >= good {
+					break
+				}
+			}
+		}
+		switch {
+		case best.len() > 0 && (tier == last || uint64(best.len()-n) >= enough):
+			return pl.middle(best, n, to)
+		case tier == last:
 			return 0, false
+		case n < alignmentBig: // remember for the next ones
+			pl.tier, pl.tierAt = tier+1, pl.reg.len()
 		}
-		pl.tier++
-		pl.tierAt = pl.reg.len()
 	}
 }
 
-func (g gap) larger(h gap) bool  { return g.len() > h.len() }
-func (g gap) tighter(h gap) bool { return g.len() < h.len() }
+// placeTight looks at some random gaps and takes the low edge of the tightest.
+func (pl *placer) placeTight(n, to uintptr) (addr uintptr, ok bool) {
+	var best gap
+	tier := pl.lastTier()
+	for range 4 * probes {
+		g := pl.gapNear(tier)
+		first, _, fits := g.span(n, to)
+		if !fits {
+			pl.misses++
+		} else if !ok || g.len() < best.len() {
+			best, addr, ok = g, first, true
+		}
+	}
+	return addr, ok
+}
 
-// probe returns the best of the gaps at some random places in the zones up to
-// tier, of those that a window of n bytes fits into.
-func (pl *placer) probe(tier, times int, n, to uintptr, better func(gap, gap) bool) (best gap, ok bool) {
-	size := uintptr(0)
+// gapNear returns a gap near a random place in the zones up to tier, or the one
+// that the last released window left: its surroundings are in the CPU's caches.
+func (pl *placer) gapNear(tier int) gap {
+	if at := pl.freed; at != 0 {
+		pl.freed = 0
+		if z := pl.zoneOf(at); z != nil && z.tier <= tier {
+			return pl.gapAt(z.Range, at)
+		}
+	}
+	off := pl.rng64(pl.size(tier))
+	for _, z := range pl.zones {
+		if z.tier > tier {
+			continue
+		}
+		if off < z.Len() {
+			return pl.gapAt(z.Range, z.Start+off)
+		}
+		off -= z.Len()
+	}
+	return gap{}
+}
+
+// size returns the number of addresses in the zones up to tier.
+func (pl *placer) size(tier int) (n uintptr) {
 	for _, z := range pl.zones {
 		if z.tier <= tier {
-			size += z.Len()
+			n += z.Len()
 		}
 	}
-	for range times {
-		off := pl.rng64(size)
-		for _, z := range pl.zones {
-			if z.tier > tier {
-				continue
-			}
-			if off >= z.Len() {
-				off -= z.Len()
-				continue
-			}
-			g := pl.gapAt(z.Range, z.Start+off)
-			if _, _, fits := g.span(n, to); !fits {
-				pl.misses++
-			} else if !ok || better(g, best) {
-				best, ok = g, true
-			}
-			break
-		}
-	}
-	return best, ok
+	return n
 }
 
 // lastTier returns the highest tier of the zones.
@@ -293,7 +336,7 @@ func (pl *placer) placeSearch(n, to uintptr) (addr uintptr, ok bool) {
 	for _, z := range pl.zones {
 		for p := pl.reg.before(z.Start); p != nil && p.end < z.End; p = p.next {
 			g := gapBehind(z.Range, p)
-			if first, _, fits := g.span(n, to); fits && (!ok || g.tighter(best)) {
+			if first, _, fits := g.span(n, to); fits && (!ok || g.len() < best.len()) {
 				best, addr, ok = g, first, true
 			}
 		}

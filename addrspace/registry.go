@@ -1,11 +1,15 @@
 package addrspace
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 
 	"github.com/google/btree"
 )
+
+// noLimit is the limit of the last place.
+const noLimit = ^uintptr(0)
 
 // kind is what a place is taken by.
 type kind uint8
@@ -28,7 +32,8 @@ type place struct {
 	// end is the address behind the last. Protected by registry.mu and Space.mu,
 	// as are prev and next: changed with both held, read with either.
 	end        uintptr
-	prev, next *place // neighbours in order of address
+	prev, next *place  // neighbours in order of address
+	limit      uintptr // next.start, or no limit: a gap is known from one cache line
 
 	// w is the window that stands here, nil unless kind is live. Written with
 	// Space.mu held, read by anyone (atomic).
@@ -41,6 +46,8 @@ type place struct {
 	banded  bool   // its size counts in the band's fill
 	vmas    int    // VMAs the kernel keeps for it; 0 for foreign ones
 	vmaName string // what its Reserved parts are called in /proc/self/maps
+	exposed bool   // stuck, and not even made inaccessible
+	hole    Range  // may belong to nobody, after two failed calls in a row
 
 	// Links of the recycling cache, nil unless kind is cached.
 	older, newer *place // all cached places by the time they came
@@ -49,6 +56,14 @@ type place struct {
 
 func (p *place) rng() Range   { return Range{p.start, p.end} }
 func (p *place) len() uintptr { return p.end - p.start }
+
+// String returns the range and the kind of p.
+func (p *place) String() string {
+	if p == nil {
+		return "no place"
+	}
+	return fmt.Sprintf("%s %v", [...]string{"live", "cached", "stuck", "foreign"}[p.kind], p.rng())
+}
 
 // entry is what the tree holds: the key beside the pointer, so that a search
 // does not touch the places it passes.
@@ -72,6 +87,10 @@ type registry struct {
 	mu   sync.RWMutex
 	tree *btree.BTreeG[entry] // nil until the first insert; protected by mu
 	head place                // sentinel before the first place; protected by mu
+
+	// near is the place that the last search by a writer found, or nil: inserting
+	// into the gap just found needs no search. Protected by Space.mu.
+	near *place
 }
 
 // before returns the last place that starts at or below addr, or the sentinel.
@@ -110,14 +129,18 @@ func (r *registry) insert(p *place) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.tree == nil {
+		r.head.limit = noLimit
 		r.tree = btree.NewG(treeDegree, func(a, b entry) bool { return a.start < b.start })
 	}
-	prev := r.before(p.start)
-	p.prev, p.next = prev, prev.next
-	prev.next = p
-	if p.next != nil {
-		p.next.prev = p
+	prev := r.near
+	if prev == nil || prev.start > p.start || prev.limit < p.start {
+		prev = r.before(p.start)
 	}
+	p.prev, p.next, p.limit = prev, prev.next, noLimit
+	if p.next != nil {
+		p.next.prev, p.limit = p, p.next.start
+	}
+	prev.next, prev.limit = p, p.start
 	r.tree.ReplaceOrInsert(entry{p.start, p})
 }
 
@@ -127,8 +150,9 @@ func (r *registry) insert(p *place) {
 func (r *registry) remove(p *place) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.near = nil
 	r.tree.Delete(entry{start: p.start})
-	p.prev.next = p.next
+	p.prev.next, p.prev.limit = p.next, p.limit
 	if p.next != nil {
 		p.next.prev = p.prev
 	}

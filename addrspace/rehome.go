@@ -40,6 +40,9 @@ func (w *Window) Rehome(dst *Window) error {
 	if len(w.segs) > 1 {
 		return fail(sys.EINVAL)
 	}
+	if err := dst.mend(); err != nil {
+		return fail(err)
+	}
 	var room [4]segment
 	next := append(room[:0], dst.segs...)
 	if err := dst.settle(segments(next).add(g)); err != nil {
@@ -50,9 +53,7 @@ func (w *Window) Rehome(dst *Window) error {
 		dst.mustSettle(dst.segs)
 		return fail(err)
 	}
-	dst.segs = dst.segs.add(g)
-	dst.mapped.Add(int64(g.n))
-	dst.checkInvariants()
+	dst.setSegs(dst.segs.add(g))
 	return nil
 }
 

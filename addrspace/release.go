@@ -23,8 +23,7 @@ func (w *Window) Quarantine() error {
 		if err := s.cover(r); err != nil {
 			return fmt.Errorf("addrspace: quarantine window %v: %w", w, err)
 		}
-		w.segs = w.segs[:0]
-		w.mapped.Store(0)
+		w.setSegs(nil)
 		w.mustSettle(w.segs)
 		w.rename(0)
 	}
@@ -64,9 +63,12 @@ func (w *Window) Release() error {
 	}
 	w.state.Store(uint32(released))
 	p.w.Store(nil)
-	s.stats.MappedReleased += uint64(w.mapped.Load())
-	s.retryLocked(retriesPerRelease)
-	err := s.letGoLocked(p, w.dirty())
+	s.stats.Windows--
+	s.stats.ReservedBytes -= uint64(p.len())
+	_ = s.retryLocked(retriesPerRelease) // not this call's; Stats.Stuck tells
+	dirty := w.dirty()
+	w.setSegs(nil)
+	err := s.letGoLocked(p, dirty)
 	s.checkLocked()
 	if err != nil {
 		return fmt.Errorf("addrspace: release window %v: %w", w, err)
@@ -80,7 +82,7 @@ const retriesPerRelease = 4
 // letGoLocked moves p, whose window is gone and which may be mapped in dirty:
 // live → cached, None, or stuck.
 func (s *Space) letGoLocked(p *place, dirty Range) error {
-	if !s.cache.fits(p.len()) {
+	if !s.cache.fits(p.len()) || s.mendLocked(p) != nil {
 		return s.endLocked(p)
 	}
 	if dirty.Len() > 0 {
@@ -98,12 +100,15 @@ func (s *Space) letGoLocked(p *place, dirty Range) error {
 	for s.cache.over() {
 		err = errors.Join(err, s.evictLocked())
 	}
-	return err
+	return err // of others, which are stuck now
 }
 
 // endLocked unmaps p, which is in no list but the registry: → None, or stuck.
 func (s *Space) endLocked(p *place) error {
-	err := sys.Unmap(p.start, p.len())
+	err := s.mendLocked(p) // what is in a hole may be somebody else's
+	if err == nil {
+		err = sys.Unmap(p.start, p.len())
+	}
 	if err == nil {
 		s.pl.drop(p)
 		s.countVMAsLocked(p, -p.vmas)
@@ -112,10 +117,10 @@ func (s *Space) endLocked(p *place) error {
 	if errors.Is(err, sys.EINVAL) {
 		panic(fmt.Sprintf("addrspace: BUG: munmap %v: %v", p.rng(), err))
 	}
-	if p.kind == live {
-		// At least nobody reads or writes it. At vm.max_map_count this still
-		// works, since it cuts no VMA. Nothing is left to try should it fail.
-		_ = sys.Protect(p.start, p.len(), sys.ProtNone)
+	if p.kind == live || p.exposed {
+		// At least nobody reads or writes it. This works at vm.max_map_count too,
+		// since it cuts no VMA.
+		p.exposed = sys.Protect(p.start, p.len(), sys.ProtNone) != nil
 	}
 	p.kind = stuck
 	s.stuck = append(s.stuck, p)

@@ -77,6 +77,8 @@ func (s *Space) openLocked(p *place, o ReserveOptions) *Window {
 		s.nameLocked(p, p.rng(), o.Name)
 	}
 	w := newWindow(s, p, o.Name)
+	s.stats.Windows++
+	s.stats.ReservedBytes += uint64(p.len())
 	p.w.Store(w)
 	s.checkLocked()
 	return w
@@ -108,6 +110,9 @@ func (s *Space) reserveLocked(n uintptr, o ReserveOptions) (*place, error) {
 	if err := s.budgetLocked(1); err != nil {
 		return nil, err
 	}
+	if len(s.pl.zones) == 0 {
+		return s.reserveAnywhereLocked(n, o)
+	}
 	var flushed, relearned bool
 	for try, blind := 0, 0; try < triesMax && blind < blindMax; try++ {
 		addr, ok := s.pl.place(n, o.Compact, try >= searchAfter)
@@ -124,19 +129,14 @@ func (s *Space) reserveLocked(n uintptr, o ReserveOptions) (*place, error) {
 			}
 			continue
 		}
-		s.stats.Hints++
-		_, err := sys.Reserve(addr, n)
+		learned, err := s.hintLocked(addr, n)
 		switch {
 		case err == nil:
 			return s.takeLocked(addr, n, o.Compact), nil
 		case errors.Is(err, sys.EEXIST):
-			s.stats.KernelCollisions++
-			if !s.learnLocked(Range{addr, addr + n}) {
+			if !learned {
 				blind++
 			}
-		case sys.IsLimit(err) && !flushed && s.cache.count > 0:
-			flushed = true
-			s.flushLocked()
 		case errors.Is(err, errors.ErrUnsupported):
 			return nil, err
 		default:
@@ -144,6 +144,22 @@ func (s *Space) reserveLocked(n uintptr, o ReserveOptions) (*place, error) {
 		}
 	}
 	return s.reserveAnywhereLocked(n, o)
+}
+
+// hintLocked asks the kernel for [addr, addr+n), once more without the cached
+// windows if a limit refuses it, and learns who is there if somebody is.
+func (s *Space) hintLocked(addr, n uintptr) (learned bool, err error) {
+	s.stats.Hints++
+	_, err = sys.Reserve(addr, n)
+	if sys.IsLimit(err) && s.cache.count > 0 {
+		s.flushLocked()
+		_, err = sys.Reserve(addr, n)
+	}
+	if errors.Is(err, sys.EEXIST) {
+		s.stats.KernelCollisions++
+		learned = s.learnLocked(Range{addr, addr + n})
+	}
+	return learned, err
 }
 
 // reserveAnywhereLocked lets the kernel choose: the last resort, and the way on
@@ -155,6 +171,10 @@ func (s *Space) reserveAnywhereLocked(n uintptr, o ReserveOptions) (*place, erro
 		return nil, ErrNoSpace
 	}
 	got, err := sys.Reserve(0, more)
+	if sys.IsLimit(err) && s.cache.count > 0 {
+		s.flushLocked()
+		got, err = sys.Reserve(0, more)
+	}
 	if err != nil {
 		if errors.Is(err, errors.ErrUnsupported) {
 			return nil, err

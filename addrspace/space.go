@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/growarena/growarena/internal/sys"
 )
@@ -70,8 +71,10 @@ type Space struct {
 	vmasMax  int      // refuse beyond. Protected by mu.
 	nameless bool     // the kernel knows no VMA names. Protected by mu.
 	ops      uint     // operations, to thin out the invariant checks. Protected by mu.
-	stats    Stats    // counters; gauges are filled in by Stats. Protected by mu.
+	stats    Stats    // what it counts and some of what it holds. Protected by mu.
 	page     uintptr  // page size. Immutable after initLocked.
+
+	mapped atomic.Int64 // bytes mapped in all windows. Changed with a Window.mu held (atomic).
 }
 
 // New returns a Space with its own windows, placement and cache.

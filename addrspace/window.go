@@ -21,7 +21,7 @@ const (
 // Invariants:
 //
 //	I6: segs are sorted, disjoint, inside the window, and no neighbours join.
-//	I7: mapped is their sum, place.vmas at least their number of VMAs.
+//	I7: mapped is their sum.
 type Window struct {
 	space *Space  // Immutable.
 	place *place  // Immutable; stands for the addresses longer than the window.
