@@ -1,0 +1,292 @@
+//go:build explore
+
+package epoch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// background never ends.
+var background = context.Background()
+
+// held returns a setup that pins the first n guards of the world.
+func held(n int) func(*world) {
+	return func(w *world) {
+		for i := range n {
+			w.guards[i], _ = w.d.Pin()
+		}
+	}
+}
+
+// unpin returns a task that reads under the guard i and unpins it.
+func unpin(i int) func(*world) {
+	return func(w *world) {
+		g := w.guards[i]
+		w.read(&g)
+		g.Unpin()
+	}
+}
+
+// refresh returns a task that refreshes the guard i n times, reading each time,
+// and unpins it.
+func refresh(i, n int) func(*world) {
+	return func(w *world) {
+		g := w.guards[i]
+		w.read(&g)
+		for range n {
+			if err := g.Refresh(); err != nil {
+				if g.Value() != nil {
+					w.x.fail("a refused Refresh left a value")
+				}
+				return
+			}
+			w.read(&g)
+		}
+		g.Unpin()
+	}
+}
+
+// closer closes the domain, handing over the windows of the last value.
+func closer(w *world) {
+	c := w.d.Value().(contents)
+	birth := w.d.cur.Load().version
+	if err := w.d.Close(background, w.retired(c[0], birth)); err != nil {
+		w.x.fail("close: %v", err)
+	}
+	for _, n := range w.windows {
+		if !n.done {
+			w.x.fail("Close returned before window %s was freed", n.name)
+		}
+	}
+}
+
+// misused expects exactly n panics of misuse.
+func misused(n int) func(*world) string {
+	return func(w *world) string {
+		if w.panics != n {
+			return fmt.Sprintf("%d panics, want %d: a second unpin went unnoticed", w.panics, n)
+		}
+		return ""
+	}
+}
+
+// scenarios is what the explorer explores: at least one for each operation and
+// each pair of operations that has an ordering argument.
+var scenarios = []*scenario{
+	{
+		name: "pin against publish", opts: Options{Slots: 1},
+		tasks: []func(*world){reader(1), replacer(2)}, readers: 1,
+	}, {
+		name: "pin twice against publish", opts: Options{Slots: 1},
+		tasks: []func(*world){reader(2), replacer(1)}, readers: 1,
+	}, {
+		name: "two readers against publish", opts: Options{Slots: 2},
+		tasks: []func(*world){reader(1), reader(1), replacer(1)}, readers: 2,
+	}, {
+		name: "refresh against publish", opts: Options{Slots: 1}, setup: held(1),
+		tasks: []func(*world){refresh(0, 2), replacer(2)}, readers: 1,
+	}, {
+		name: "two refreshes against publish", opts: Options{Slots: 2}, setup: held(2),
+		tasks: []func(*world){refresh(0, 1), refresh(1, 1), replacer(1)}, readers: 2,
+	}, {
+		name: "refresh against close", opts: Options{Slots: 1}, setup: held(1),
+		tasks: []func(*world){refresh(0, 1), closer}, readers: 1,
+	}, {
+		name: "pin against close", opts: Options{Slots: 1},
+		tasks: []func(*world){reader(1), closer}, readers: 1,
+	}, {
+		name: "pin against publish and close", opts: Options{Slots: 1},
+		tasks: []func(*world){reader(1), func(w *world) { w.replace(1); closer(w) }}, readers: 1,
+	}, {
+		name: "unpin against publish and close", opts: Options{Slots: 1}, setup: held(1),
+		tasks: []func(*world){unpin(0), func(w *world) { w.replace(1); closer(w) }}, readers: 1,
+	}, {
+		name: "overflow table", opts: Options{Slots: 1}, setup: held(1),
+		tasks: []func(*world){reader(1), replacer(1), unpin(0)}, readers: 1,
+	}, {
+		name: "two overflow tables", opts: Options{Slots: 1}, setup: held(2),
+		tasks: []func(*world){reader(1), func(w *world) {
+			w.replace(1)
+			w.guards[0].Unpin()
+			w.guards[1].Unpin()
+		}}, readers: 1,
+	}, {
+		name: "two readers make an overflow table", opts: Options{Slots: 1}, setup: held(1),
+		tasks: []func(*world){reader(1), reader(1), func(w *world) { w.replace(1); w.guards[0].Unpin() }}, readers: 2,
+	}, {
+		name: "nested", opts: Options{Slots: 1},
+		tasks: []func(*world){func(w *world) {
+			a, _ := w.pin()
+			b, _ := w.pin()
+			w.read(&a)
+			a.Unpin()
+			w.read(&b)
+			b.Unpin()
+		}, replacer(1)}, readers: 1,
+	}, {
+		name: "copy unpinned twice", opts: Options{Slots: 1}, setup: held(1),
+		tasks: []func(*world){
+			func(w *world) { g := w.guards[0]; w.catch(g.Unpin) },
+			func(w *world) { g := w.guards[0]; w.catch(g.Unpin) },
+			reader(1),
+		}, readers: 3, final: misused(1),
+	}, {
+		name: "copy refreshed and unpinned", opts: Options{Slots: 1}, setup: held(1),
+		tasks: []func(*world){
+			func(w *world) {
+				g := w.guards[0]
+				w.catch(func() { g.Refresh(); g.Unpin() })
+			},
+			func(w *world) { g := w.guards[0]; w.catch(g.Unpin) },
+			reader(1),
+			func(w *world) { w.must(w.d.Publish(contents{})) },
+		}, readers: 3, final: misused(1),
+	}, {
+		name: "idle tail of two unpins", opts: Options{Slots: 2}, setup: held(2),
+		tasks: []func(*world){unpin(0), unpin(1), replacer(1)}, readers: 2,
+	}, {
+		name: "idle tail of three unpins", opts: Options{Slots: 4},
+		setup: func(w *world) { held(3)(w); w.replace(1) },
+		tasks: []func(*world){unpin(0), unpin(1), unpin(2)}, readers: 3,
+	}, {
+		name: "idle tail of a refresh and an unpin", opts: Options{Slots: 2},
+		setup: func(w *world) { held(2)(w); w.replace(1) },
+		tasks: []func(*world){refresh(0, 1), unpin(1)}, readers: 2,
+	}, {
+		name: "exact and classic together", opts: Options{Slots: 1}, setup: held(1),
+		tasks: []func(*world){unpin(0), func(w *world) {
+			w.replace(1)
+			if err := w.d.Retire(w.retired(w.window(), 0)); err != nil {
+				w.x.fail("retire: %v", err)
+			}
+		}}, readers: 1,
+	}, {
+		name: "two writers", opts: Options{Slots: 1}, setup: held(1),
+		tasks: []func(*world){unpin(0),
+			func(w *world) { w.d.Retire(w.retired(w.window(), 0)) },
+			func(w *world) { w.d.Retire(w.retired(w.window(), 0)) },
+		}, readers: 1,
+	}, {
+		name: "reaper starts and leaves", opts: Options{Slots: 1},
+		tasks: []func(*world){
+			func(w *world) { w.d.Retire(w.retired(w.window(), 0)) },
+			func(w *world) { w.d.Retire(w.retired(w.window(), 0)) },
+		},
+	}, {
+		name: "limit, wait for room", opts: Options{Slots: 1, MaxRetired: 1}, setup: held(1),
+		tasks: []func(*world){unpin(0), func(w *world) {
+			w.replace(1)
+			w.must(w.d.PublishWait(background, contents{}, w.retired(w.windows[1], 3)))
+		}}, readers: 1,
+	}, {
+		name: "limit, error", opts: Options{Slots: 1, MaxRetired: 1}, setup: held(1),
+		tasks: []func(*world){unpin(0), func(w *world) {
+			w.replace(1)
+			next := w.window()
+			_, err := w.d.Publish(contents{next}, w.retired(w.windows[1], 3))
+			if err != nil {
+				w.windows[1].retired = false
+				if !errors.Is(err, ErrRetired) || w.d.Value().(contents)[0] == next {
+					w.x.fail("publish: %v", err)
+				}
+			}
+		}}, readers: 1,
+	}, {
+		name: "synchronize", opts: Options{Slots: 2}, setup: held(1),
+		tasks: []func(*world){unpin(0), reader(1), func(w *world) {
+			// Take A out of the value first; then nobody new reaches it.
+			w.must(w.d.Publish(contents{w.window()}))
+			if err := w.d.Synchronize(background); err != nil {
+				w.x.fail("synchronize: %v", err)
+			}
+			w.free(w.windows[0])
+		}}, readers: 2,
+	}, {
+		name: "synchronize without publish", opts: Options{Slots: 1}, setup: held(1),
+		tasks: []func(*world){
+			func(w *world) {
+				g := w.guards[0]
+				w.touch(w.windows)
+				g.Unpin()
+			},
+			func(w *world) {
+				if err := w.d.Synchronize(background); err != nil {
+					w.x.fail("synchronize: %v", err)
+				}
+				w.free(w.windows[0])
+			},
+		}, readers: 1,
+	}, {
+		name: "synchronize, context ends", opts: Options{Slots: 1}, setup: held(1),
+		tasks: []func(*world){unpin(0),
+			func(w *world) { w.cancel() },
+			func(w *world) {
+				if err := w.d.Synchronize(w.ctx); err != nil && !errors.Is(err, context.Canceled) {
+					w.x.fail("synchronize: %v", err)
+				}
+			}}, readers: 1,
+	}, {
+		name: "barrier", opts: Options{Slots: 1}, setup: held(1),
+		tasks: []func(*world){unpin(0), func(w *world) {
+			w.replace(1)
+			if err := w.d.Barrier(background); err != nil {
+				w.x.fail("barrier: %v", err)
+			}
+			if !w.windows[0].done {
+				w.x.fail("Barrier returned before the Free")
+			}
+		}}, readers: 1,
+	}, {
+		name: "two barriers and a writer", opts: Options{Slots: 1},
+		setup: func(w *world) { held(1)(w); w.replace(1) },
+		tasks: []func(*world){unpin(0),
+			func(w *world) {
+				w.d.Barrier(background)
+				if !w.windows[0].done {
+					w.x.fail("Barrier returned before the Free")
+				}
+			},
+			func(w *world) { w.d.Retire(w.retired(w.window(), 0)) },
+		}, readers: 1,
+	}, {
+		name: "TryReclaim beside the reaper", opts: Options{Slots: 1},
+		setup: func(w *world) { held(1)(w); w.replace(1) },
+		tasks: []func(*world){unpin(0), func(w *world) { w.d.TryReclaim() }}, readers: 1,
+	}, {
+		name: "Stats beside the reaper", opts: Options{Slots: 1},
+		setup: func(w *world) { held(1)(w); w.replace(1) },
+		tasks: []func(*world){unpin(0), func(w *world) { w.d.Stats() }}, readers: 1,
+	}, {
+		name: "close gives up, unpin frees", opts: Options{Slots: 1}, setup: held(1),
+		tasks: []func(*world){unpin(0), func(w *world) {
+			w.cancel()
+			err := w.d.Close(w.ctx, w.retired(w.windows[0], 2))
+			if err != nil && !errors.Is(err, context.Canceled) {
+				w.x.fail("close: %v", err)
+			}
+		}}, readers: 1,
+	}, {
+		name: "closed twice", opts: Options{Slots: 1}, setup: held(1),
+		tasks: []func(*world){unpin(0),
+			func(w *world) { w.d.Close(background, w.retired(w.windows[0], 2)) },
+			func(w *world) { w.d.Close(background) },
+		}, readers: 1,
+	}, {
+		name: "close against publish", opts: Options{Slots: 1, MaxRetired: 1}, setup: held(1),
+		tasks: []func(*world){unpin(0),
+			func(w *world) {
+				n := w.window()
+				if _, err := w.d.PublishWait(background, contents{}, w.retired(n, 0), w.retired(w.windows[0], 0)); err == nil {
+					w.x.fail("published above the limit")
+				}
+				n.retired, w.windows[0].retired = false, false
+				if _, err := w.d.PublishWait(background, contents{}, w.retired(n, 0)); err != nil {
+					n.retired = false
+				}
+			},
+			func(w *world) { w.d.Close(background) },
+		}, readers: 1,
+	},
+}
