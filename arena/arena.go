@@ -141,10 +141,15 @@ type Arena struct {
 	prep sync.RWMutex
 
 	mu    sync.Mutex
-	file  *backing            // Protected by mu; its descriptor is immutable until Free.
-	kept  []*addrspace.Window // Old windows: all of them without a domain, else those it had no room for. Protected by mu.
-	birth uint64              // Version of domain at which the current window was published. Protected by mu.
-	grown Growth              // Protected by mu.
+	file  *backing // Protected by mu; its descriptor is immutable until Free.
+	birth uint64   // Version of domain at which the current window was published. Protected by mu.
+	grown Growth   // Protected by mu.
+
+	// waiting are old windows that a shared domain had no room for: they are
+	// offered again when the next one is retired. Protected by mu.
+	waiting []*addrspace.Window
+
+	old oldWindows // Has its own lock.
 }
 
 // NewArena makes an empty arena (or one with a file's content). It panics if
@@ -287,12 +292,12 @@ func (a *Arena) Bytes() []byte {
 }
 
 // Offset returns where in the arena b begins: the number by which another
-// process, or another window, knows the same byte. It panics if b does not
-// begin in the current window.
+// process, or another window, knows the same byte. It panics if b begins in none
+// of the arena's windows.
 func (a *Arena) Offset(b []byte) int {
-	off, ok := a.load().offset(b)
+	off, ok := offsetOf(a, dataOf(b))
 	if !ok {
-		panic(fmt.Sprintf("arena: Offset in %q of a slice that is not in its current window", a.name))
+		panic(fmt.Sprintf("arena: Offset in %q of a slice that is in none of its windows", a.name))
 	}
 	return off
 }
@@ -332,22 +337,20 @@ func (a *Arena) Free() error {
 	a.soft.Store(0)
 	a.prep.Unlock()
 
-	windows := append(a.kept, v.window)
-	a.kept = nil
+	a.old.add(v.window)
+	a.waiting = append(a.waiting, v.window)
 	switch {
 	case a.exact:
 		done, cancel := context.WithCancel(context.Background())
 		cancel() // Free does not wait: what is pinned goes with its last guard.
-		_ = a.domain.Close(done, a.retired(windows, a.birth)...)
+		_ = a.domain.Close(done, a.retired(a.birth, v.window)...)
 	case a.domain != nil:
 		// A limit on retired bytes does not hold back what goes for good.
-		if err := a.domain.Retire(a.retired(windows, 0)...); err != nil {
-			a.releaseLater(windows)
+		if err := a.domain.Retire(a.retired(0, a.waiting...)...); err != nil {
+			a.releaseLater(a.waiting)
 		}
 	default:
-		for _, w := range windows {
-			release(w)
-		}
+		a.old.releaseAll()
 	}
 	err := a.cutFile()
 	a.file.close()

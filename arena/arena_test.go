@@ -518,7 +518,7 @@ func TestArena_Misuse(t *testing.T) {
 		"decommit overflow":     {func() { a.Decommit(1, math.MaxInt) }, `are not within [0,`},
 		"alias of odd range":    {func() { a.Alias(arena.AliasOptions{Off: 1, Len: 4096}) }, `arena: Alias of "x": [1, 4097) is not a range of pages`},
 		"alias outside":         {func() { a.Alias(arena.AliasOptions{Off: 0, Len: 64 * mib}) }, `are not within [0,`},
-		"foreign slice":         {func() { a.Offset(make([]byte, 1)) }, `arena: Offset in "x" of a slice that is not in its current window`},
+		"foreign slice":         {func() { a.Offset(make([]byte, 1)) }, `arena: Offset in "x" of a slice that is in none of its windows`},
 		"negative limit":        {func() { arena.NewArena(arena.Options{Limit: -1}) }, `negative size: Reserve 0, Limit -1`},
 		"domain and retire":     {func() { arena.NewArena(arena.Options{Retire: true, Domain: epoch.NewDomain(epoch.Options{})}) }, `both Domain and Retire are set`},
 		"unknown rung":          {func() { arena.NewArena(arena.Options{Rungs: 128}) }, `Rungs is 0x80`},

@@ -26,14 +26,38 @@ func (v *view) slice(off, n int) []byte {
 // addr returns the address of offset off.
 func (v *view) addr(off int) uintptr { return uintptr(v.base) + uintptr(off) }
 
-// offset returns where in the view b begins, and false if outside.
-func (v *view) offset(b []byte) (int, bool) {
-	off := uintptr(unsafe.Pointer(unsafe.SliceData(b))) - uintptr(v.base)
-	return int(off), off < uintptr(v.cap)
-}
-
 // bytesAt returns n bytes at base, the inside of a window of ours.
 func bytesAt(base unsafe.Pointer, n int) []byte {
 	// safety: the caller has mapped n bytes from base on.
 	return unsafe.Slice((*byte)(base), n)
+}
+
+// dataOf returns where b begins, also if it is empty.
+func dataOf(b []byte) *byte { return unsafe.SliceData(b) }
+
+// sizeOf returns size and alignment of T.
+func sizeOf[T any]() (size, alignment int) {
+	var zero T
+	return int(unsafe.Sizeof(zero)), int(unsafe.Alignof(zero))
+}
+
+// sliceAt returns n values of T from offset off of the view on.
+//
+// Preconditions: T contains no pointers; off is aligned for T; off plus n times
+// the size of T is at most v.cap.
+func sliceAt[T any](v *view, off, n int) []T {
+	// safety: inside the window by the precondition, and aligned, because windows
+	// are to 2 MiB.
+	return unsafe.Slice((*T)(unsafe.Add(v.base, off)), n)
+}
+
+// offsetOf returns the offset in the arena that p points to, through the current
+// window or an old one that is still mapped, and false if it points elsewhere.
+func offsetOf[T any](a *Arena, p *T) (int, bool) {
+	v := a.load()
+	addr := uintptr(unsafe.Pointer(p))
+	if off := addr - uintptr(v.base); off < uintptr(v.cap) {
+		return int(off), true
+	}
+	return a.old.offset(addr)
 }

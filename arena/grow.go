@@ -49,6 +49,9 @@ func (a *Arena) grow(need int) error {
 		return a.growError(v.cap, need, fmt.Errorf("%w: the limit is %d bytes", ErrFull, a.limit))
 	}
 	goal := a.nextCap(v.cap, need)
+	if size := v.window.Size(); need <= size && goal > size {
+		goal = size // No comfort is worth another window.
+	}
 	err := a.climb(v, goal)
 	if least := a.nextCap(need, need); err != nil && least < goal {
 		err = a.climb(v, least) // The step was for comfort.
@@ -223,48 +226,59 @@ func (a *Arena) publish(old *view, w *addrspace.Window, goal int, counter *int) 
 			return err
 		}
 	}
-	var drop []*addrspace.Window
-	if w != old.window {
-		drop = []*addrspace.Window{old.window}
+	if w == old.window {
+		return a.publishView(v, counter)
 	}
-	switch {
-	case a.exact:
+	return a.publishMove(v, old.window, counter)
+}
+
+// publishView publishes a view of the same window.
+func (a *Arena) publishView(v *view, counter *int) error {
+	if a.exact {
 		// Guards get the view from the domain. It goes there first because that
 		// can fail; the writers' own view follows.
-		version, err := a.domain.Publish(v, a.retired(drop, a.birth)...)
-		if err != nil {
+		if _, err := a.domain.Publish(v); err != nil {
 			return err
 		}
-		if drop != nil {
-			a.birth = version
+	}
+	a.view.Store(v)
+	*counter++
+	return nil
+}
+
+// publishMove publishes a view of another window and lets go of the old one as
+// the pointer rule says.
+func (a *Arena) publishMove(v *view, old *addrspace.Window, counter *int) error {
+	a.old.add(old)
+	switch {
+	case a.exact:
+		version, err := a.domain.Publish(v, a.retired(a.birth, old)...)
+		if err != nil {
+			a.old.forget(old)
+			return err
 		}
+		a.birth = version
 		a.view.Store(v)
 	case a.domain != nil:
 		// Unlink, then retire: a guard pinned from now on cannot find the old
 		// window. What the domain has no room for is offered again next time.
 		a.view.Store(v)
-		drop = append(a.kept, drop...)
-		a.kept = nil
-		if len(drop) > 0 && a.domain.Retire(a.retired(drop, 0)...) != nil {
-			a.kept = drop
+		a.waiting = append(a.waiting, old)
+		if a.domain.Retire(a.retired(0, a.waiting...)...) == nil {
+			a.waiting = nil
 		}
 	default:
 		a.view.Store(v)
-		a.kept = append(a.kept, drop...)
 	}
 	*counter++
 	return nil
 }
 
 // retired turns windows into what a domain takes.
-func (a *Arena) retired(windows []*addrspace.Window, birth uint64) []epoch.Retired {
+func (a *Arena) retired(birth uint64, windows ...*addrspace.Window) []epoch.Retired {
 	var r []epoch.Retired
 	for _, w := range windows {
-		r = append(r, epoch.Retired{Birth: birth, Bytes: int64(w.Size()), Free: func() { release(w) }})
+		r = append(r, epoch.Retired{Birth: birth, Bytes: int64(w.Size()), Free: func() { a.old.release(w) }})
 	}
 	return r
 }
-
-// release gives a window back. The space keeps what it cannot release, counts
-// it and tries again later, so there is nothing to be done about an error.
-func release(w *addrspace.Window) { _ = w.Release() }

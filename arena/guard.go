@@ -103,7 +103,7 @@ func (a *Arena) releaseLater(windows []*addrspace.Window) {
 	go func() {
 		if a.domain.Synchronize(context.Background()) == nil {
 			for _, w := range windows {
-				release(w)
+				a.old.release(w)
 			}
 		}
 	}()

@@ -9,7 +9,7 @@ type Stats struct {
 	Committed int
 
 	Window  int // Length of the current window in bytes of address space.
-	Windows int // The current window and the old ones the arena keeps.
+	Windows int // The current window and the old ones that are still mapped.
 	Kept    int // Length of the old ones in bytes of address space.
 
 	Growth Growth
@@ -36,15 +36,13 @@ func (a *Arena) Stats() Stats {
 		Len: a.Len(), Cap: v.cap, Limit: a.limit,
 		Committed: a.file.allocated(),
 		Window:    v.window.Size(),
-		Windows:   1 + len(a.kept),
 		Growth:    a.grown,
 
 		PreparedByWriter: int(a.head.byWriter.Load()),
 		PreparedByHelper: int(a.head.byHelper.Load()),
 		HeadroomOff:      a.head.off.Load(),
 	}
-	for _, w := range a.kept {
-		s.Kept += w.Size()
-	}
+	old, bytes := a.old.size()
+	s.Windows, s.Kept = 1+old, bytes
 	return s
 }

@@ -1,0 +1,169 @@
+package arena
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"sync"
+)
+
+// New returns a zeroed T in the arena, aligned for it. It panics if T contains
+// pointers, which the garbage collector would not see there, or if the arena
+// cannot grow; [TryNew] returns that as an error. The shape is that of Go's
+// experimental package arena. For how long the pointer is valid the arena's
+// pointer rule says.
+func New[T any](a *Arena) *T {
+	p, err := TryNew[T](a)
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+// TryNew is New with an error where the arena cannot grow.
+func TryNew[T any](a *Arena) (*T, error) {
+	s, err := TryMakeSlice[T](a, 1, 1)
+	if err != nil {
+		return nil, err
+	}
+	return &s[0], nil
+}
+
+// MakeSlice returns a slice of zeroed T in the arena, of length n and the given
+// capacity. Panics as [New] does, and if 0 <= n <= capacity does not hold.
+func MakeSlice[T any](a *Arena, n, capacity int) []T {
+	s, err := TryMakeSlice[T](a, n, capacity)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// TryMakeSlice is MakeSlice with an error where the arena cannot grow.
+func TryMakeSlice[T any](a *Arena, n, capacity int) ([]T, error) {
+	size, alignment := layout[T]()
+	if n < 0 || capacity < n {
+		panic(fmt.Sprintf("arena: MakeSlice in %q: length %d, capacity %d", a.name, n, capacity))
+	}
+	if size > 0 && capacity > math.MaxInt/size {
+		return nil, a.growError(a.Len(), math.MaxInt, ErrFull)
+	}
+	v, off, err := a.alloc(capacity*size, alignment)
+	if err != nil {
+		return nil, err
+	}
+	return sliceAt[T](v, off, capacity)[:n], nil
+}
+
+// Clone returns a copy of v in the arena. Panics as [New] does. What v is made
+// of must be in v: a T with pointers, a string or a slice included, panics; for
+// slices there is [CloneSlice].
+func Clone[T any](a *Arena, v T) *T {
+	p := New[T](a)
+	*p = v
+	return p
+}
+
+// CloneSlice returns a copy of s in the arena, with no spare capacity. Panics as
+// [New] does.
+func CloneSlice[T any](a *Arena, s []T) []T {
+	c := MakeSlice[T](a, len(s), len(s))
+	copy(c, s)
+	return c
+}
+
+// Ref is a link to a T in an arena: its offset, plus one, so that the zero Ref
+// refers to nothing. It holds no pointer, so it may itself lie in the arena, and
+// it is right in every window, after every growth, and in another process that
+// maps the same file.
+type Ref[T any] struct{ off1 int }
+
+// RefTo returns a Ref to p, which must lie in a window of the arena: panics if it
+// does not.
+func RefTo[T any](a *Arena, p *T) Ref[T] {
+	off, ok := offsetOf(a, p)
+	if !ok {
+		panic(fmt.Sprintf("arena: RefTo in %q of a %T that is in none of its windows", a.name, p))
+	}
+	return Ref[T]{off + 1}
+}
+
+// IsNil reports whether r refers to nothing.
+func (r Ref[T]) IsNil() bool { return r.off1 == 0 }
+
+// Offset returns the offset in the arena. Panics if r refers to nothing.
+func (r Ref[T]) Offset() int {
+	if r.IsNil() {
+		panic(fmt.Sprintf("arena: Offset of a nil %T", r))
+	}
+	return r.off1 - 1
+}
+
+// In returns what r refers to in a, or nil if it refers to nothing. Panics if it
+// is not within [0, Cap) or not aligned for T, as a Ref of another arena may be.
+func (r Ref[T]) In(a *Arena) *T { return r.in(a.name, a.load()) }
+
+// At returns what r refers to in the view that g pins; see [Ref.In].
+func (r Ref[T]) At(g *Guard) *T { return r.in(g.arena.name, g.view) }
+
+func (r Ref[T]) in(name string, v *view) *T {
+	if r.IsNil() {
+		return nil
+	}
+	size, alignment := layout[T]()
+	off := r.off1 - 1
+	if off < 0 || size > v.cap || off > v.cap-size || off&(alignment-1) != 0 {
+		panic(fmt.Sprintf("arena: %T to offset %d does not fit %q with a capacity of %d bytes", r, off, name, v.cap))
+	}
+	return &sliceAt[T](v, off, 1)[0]
+}
+
+// layout returns size and alignment of T, and panics if it contains pointers.
+func layout[T any]() (size, alignment int) {
+	mustBePointerFree[T]()
+	return sizeOf[T]()
+}
+
+// pointerFree remembers which types have been found to contain no pointers.
+var pointerFree sync.Map // of reflect.Type → struct{}
+
+// mustBePointerFree panics unless values of type T contain no pointers. The
+// types the compiler shows us as such cost nothing; others a look into a map.
+func mustBePointerFree[T any]() {
+	var zero T
+	switch any(zero).(type) {
+	case bool, int8, int16, int32, int64, int, uint8, uint16, uint32, uint64, uint, uintptr, float32, float64, complex64, complex128:
+		return
+	}
+	t := reflect.TypeFor[T]()
+	if _, ok := pointerFree.Load(t); ok {
+		return
+	}
+	if path := pointerIn(t); path != "" {
+		panic(fmt.Sprintf("arena: %v contains a pointer (%s): the garbage collector does not look into an arena; store a Ref or an offset instead", t, path))
+	}
+	pointerFree.Store(t, struct{}{})
+}
+
+// pointerIn returns where in a value of type t a pointer is, or "".
+func pointerIn(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr,
+		reflect.Float32, reflect.Float64, reflect.Complex64, reflect.Complex128:
+		return ""
+	case reflect.Array:
+		if t.Len() == 0 {
+			return ""
+		}
+		return pointerIn(t.Elem())
+	case reflect.Struct:
+		for f := range t.Fields() {
+			if path := pointerIn(f.Type); path != "" {
+				return f.Name + ": " + path
+			}
+		}
+		return ""
+	}
+	return t.String()
+}
