@@ -72,6 +72,9 @@ type placer struct {
 // init makes pl place windows in zones.
 func (pl *placer) init(zones []zone, rng *rand.Rand) {
 	pl.zones, pl.total, pl.rng = zones, sum(zones), rng
+	for p := pl.reg.head.next; p != nil; p = p.next { // stuck already: see Space.alive
+		pl.taken += pl.inZones(p.rng())
+	}
 }
 
 // inZones returns how many addresses of r lie in zones.

@@ -182,9 +182,17 @@ func (s *Space) reserveAnywhereLocked(n uintptr, o ReserveOptions) (*place, erro
 		return nil, s.refusalLocked(n, err)
 	}
 	start, _ := align.Up(got+guard, Alignment)
+	all := Range{got, got + more}
+	for _, end := range []Range{{got, start}, {start + n, all.End}} {
+		if err := sys.Unmap(end.Start, end.Len()); err != nil {
+			s.giveBackLocked(all) // a window must not be a part of a longer VMA
+			return nil, s.refusalLocked(n, err)
+		}
+		if end.Start == got {
+			all.Start = start
+		}
+	}
 	s.stats.KernelPlaced++
-	s.giveBackLocked(Range{got, start})
-	s.giveBackLocked(Range{start + n, got + more})
 	return s.takeLocked(start, n, o.Compact), nil
 }
 

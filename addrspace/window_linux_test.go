@@ -1,63 +1,166 @@
 package addrspace
 
 import (
+	"errors"
 	"testing"
-	"unsafe"
 
 	"github.com/growarena/growarena/internal/sys"
 )
 
 func TestWindow_Life(t *testing.T) {
-	s := New(Options{})
-	w, err := s.Reserve(64<<20, ReserveOptions{Name: "life"})
-	if err != nil {
-		t.Fatal(err)
+	s := newSpace(t, Options{Zones: testZones(64 * gib)})
+	w := reserve(t, s, 64*mib, ReserveOptions{Name: "life"})
+	if w.Size() != 64*mib || w.Name() != "life" || w.Mapped() != 0 || uintptr(w.Base()) != w.Range().Start {
+		t.Errorf("window %v of %d bytes at %v, %d mapped", w, w.Size(), w.Base(), w.Mapped())
 	}
-	fd, err := sys.Memfd("life", 0)
-	if err != nil {
-		t.Fatal(err)
+	fd := memfd(t, 8*mib)
+	for off := 0; off < 8*mib; off += 2 * mib {
+		ok(t, w.MapFile(off, 2*mib, fd, int64(off), readWrite))
+		s.agree(t)
 	}
-	if err := sys.Truncate(fd, 8<<20); err != nil {
-		t.Fatal(err)
+	if st := s.Stats(); st.VMAs != 2 || st.MappedBytes != 8*mib {
+		t.Errorf("%d VMAs, %d bytes mapped; want 2 and 8 MiB", st.VMAs, st.MappedBytes)
 	}
-	defer sys.Close(fd)
-	for off := 0; off < 8<<20; off += 4 << 20 {
-		if err := w.MapFile(off, 4<<20, fd, int64(off), sys.ProtRead|sys.ProtWrite); err != nil {
-			t.Fatal(err)
+	w.data(8 * mib)[5*mib] = 7
+	ok(t, w.Extend(64*mib))
+	if w.Size() != 128*mib {
+		t.Errorf("%d bytes long after Extend", w.Size())
+	}
+	s.agree(t)
+	ok(t, w.Unmap(2*mib, 2*mib))
+	ok(t, w.Unmap(2*mib, 2*mib)) // Reserved already
+	if w.Mapped() != 6*mib || w.data(8 * mib)[5*mib] != 7 {
+		t.Errorf("%d bytes mapped", w.Mapped())
+	}
+	s.agree(t)
+	ok(t, w.Quarantine())
+	ok(t, w.Quarantine())
+	if st := s.Stats(); st.VMAs != 1 || st.Quarantined != 1 || st.QuarantinedBytes != 128*mib || st.MappedBytes != 0 {
+		t.Errorf("after Quarantine: %+v", st)
+	}
+	s.agree(t)
+	ok(t, w.Release())
+	s.agree(t)
+}
+
+func TestWindow_SizeIsRoundedUp(t *testing.T) {
+	s := newSpace(t, Options{})
+	if w := reserve(t, s, 1, ReserveOptions{}); w.Size() != Alignment {
+		t.Errorf("%d bytes", w.Size())
+	}
+	w := reserve(t, s, 3*gib+1, ReserveOptions{})
+	if w.Size() != 3*gib+Alignment || w.Range().Start%gib != 0 {
+		t.Errorf("%v of %d bytes", w, w.Size())
+	}
+	ok(t, w.Extend(1))
+	if w.Size() != 3*gib+2*Alignment {
+		t.Errorf("%d bytes", w.Size())
+	}
+}
+
+// TestWindow_Rehome moves page tables to a longer window and back again: both
+// windows show the same bytes throughout.
+func TestWindow_Rehome(t *testing.T) {
+	s := newSpace(t, Options{Zones: testZones(64 * gib)})
+	fd := memfd(t, 16*mib)
+	w, v := reserve(t, s, 16*mib, ReserveOptions{}), reserve(t, s, 64*mib, ReserveOptions{})
+	ok(t, w.Rehome(v)) // nothing mapped
+	mapFile(t, w, 16*mib, fd)
+	for i := range w.data(16 * mib) {
+		w.data(16 * mib)[i] = byte(i >> 12)
+	}
+	ok(t, w.Rehome(v))
+	if v.Mapped() != w.Mapped() {
+		t.Errorf("%d bytes mapped, %d there", w.Mapped(), v.Mapped())
+	}
+	s.agree(t)
+	for i, b := range v.data(16 * mib) {
+		if b != byte(i>>12) {
+			t.Fatalf("byte %d is %d", i, b)
 		}
 	}
-	b := unsafe.Slice((*byte)(w.Base()), w.Mapped())
-	b[5<<20] = 7
-	if err := w.Extend(64 << 20); err != nil {
-		t.Fatal(err)
+	w.data(1)[0] = 42
+	if v.data(1)[0] != 42 {
+		t.Error("a write to the old window does not show in the new one")
 	}
-	v, err := s.Reserve(256<<20, ReserveOptions{Compact: true})
-	if err != nil {
-		t.Fatal(err)
+	// A tail behind the moved part is one VMA with it.
+	ok(t, sys.Truncate(fd, 32*mib))
+	ok(t, v.MapFile(16*mib, 16*mib, fd, 16*mib, readWrite))
+	if len(v.segs) != 1 {
+		t.Errorf("segments %+v", v.segs)
 	}
-	if err := w.Rehome(v); err != nil {
-		t.Fatal(err)
+	s.agree(t)
+}
+
+func TestWindow_Misuse(t *testing.T) {
+	s := newSpace(t, Options{})
+	other := newSpace(t, Options{Seed: 2})
+	fd := memfd(t, 4*mib)
+	w := reserve(t, s, 4*mib, ReserveOptions{Name: "misused"})
+	short := reserve(t, s, 2*mib, ReserveOptions{})
+	foreign := reserve(t, other, 4*mib, ReserveOptions{})
+	mapFile(t, w, 4*mib, fd)
+	gone := reserve(t, s, 2*mib, ReserveOptions{Name: "gone"})
+	ok(t, gone.Release())
+	shut := reserve(t, s, 2*mib, ReserveOptions{})
+	ok(t, shut.Quarantine())
+	split := reserve(t, s, 8*mib, ReserveOptions{})
+	ok(t, split.MapFile(2*mib, 2*mib, fd, 0, readWrite))
+
+	at := gone.String()
+	tests := map[string]struct {
+		f    func()
+		text []string
+	}{
+		"reserve nothing":               {func() { s.Reserve(0, ReserveOptions{}) }, []string{"addrspace: Reserve of 0 bytes"}},
+		"minimum above the size":        {func() { s.Reserve(1, ReserveOptions{Min: 2}) }, []string{"Reserve of 1 bytes, at least 2"}},
+		"released twice":                {func() { gone.Release() }, []string{"addrspace: Release of window " + at + ": it was released"}},
+		"range after release":           {func() { gone.Range() }, []string{"Range of window " + at}},
+		"base after release":            {func() { gone.Base() }, []string{"Base of window " + at}},
+		"size after release":            {func() { gone.Size() }, []string{"Size of window " + at}},
+		"name after release":            {func() { gone.Name() }, []string{"Name of window " + at}},
+		"mapped after release":          {func() { gone.Mapped() }, []string{"Mapped of window " + at}},
+		"extend after release":          {func() { gone.Extend(1) }, []string{"Extend of window " + at}},
+		"map after release":             {func() { gone.MapFile(0, 4096, fd, 0, 0) }, []string{"MapFile of window " + at}},
+		"unmap after release":           {func() { gone.Unmap(0, 4096) }, []string{"Unmap of window " + at}},
+		"quarantine after release":      {func() { gone.Quarantine() }, []string{"Quarantine of window " + at}},
+		"rehome after release":          {func() { gone.Rehome(w) }, []string{"Rehome of window " + at}},
+		"rehome to a released one":      {func() { w.Rehome(gone) }, []string{"Rehome of window " + at}},
+		"extend by nothing":             {func() { w.Extend(0) }, []string{"Extend of window", "by 0 bytes"}},
+		"extend in quarantine":          {func() { shut.Extend(1) }, []string{"it is quarantined"}},
+		"map in quarantine":             {func() { shut.MapFile(0, 4096, fd, 0, 0) }, []string{"it is quarantined"}},
+		"map half a page":               {func() { w.MapFile(0, 2048, fd, 0, 0) }, []string{"MapFile of 2048 bytes at 0", "not whole pages"}},
+		"map beyond the end":            {func() { w.MapFile(2*mib, 4*mib, fd, 0, 0) }, []string{"not whole pages inside it"}},
+		"map what is mapped":            {func() { w.MapFile(2*mib, 2*mib, fd, 0, 0) }, []string{"part of it is mapped"}},
+		"unmap before the start":        {func() { w.Unmap(-4096, 4096) }, []string{"Unmap of 4096 bytes at -4096"}},
+		"unmap nothing":                 {func() { w.Unmap(0, 0) }, []string{"Unmap of 0 bytes"}},
+		"rehome to itself":              {func() { w.Rehome(w) }, []string{"not two windows of a Space"}},
+		"rehome to another Space":       {func() { w.Rehome(foreign) }, []string{"not two windows of a Space"}},
+		"rehome to a shorter window":    {func() { w.Rehome(short) }, []string{"no 4194304 bytes Reserved there"}},
+		"rehome what is no prefix":      {func() { split.Rehome(w) }, []string{"not a prefix"}},
+		"rehome over something mapped":  {func() { w.Rehome(split) }, []string{"Reserved there"}},
+		"rehome to a quarantined one":   {func() { w.Rehome(shut) }, []string{"it is quarantined"}},
+		"rehome from a quarantined one": {func() { shut.Rehome(w) }, []string{"it is quarantined"}},
 	}
-	c := unsafe.Slice((*byte)(v.Base()), v.Mapped())
-	b[1]++
-	if c[5<<20] != 7 || c[1] != 1 {
-		t.Error("not coherent")
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) { mustPanic(t, tt.f, tt.text...) })
 	}
-	t.Logf("%+v", s.Stats())
-	if s.Lookup(w.Range().Start) != w || s.Lookup(w.Range().End-1) != w || s.Lookup(w.Range().End) != nil {
-		t.Error("Lookup")
+	s.agree(t)
+}
+
+// TestWindow_BadFile lets the kernel refuse the file itself.
+func TestWindow_BadFile(t *testing.T) {
+	s := newSpace(t, Options{Zones: testZones(gib)})
+	w := reserve(t, s, 4*mib, ReserveOptions{})
+	if err := w.MapFile(0, 2*mib, -1, 0, readWrite); err == nil {
+		t.Error("mapped no file")
 	}
-	if err := w.Quarantine(); err != nil {
-		t.Fatal(err)
+	s.agree(t)
+	if err := w.MapFile(0, 2*mib, memfd(t, 2*mib), 1, readWrite); !errors.Is(err, sys.EINVAL) {
+		t.Errorf("offset of half a page: %v", err)
 	}
-	if err := w.Release(); err != nil {
-		t.Fatal(err)
+	if w.Mapped() != 0 {
+		t.Errorf("%d bytes mapped", w.Mapped())
 	}
-	if err := v.Release(); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Trim(); err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("%+v", s.Stats())
+	s.agree(t)
 }

@@ -1,0 +1,28 @@
+package addrspace
+
+import (
+	"syscall"
+	"testing"
+
+	"github.com/growarena/growarena/internal/sys"
+	"github.com/growarena/growarena/internal/testutil"
+)
+
+// countCalls returns how many system calls f makes.
+func countCalls(f func()) (n int) {
+	for _, c := range testutil.CountCalls(f) {
+		n += c
+	}
+	return n
+}
+
+// limitAS lets the process have n bytes of addresses more than it has now.
+func limitAS(t *testing.T, n uint64) (restore func()) {
+	t.Helper()
+	var old syscall.Rlimit
+	ok(t, syscall.Getrlimit(syscall.RLIMIT_AS, &old))
+	now := old
+	now.Cur = sys.AddressesUsed() + n
+	ok(t, syscall.Setrlimit(syscall.RLIMIT_AS, &now))
+	return func() { ok(t, syscall.Setrlimit(syscall.RLIMIT_AS, &old)) }
+}
