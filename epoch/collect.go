@@ -76,6 +76,7 @@ func (d *Domain) collectLocked() {
 func (d *Domain) scanLocked() {
 	d.pins, d.prev = d.prev[:0], d.pins
 	d.seen = d.seen[:0]
+	d.scans++
 	list := d.over.Load()
 	if mutTablesBeforeList {
 		list = d.staleList

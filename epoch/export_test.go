@@ -25,3 +25,10 @@ func (d *Domain) Idle() bool {
 	defer d.mu.Unlock()
 	return d.waitingLocked() == 0 && len(d.ready) == 0 && d.pending == 0 && !d.reaping && d.want.Load() == 0
 }
+
+// Scans returns how many scans were made.
+func (d *Domain) Scans() uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.scans
+}

@@ -34,32 +34,36 @@ var (
 	mutFreeInUnpin        bool // Unpin frees by itself
 )
 
-// mutants are the mutants by name.
-var mutants = map[string]*bool{
-	"no validate":              &mutNoValidate,
-	"settle once":              &mutSettleOnce,
-	"settle silent":            &mutSettleSilent,
-	"settle counts early":      &mutSettleCountsEarly,
-	"reclaim before publish":   &mutReclaimFirst,
-	"overflow not scanned":     &mutOverflowUnscanned,
-	"tables before list":       &mutTablesBeforeList,
-	"list after scan":          &mutListAfterScan,
-	"interval off by one":      &mutIntervalOffByOne,
-	"blind unpin":              &mutBlindUnpin,
-	"blind refresh":            &mutBlindRefresh,
-	"unpin silent":             &mutUnpinSilent,
-	"unpin counts early":       &mutUnpinCountsEarly,
-	"no kick":                  &mutNoKick,
-	"late countdown":           &mutLateCountdown,
-	"no rescan":                &mutNoRescan,
-	"count one too many":       &mutCountOneTooMany,
-	"late max death":           &mutLateMaxDeath,
-	"close frees at once":      &mutCloseFreesAtOnce,
-	"refresh forgets the slot": &mutRefreshForgetsSlot,
-	"reaper leaves late":       &mutReaperLeavesLate,
-	"room silent":              &mutRoomSilent,
-	"barrier early":            &mutBarrierEarly,
-	"synchronize without bump": &mutSynchronizeNoBump,
-	"close keeps cur":          &mutCloseKeepsCur,
-	"free in unpin":            &mutFreeInUnpin,
+// mutants are the mutants by name, each with the scenario that finds it soonest.
+var mutants = []struct {
+	name     string
+	on       *bool
+	scenario string
+}{
+	{"no validate", &mutNoValidate, "pin twice against publish"},
+	{"settle once", &mutSettleOnce, "pin against publish"},
+	{"settle silent", &mutSettleSilent, "idle tail of a refresh and an unpin"},
+	{"settle counts early", &mutSettleCountsEarly, "idle tail of a refresh and an unpin"},
+	{"reclaim before publish", &mutReclaimFirst, "pin twice against publish"},
+	{"overflow not scanned", &mutOverflowUnscanned, "nested"},
+	{"tables before list", &mutTablesBeforeList, "nested"},
+	{"list after scan", &mutListAfterScan, "reader and writer beside a scan"},
+	{"interval off by one", &mutIntervalOffByOne, "nested"},
+	{"blind unpin", &mutBlindUnpin, "copy unpinned twice"},
+	{"blind refresh", &mutBlindRefresh, "copy refreshed and unpinned"},
+	{"unpin silent", &mutUnpinSilent, "barrier"},
+	{"unpin counts early", &mutUnpinCountsEarly, "barrier"},
+	{"no kick", &mutNoKick, "barrier"},
+	{"late countdown", &mutLateCountdown, "barrier"},
+	{"no rescan", &mutNoRescan, "barrier"},
+	{"count one too many", &mutCountOneTooMany, "barrier"},
+	{"late max death", &mutLateMaxDeath, "barrier"},
+	{"close frees at once", &mutCloseFreesAtOnce, "refresh against close"},
+	{"refresh forgets the slot", &mutRefreshForgetsSlot, "refresh against close"},
+	{"reaper leaves late", &mutReaperLeavesLate, "reaper starts and leaves"},
+	{"room silent", &mutRoomSilent, "limit, wait for room"},
+	{"barrier early", &mutBarrierEarly, "two barriers and a writer"},
+	{"synchronize without bump", &mutSynchronizeNoBump, "synchronize without publish"},
+	{"close keeps cur", &mutCloseKeepsCur, "pin against close"},
+	{"free in unpin", &mutFreeInUnpin, "barrier"},
 }

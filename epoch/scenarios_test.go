@@ -163,6 +163,10 @@ var scenarios = []*scenario{
 			}
 		}}, readers: 1,
 	}, {
+		name: "reader and writer beside a scan", opts: Options{Slots: 1},
+		setup: func(w *world) { w.replace(1) },
+		tasks: []func(*world){reader(1), replacer(1)}, readers: 1,
+	}, {
 		name: "two writers", opts: Options{Slots: 1}, setup: held(1),
 		tasks: []func(*world){unpin(0),
 			func(w *world) { w.d.Retire(w.retired(w.window(), 0)) },

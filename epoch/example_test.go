@@ -1,0 +1,105 @@
+package epoch_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/growarena/growarena/epoch"
+)
+
+// A Domain that owns what it publishes: readers read the value of their guard,
+// and a table goes when no pinned version contains it.
+func ExampleDomain() {
+	d := epoch.NewDomain(epoch.Options{Name: "routes"})
+	born, _ := d.Publish([]string{"a", "b"})
+
+	g, _ := d.Pin() // a slow reader
+	d.Publish([]string{"a", "b", "c"}, epoch.Retired{
+		Birth: born,
+		Free:  func() { fmt.Println("the old table is freed") },
+	})
+	fmt.Println("pinned:", g.Value(), "newest:", d.Value())
+	g.Unpin()
+
+	d.Close(context.Background())
+	// Output:
+	// pinned: [a b] newest: [a b c]
+	// the old table is freed
+}
+
+func ExampleDomain_Read() {
+	d := epoch.NewDomain(epoch.Options{})
+	d.Publish("hello")
+	err := d.Read(func(value any) error {
+		fmt.Println(value)
+		return nil
+	})
+	fmt.Println(err)
+	// Output:
+	// hello
+	// <nil>
+}
+
+// A loop that keeps one guard moves it on as it goes, so that it never holds
+// what is long gone.
+func ExampleGuard_Refresh() {
+	d := epoch.NewDomain(epoch.Options{Name: "config"})
+	d.Publish(1)
+	g, err := d.Pin()
+	if err != nil {
+		return
+	}
+	for {
+		fmt.Println("at", g.Value())
+		if g.Value() == 2 {
+			d.Close(ended())
+		} else {
+			d.Publish(2)
+		}
+		if err := g.Refresh(); err != nil {
+			fmt.Println(err) // and the guard is unpinned
+			return
+		}
+	}
+	// Output:
+	// at 1
+	// at 2
+	// epoch: "config": domain closed
+}
+
+// Many owners share one Domain. The guard only pins; what is read is reached by
+// pointers, and what was unlinked waits for every older pin.
+func ExampleDomain_Retire() {
+	shared := epoch.NewDomain(epoch.Options{})
+	g, _ := shared.Pin()
+	// ... the reader follows pointers; a writer unlinks a node:
+	shared.Retire(epoch.Retired{Bytes: 64, Free: func() { fmt.Println("node freed") }})
+	fmt.Println("retired:", shared.Stats().Retired)
+	g.Unpin()
+	shared.Barrier(context.Background())
+	fmt.Println("retired:", shared.Stats().Retired)
+	// Output:
+	// retired: 1
+	// node freed
+	// retired: 0
+}
+
+func ExampleDomain_Close() {
+	d := epoch.NewDomain(epoch.Options{})
+	born, _ := d.Publish("last")
+	last := epoch.Retired{Birth: born, Free: func() { fmt.Println("last freed") }}
+
+	g, _ := d.Pin()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // no patience
+	err := d.Close(ctx, last)
+	fmt.Println(errors.Is(err, epoch.ErrPinned), g.Value())
+
+	g.Unpin() // still allowed, and now it goes
+	fmt.Println(d.Close(context.Background()))
+	// Output:
+	// true last
+	// last freed
+	// <nil>
+}

@@ -1,0 +1,48 @@
+//go:build !explore
+
+package epoch_test
+
+import (
+	"os"
+	"os/exec"
+	"sync/atomic"
+	"testing"
+)
+
+// explored is set once the explorer ran: with -cpu or -count it need not again.
+var explored atomic.Bool
+
+// TestExplorer builds this package under the tag explore and runs the explorer,
+// the mutants and the stress tests with random yields; under the race detector
+// the latter only, which is what the detector can say something about.
+//
+// By hand, without a bound:
+//
+//	go test -tags explore -run 'Explore|Mutants' -explore.executions 0 -timeout 0 -v .
+func TestExplorer(t *testing.T) {
+	t.Parallel()
+	if explored.Swap(true) {
+		t.Skip("ran already in this process")
+	}
+	goCmd, err := exec.LookPath("go")
+	if err != nil {
+		t.Skipf("no go command: %v", err)
+	}
+	args := []string{"test", "-tags", "explore", "-timeout", "20m", "-count", "1"}
+	if raceEnabled {
+		args = append(args, "-race", "-run", "^TestStress")
+	} else {
+		args = append(args, "-run", "^(TestExplore|TestMutants|TestStress)")
+	}
+	if testing.Short() {
+		args = append(args, "-short", ".", "-explore.executions", "1000")
+	} else {
+		args = append(args, ".")
+	}
+	cmd := exec.Command(goCmd, args...)
+	cmd.Env = append(os.Environ(), "GOFLAGS=") // no -race or -tags by the back door
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v: %v\n%s", cmd, err, out)
+	}
+}

@@ -1,0 +1,200 @@
+package epoch_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/growarena/growarena/epoch"
+)
+
+func TestDomain_Close(t *testing.T) {
+	t.Run("nothing pinned", func(t *testing.T) {
+		d := epoch.NewDomain(epoch.Options{Name: "d"})
+		var c counter
+		birth := publish(t, d, "a")
+		// Not even with an ended context is there anything to wait for.
+		if err := d.Close(ended(), c.retired(birth, 1)); err != nil || c.n.Load() != 1 {
+			t.Fatalf("%v, %d freed", err, c.n.Load())
+		}
+		if _, err := d.Pin(); !errors.Is(err, epoch.ErrClosed) || !strings.Contains(err.Error(), `epoch: "d"`) {
+			t.Errorf("Pin: %v", err)
+		}
+		if err := d.Read(func(any) error { return nil }); !errors.Is(err, epoch.ErrClosed) {
+			t.Errorf("Read: %v", err)
+		}
+		if _, err := d.Publish("b"); !errors.Is(err, epoch.ErrClosed) {
+			t.Errorf("Publish: %v", err)
+		}
+		if err := d.Retire(c.retired(0, 1)); !errors.Is(err, epoch.ErrClosed) {
+			t.Errorf("Retire: %v", err)
+		}
+		if d.Value() != nil {
+			t.Errorf("Value: %v", d.Value())
+		}
+		if err := d.Synchronize(ctx); err != nil {
+			t.Errorf("Synchronize: %v", err)
+		}
+		if err := d.Close(ctx, c.retired(birth, 1)); err != nil || c.n.Load() != 2 {
+			t.Errorf("closed again: %v, %d freed", err, c.n.Load())
+		}
+	})
+	t.Run("context ends, unpin frees", func(t *testing.T) {
+		d := epoch.NewDomain(epoch.Options{Name: "d", Trace: true})
+		var c counter
+		birth := publish(t, d, "a")
+		g := pin(t, d)
+		err := d.Close(ended(), c.retired(birth, 4096))
+		if !errors.Is(err, epoch.ErrPinned) || !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		for _, part := range []string{`epoch: close "d"`, "version 2 pinned", "4096 bytes", "epoch_test.pin"} {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("no %q in %q", part, err)
+			}
+		}
+		if g.Value() != "a" || c.n.Load() != 0 {
+			t.Error("the pinned value is gone")
+		}
+		if err := g.Refresh(); !errors.Is(err, epoch.ErrClosed) || g.Value() != nil {
+			t.Errorf("Refresh: %v, value %v", err, g.Value())
+		}
+		wantPanic(t, g.Unpin, "not pinned")
+		eventually(t, "freed and idle", func() bool { return c.n.Load() == 1 && d.Idle() })
+	})
+	t.Run("waits for a guard that holds nothing", func(t *testing.T) {
+		d := epoch.NewDomain(epoch.Options{})
+		g := pin(t, d)
+		if err := d.Close(ended()); !errors.Is(err, epoch.ErrPinned) {
+			t.Fatal(err)
+		}
+		eventually(t, "no reaper", func() bool { return !d.Reaping() })
+		done := make(chan error)
+		go func() { done <- d.Close(ctx) }()
+		g.Unpin()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("names a few of many", func(t *testing.T) {
+		d := epoch.NewDomain(epoch.Options{})
+		var guards [9]epoch.Guard
+		for i := range guards {
+			guards[i] = pin(t, d)
+		}
+		err := d.Close(ended())
+		if err == nil || !strings.Contains(err.Error(), "and 5 more") {
+			t.Error(err)
+		}
+		for i := range guards {
+			guards[i].Unpin()
+		}
+	})
+}
+
+func TestDomain_Synchronize(t *testing.T) {
+	d := epoch.NewDomain(epoch.Options{Name: "d"})
+	if err := d.Synchronize(ended()); err != nil {
+		t.Fatalf("nobody pinned: %v", err)
+	}
+	g := pin(t, d)
+	if err := d.Synchronize(ended()); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "pinned for at least") {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() { done <- d.Synchronize(ctx) }()
+	before := g.Version()
+	eventually(t, "a new version", func() bool { return d.Stats().Version > before+1 })
+	later := pin(t, d) // does not matter
+	g.Refresh()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	g.Unpin()
+	later.Unpin()
+	eventually(t, "idle", d.Idle)
+}
+
+func TestDomain_Barrier(t *testing.T) {
+	d := epoch.NewDomain(epoch.Options{Name: "d"})
+	if err := d.Barrier(ended()); err != nil {
+		t.Fatalf("nothing retired: %v", err)
+	}
+	// A Free that takes its time: Publish does not wait for it, Barrier does.
+	gate := make(chan bool)
+	var mu sync.Mutex
+	freed := false
+	d.Retire(epoch.Retired{Free: func() {
+		<-gate
+		mu.Lock()
+		freed = true
+		mu.Unlock()
+	}})
+	publish(t, d, "while it runs")
+	if err := d.Barrier(ended()); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "1 of 1 retired things") {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() { done <- d.Barrier(ctx) }()
+	close(gate)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if !freed {
+		t.Error("Barrier returned before Free")
+	}
+}
+
+// A Free may use the domain that calls it.
+func TestRetired_FreeMayCallTheDomain(t *testing.T) {
+	d := epoch.NewDomain(epoch.Options{MaxRetired: 2})
+	var c counter
+	d.Retire(epoch.Retired{Bytes: 2, Free: func() {
+		g := pin(t, d)
+		g.Unpin()
+		d.Stats()
+		d.TryReclaim()
+		if err := d.Retire(c.retired(0, 2)); err != nil {
+			t.Error(err)
+		}
+	}})
+	eventually(t, "both freed", func() bool { return c.n.Load() == 1 && d.Idle() })
+}
+
+// The countdown keeps the unpinning of many pins linear: slot tables stay
+// small, and scans few.
+func TestDomain_ManyHeldPins(t *testing.T) {
+	n := 100_000
+	if testing.Short() || raceEnabled {
+		n = 10_000
+	}
+	d := epoch.NewDomain(epoch.Options{})
+	var c counter
+	guards := make([]epoch.Guard, n)
+	for i := range guards {
+		guards[i] = pin(t, d)
+	}
+	if s := d.Stats(); s.Pinned != n || s.Slots > 4*n {
+		t.Errorf("%d pinned in %d slots", s.Pinned, s.Slots)
+	}
+	if err := d.Retire(c.retired(0, 1)); err != nil {
+		t.Fatal(err)
+	}
+	scans := d.Scans()
+	for i := range guards {
+		guards[i].Unpin()
+	}
+	if err := d.Barrier(ctx); err != nil {
+		t.Fatal(err)
+	}
+	// Each scan asks for half of what is left: log2 n scans, and a few for
+	// wake-ups that cross.
+	if scans = d.Scans() - scans; scans > 64 {
+		t.Errorf("%d scans while %d pins ended", scans, n)
+	}
+	eventually(t, "idle", d.Idle)
+}
