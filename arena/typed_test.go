@@ -56,7 +56,7 @@ func TestRef(t *testing.T) {
 			const n = 300_000
 			for i := range n {
 				p := arena.New[point](a)
-				p.x, p.next = float64(i), head
+				p.x, p.y, p.next = float64(i), 1, head
 				head = arena.RefTo(a, p)
 			}
 			walk := func(at func(arena.Ref[point]) *point) {
@@ -64,7 +64,7 @@ func TestRef(t *testing.T) {
 				i := n
 				for p := at(head); p != nil; p = at(p.next) {
 					i--
-					if p.x != float64(i) {
+					if p.x != float64(i) || p.y != 1 {
 						t.Fatalf("element %d holds %v", i, p.x)
 					}
 				}
@@ -103,14 +103,14 @@ func TestRef(t *testing.T) {
 func TestNew_PointerFreeOnly(t *testing.T) {
 	a := newArena(t, arena.Options{Name: "x"})
 	defer free(t, a)
-	type inner struct{ s []int }
+	type inner struct{ S []int }
 	tests := map[string]struct {
 		f    func()
 		want string
 	}{
 		"pointer":        {func() { arena.New[*int](a) }, "*int contains a pointer"},
 		"string":         {func() { arena.New[string](a) }, "string contains a pointer"},
-		"deep":           {func() { arena.New[struct{ a [2]inner }](a) }, "(a: s: []int)"},
+		"deep":           {func() { arena.New[struct{ a [2]inner }](a) }, "(a: S: []int)"},
 		"interface":      {func() { arena.New[any](a) }, "contains a pointer"},
 		"map":            {func() { arena.MakeSlice[map[int]int](a, 1, 1) }, "contains a pointer"},
 		"func":           {func() { arena.Clone(a, func() {}) }, "contains a pointer"},
