@@ -6,9 +6,11 @@ const (
 	// bandMin is a new band's width: the reach of one page of 2 MiB entries.
 	bandMin = 1 << 30
 
-	// bandFull is the fill, in percent, at which a band is doubled. Random
-	// placement meets a free spot at the first or second try until then.
-	bandFull = 40
+	// bandFull is the fill, in percent, at which a band is doubled. A random
+	// address meets a free spot with 84 % until then, so that the band is hardly
+	// ever doubled because bandProbes of them did not.
+	bandFull   = 40
+	bandProbes = 8
 )
 
 // band is where compact windows go. Its fields are protected by Space.mu.
@@ -47,7 +49,7 @@ func (pl *placer) placeCompact(n, to uintptr) (uintptr, bool) {
 				return 0, false
 			}
 		}
-		for range probes {
+		for range bandProbes {
 			g := pl.gapAt(b.Range, b.Start+pl.rng64(b.Len()))
 			if addr, ok := pl.anywhere(g, n, to); ok {
 				return addr, true

@@ -8,10 +8,11 @@ import (
 )
 
 // checkLocked checks the invariants of s, in test builds: after every operation
-// while there are few places, now and then when there are many.
+// while there are few places, and as rarely as there are many when there are.
 func (s *Space) checkLocked() {
 	if invariants.Enabled {
-		if s.ops++; s.pl.reg.len() < 64 || s.ops%1024 == 0 {
+		if s.unchecked++; s.unchecked > s.pl.reg.len()-64 {
+			s.unchecked = 0
 			s.checkInvariantsLocked()
 		}
 	}

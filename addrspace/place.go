@@ -37,7 +37,7 @@ const (
 	// crowded and packed are loads of the zones in percent. From crowded on
 	// windows of 1 GiB are no longer aligned to it, which costs a GiB each; from
 	// packed on windows go to the low edge of the gap that fits best.
-	crowded = 20
+	crowded = 10
 	packed  = 40
 
 	// searchBelow is the number of places up to which, above the packed load,
@@ -121,12 +121,13 @@ func (pl *placer) extend(p *place, end uintptr) {
 	pl.reg.resize(p, end)
 }
 
-// load returns the taken part of the zones in percent, with n bytes more taken.
+// load returns the taken part of the zones in percent, guards included, with n
+// bytes more taken.
 func (pl *placer) load(n uintptr) uint64 {
 	if pl.total == 0 {
 		return 100
 	}
-	return (pl.taken + uint64(n)) * 100 / pl.total
+	return (pl.taken + uint64(n) + guard*uint64(pl.reg.len())) * 100 / pl.total
 }
 
 // gap is free addresses between two places, less the guards beside them.

@@ -63,16 +63,16 @@ type Space struct {
 	// included. It comes after Window.mu and before registry.mu.
 	mu sync.Mutex
 
-	ready    bool     // initLocked ran. Protected by mu.
-	pl       placer   // Protected by mu; its registry has rules of its own.
-	cache    cache    // Protected by mu.
-	stuck    []*place // released, not taken back by the kernel. Protected by mu.
-	vmas     int      // VMAs of all our places. Protected by mu.
-	vmasMax  int      // refuse beyond. Protected by mu.
-	nameless bool     // the kernel knows no VMA names. Protected by mu.
-	ops      uint     // operations, to thin out the invariant checks. Protected by mu.
-	stats    Stats    // what it counts and some of what it holds. Protected by mu.
-	page     uintptr  // page size. Immutable after initLocked.
+	ready     bool     // initLocked ran. Protected by mu.
+	pl        placer   // Protected by mu; its registry has rules of its own.
+	cache     cache    // Protected by mu.
+	stuck     []*place // released, not taken back by the kernel. Protected by mu.
+	vmas      int      // VMAs of all our places. Protected by mu.
+	vmasMax   int      // refuse beyond. Protected by mu.
+	nameless  bool     // the kernel knows no VMA names. Protected by mu.
+	stats     Stats    // what it counts and some of what it holds. Protected by mu.
+	unchecked int      // operations since the invariants were checked. Protected by mu.
+	page      uintptr  // page size. Immutable after initLocked.
 
 	mapped atomic.Int64 // bytes mapped in all windows. Changed with a Window.mu held (atomic).
 }

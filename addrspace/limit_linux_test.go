@@ -1,0 +1,180 @@
+package addrspace
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/growarena/growarena/internal/sys"
+)
+
+// refusal checks that err is a refusal that says each of the parts.
+func refusal(t *testing.T, err error, parts ...string) {
+	t.Helper()
+	if !errors.Is(err, ErrNoSpace) {
+		t.Errorf("%v, want ErrNoSpace", err)
+		return
+	}
+	for _, part := range parts {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q does not contain %q", err, part)
+		}
+	}
+}
+
+func TestLimit_MaxVMAs(t *testing.T) {
+	s := newSpace(t, Options{Zones: testZones(gib), MaxVMAs: 6})
+	fd := memfd(t, 8*mib)
+	var windows []*Window
+	for range 5 {
+		windows = append(windows, reserve(t, s, 8*mib, ReserveOptions{}))
+	}
+	w := windows[0]
+	mapFile(t, w, 2*mib, fd)
+	_, err := s.Reserve(2*mib, ReserveOptions{Min: 1})
+	refusal(t, err, "addrspace: reserve 2097152 bytes", "6 mappings in use", "Options.MaxVMAs is 6")
+	refusal(t, w.MapFile(4*mib, 2*mib, fd, 0, readWrite), "addrspace: map 2097152 bytes at 4194304", "MaxVMAs is 6")
+	refusal(t, windows[1].MapFile(0, 2*mib, fd, 0, readWrite), "MaxVMAs")
+	refusal(t, w.Rehome(windows[1]), "addrspace: rehome", "MaxVMAs")
+	ok(t, w.MapFile(2*mib, 2*mib, fd, 2*mib, readWrite)) // no VMA more
+	refusal(t, w.Unmap(2*mib, 4096), "addrspace: unmap 4096 bytes", "MaxVMAs")
+	ok(t, windows[1].MapFile(0, 8*mib, fd, 0, readWrite)) // its only VMA
+	refusal(t, windows[1].Extend(2*mib), "addrspace: extend", "MaxVMAs")
+	ok(t, windows[2].Extend(2*mib))
+	s.agree(t)
+
+	// Cached windows make room before anything is refused.
+	ok(t, windows[3].Release())
+	ok(t, windows[4].Release())
+	if st := s.Stats(); st.Cached != 2 || st.VMAs != 6 {
+		t.Errorf("%+v", st)
+	}
+	reserve(t, s, 2*mib, ReserveOptions{})
+	ok(t, w.Unmap(2*mib, 2*mib))
+	if st := s.Stats(); st.Cached != 1 || st.VMAs != 6 {
+		t.Errorf("%+v", st)
+	}
+	s.agree(t)
+}
+
+func TestLimit_MaxMapCount(t *testing.T) {
+	s := newSpace(t, Options{})
+	reserve(t, s, 2*mib, ReserveOptions{})
+	if st := s.Stats(); st.MaxVMAs != sys.MaxMapCount()/2 {
+		t.Errorf("refuses beyond %d, with vm.max_map_count %d", st.MaxVMAs, sys.MaxMapCount())
+	}
+	s.mu.Lock()
+	real := s.vmas
+	s.vmas = s.vmasMax // as if there were so many
+	err := s.budgetLocked(1)
+	s.vmasMax = 1 // as if the setting had been lower when it was read
+	s.vmas = real
+	if err := s.budgetLocked(1); err != nil {
+		t.Errorf("the setting was not read anew: %v", err)
+	}
+	s.mu.Unlock()
+	refusal(t, err, fmt.Sprintf("vm.max_map_count is %d", sys.MaxMapCount()), "sysctl -w vm.max_map_count=")
+}
+
+// TestLimit_AddressSpace lets RLIMIT_AS refuse: cached windows go first, and
+// the error names the limit.
+func TestLimit_AddressSpace(t *testing.T) {
+	s := newSpace(t, Options{CacheBytes: gib})
+	ok(t, reserve(t, s, 512*mib, ReserveOptions{}).Release())
+	w := reserve(t, s, 64*mib, ReserveOptions{})
+	restore := limitAS(t, 300*mib)
+	defer restore()
+	reserve(t, s, 600*mib, ReserveOptions{}) // in place of the cached one
+	_, err := s.Reserve(gib, ReserveOptions{})
+	refusal(t, err, "RLIMIT_AS is ", "in use", "ulimit -v")
+	refusal(t, w.Extend(gib), "RLIMIT_AS is ")
+	mapFile(t, w, 2*mib, memfd(t, 2*mib)) // takes no addresses more
+	s.agree(t)
+}
+
+const childEnv = "GROWARENA_ADDRSPACE_CHILD"
+
+// TestLimit_Child runs TestLimit_InChild in a process that has had a limit of
+// its address space from its start.
+func TestLimit_Child(t *testing.T) {
+	if testing.Short() || raceEnabled {
+		t.Skip("starts a process; the race detector needs more than any limit")
+	}
+	const kib = 8 << 20 // 8 GiB
+	cmd := exec.Command("sh", "-c", fmt.Sprintf(`ulimit -v %d && exec "$0" -test.run='^TestLimit_InChild$' -test.v`, kib), os.Args[0])
+	cmd.Env = append(os.Environ(), childEnv+"=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: TestLimit_InChild") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestLimit_InChild(t *testing.T) {
+	if os.Getenv(childEnv) == "" {
+		t.Skip("runs in a child of TestLimit_Child")
+	}
+	s := newSpace(t, Options{})
+	_, err := s.Reserve(64*gib, ReserveOptions{})
+	refusal(t, err, fmt.Sprintf("RLIMIT_AS is %d bytes", uint64(8*gib)))
+	w := reserve(t, s, 64*gib, ReserveOptions{Min: 2 * mib})
+	if w.Size() < gib || w.Size() > 8*gib {
+		t.Errorf("%d bytes", w.Size())
+	}
+	if st := s.Stats(); st.KernelPlaced != 0 || s.pl.zoneOf(w.start) == nil {
+		t.Errorf("%v lies in no zone", w)
+	}
+	mapFile(t, w, 2*mib, memfd(t, 2*mib))
+	w.data(1)[0] = 1
+	ok(t, w.Release())
+	ok(t, reserve(t, s, 6*gib, ReserveOptions{}).Release())
+	s.agree(t)
+}
+
+// raiseMaxMapCount sets vm.max_map_count to at least n for the test, or skips it.
+func raiseMaxMapCount(t testing.TB, n int) {
+	t.Helper()
+	const file = "/proc/sys/vm/max_map_count"
+	old := sys.MaxMapCount()
+	if old >= n {
+		return
+	}
+	if err := os.WriteFile(file, []byte(strconv.Itoa(n)), 0); err != nil {
+		t.Skipf("vm.max_map_count is %d, and cannot be set to %d: %v", old, n, err)
+	}
+	t.Cleanup(func() {
+		ok(t, os.WriteFile(file, []byte(strconv.Itoa(old)), 0))
+	})
+}
+
+// TestLimit_ManyWindows holds 300,000 windows at a time.
+func TestLimit_ManyWindows(t *testing.T) {
+	if testing.Short() || raceEnabled {
+		t.Skip("takes seconds")
+	}
+	const n = 300_000
+	raiseMaxMapCount(t, 2*n+100_000)
+	s := newSpace(t, Options{})
+	windows := make([]*Window, n)
+	for i := range windows {
+		w, err := s.Reserve(Alignment, ReserveOptions{Compact: i%2 == 0})
+		ok(t, err)
+		windows[i] = w
+	}
+	if st := s.Stats(); st.Windows != n || st.VMAs != n || st.KernelPlaced != 0 {
+		t.Errorf("%+v", st)
+	}
+	fd := memfd(t, 2*mib)
+	for _, w := range windows[:100] {
+		mapFile(t, w, 4096, fd)
+		if s.Lookup(w.start+4096) != w {
+			t.Errorf("%v is not found", w)
+		}
+	}
+	for _, w := range windows {
+		ok(t, w.Release())
+	}
+}
