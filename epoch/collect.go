@@ -77,10 +77,7 @@ func (d *Domain) scanLocked() {
 	d.pins, d.prev = d.prev[:0], d.pins
 	d.seen = d.seen[:0]
 	d.scans++
-	list := d.over.Load()
-	if mutTablesBeforeList {
-		list = d.staleList
-	}
+	list := d.mutant.tables(d.over.Load())
 	for i := range d.slots {
 		d.sawLocked(i, d.slots[i].word.Load())
 	}

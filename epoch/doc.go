@@ -58,5 +58,6 @@
 //
 // It does not release a guard that was lost (it reports it, see
 // [Options.Debug]), does not interrupt a stalled reader, and does not notice a
-// value kept after its guard was unpinned.
+// value kept after its guard was unpinned. Slot tables that were added when very
+// many guards were pinned at once are not given back.
 package epoch

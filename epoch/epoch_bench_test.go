@@ -43,6 +43,8 @@ func readers() []reader {
 	if _, err := d.Publish(newPayload()); err != nil {
 		panic(err)
 	}
+	traced := epoch.NewDomain(epoch.Options{Trace: true})
+	debug := epoch.NewDomain(epoch.Options{Debug: true})
 	return []reader{
 		{"rwmutex", func(next func() bool) {
 			for next() {
@@ -70,6 +72,18 @@ func readers() []reader {
 			f := func(v any) error { v.(*payload).sum(); return nil }
 			for next() {
 				d.Read(f)
+			}
+		}},
+		{"traced", func(next func() bool) {
+			for next() {
+				g, _ := traced.Pin()
+				g.Unpin()
+			}
+		}},
+		{"debug", func(next func() bool) {
+			for next() {
+				g, _ := debug.Pin()
+				g.Unpin()
 			}
 		}},
 		{"none", func(next func() bool) {

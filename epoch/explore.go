@@ -180,8 +180,8 @@ func (x *execution) pointerID(p any, isNil bool) uint64 {
 // A choice is a point of the search where more than one task could go on.
 type choice struct{ taken, of int }
 
-// A Search is a depth-first search through the executions of a scenario.
-type Search struct {
+// A search is a depth-first search through the executions of a scenario.
+type search struct {
 	Executions int
 	Exhausted  bool
 	Failure    string
@@ -195,7 +195,7 @@ const stepsMax = 20_000
 // Run searches until proceed returns false, a failure is found or nothing is left.
 // start spawns the scenario's tasks; done checks the final state and returns
 // what is wrong with it.
-func (s *Search) Run(start func(x *execution), done func() string, proceed func() bool) {
+func (s *search) Run(start func(x *execution), done func() string, proceed func() bool) {
 	s.visited = make(map[uint64]struct{})
 	for proceed() {
 		s.Executions++
@@ -233,7 +233,7 @@ func (x *execution) finished() bool {
 
 // execute takes steps until all tasks are done, one fails, or the state is one
 // the search has been in.
-func (s *Search) execute(x *execution) {
+func (s *search) execute(x *execution) {
 	depth := 0
 	var ready []*task
 	for n := 0; x.failure == ""; n++ {
@@ -283,7 +283,7 @@ func (x *execution) stuck() string {
 }
 
 // advance moves on to the next path. It returns false after the last.
-func (s *Search) advance() bool {
+func (s *search) advance() bool {
 	for n := len(s.path); n > 0; n-- {
 		c := &s.path[n-1]
 		if c.taken++; c.taken < c.of {

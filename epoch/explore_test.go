@@ -13,7 +13,7 @@ import (
 
 // executions bounds the search of one scenario, in executions rather than time,
 // so that a slow machine finds what a fast one finds. Most are exhausted before.
-var executions = flag.Int("explore.executions", 20_000, "executions for each scenario; 0 means all there are")
+var executions = flag.Int("explore.executions", 30_000, "executions for each scenario; 0 means all there are")
 
 // A world is what the tasks of a scenario share.
 type world struct {
@@ -140,10 +140,10 @@ type scenario struct {
 }
 
 // explore searches s, at most so many executions.
-func (s *scenario) explore(executions int) *Search {
-	search := &Search{}
+func (s *scenario) explore(executions int) *search {
+	dfs := &search{}
 	var w *world
-	search.Run(
+	dfs.Run(
 		func(x *execution) {
 			w = &world{x: x}
 			w.ctx, w.cancel = context.WithCancel(context.Background())
@@ -187,9 +187,9 @@ func (s *scenario) explore(executions int) *Search {
 			}
 			return ""
 		},
-		func() bool { return executions == 0 || search.Executions < executions },
+		func() bool { return executions == 0 || dfs.Executions < executions },
 	)
-	return search
+	return dfs
 }
 
 // TestExplore: the code as it is passes every scenario.

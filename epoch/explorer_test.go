@@ -3,7 +3,6 @@
 package epoch_test
 
 import (
-	"os"
 	"os/exec"
 	"sync/atomic"
 	"testing"
@@ -40,7 +39,6 @@ func TestExplorer(t *testing.T) {
 		args = append(args, ".")
 	}
 	cmd := exec.Command(goCmd, args...)
-	cmd.Env = append(os.Environ(), "GOFLAGS=") // no -race or -tags by the back door
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Errorf("%v: %v\n%s", cmd, err, out)

@@ -63,8 +63,8 @@ func (g *Guard) unpinSlow() {
 // giving up the slot, and for the price of one load when nothing was published
 // since. What was read under the guard before must not be used after it. If the
 // Domain is closed Refresh returns ErrClosed and the guard is unpinned. It
-// panics like Unpin, except that a guard unpinned through a copy may go
-// unnoticed while nothing new is published.
+// panics like Unpin, except that a guard unpinned through a copy goes unnoticed
+// while nothing new is published, unless the Domain is a Debug one.
 func (g *Guard) Refresh() error {
 	if v := g.view; v == nil || g.d.cur.Load() != v {
 		return g.refreshSlow()
@@ -76,6 +76,9 @@ func (g *Guard) Refresh() error {
 func (g *Guard) refreshSlow() error {
 	g.mustBePinned("Refresh")
 	d, l := g.d, g.view.lease
+	if d.debug && g.slot.Load() != g.word {
+		d.misuse("Refresh", g.slot, g.word)
+	}
 	if mutRefreshForgetsSlot && d.cur.Load() == nil {
 		g.view = nil
 		return d.closeE

@@ -136,6 +136,7 @@ func TestGuard_DebugChecksTheWord(t *testing.T) {
 	if err := g.Refresh(); err != nil || g.Value() != "b" {
 		t.Fatal(err, g.Value())
 	}
+	wantPanic(t, func() { dead.Refresh() }, "epoch: Refresh of a Guard")
 	wantPanic(t, func() { dead.Value() }, "epoch: Value of a Guard", "refreshed to version 3")
 	g.Unpin()
 	wantPanic(t, g.Unpin, "epoch: Unpin")

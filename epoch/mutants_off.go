@@ -12,7 +12,6 @@ const (
 	mutSettleCountsEarly  = false
 	mutReclaimFirst       = false
 	mutOverflowUnscanned  = false
-	mutTablesBeforeList   = false
 	mutListAfterScan      = false
 	mutIntervalOffByOne   = false
 	mutBlindUnpin         = false
@@ -33,3 +32,9 @@ const (
 	mutCloseKeepsCur      = false
 	mutFreeInUnpin        = false
 )
+
+// A mutantState is what the mutants with a memory remember.
+type mutantState struct{}
+
+func (mutantState) publishing(*Domain)                {}
+func (mutantState) tables(list *tableList) *tableList { return list }

@@ -34,6 +34,24 @@ var (
 	mutFreeInUnpin        bool // Unpin frees by itself
 )
 
+// A mutantState is what the mutants with a memory remember.
+type mutantState struct{ list *tableList }
+
+// publishing is called before a version is published.
+func (m *mutantState) publishing(d *Domain) {
+	if mutTablesBeforeList {
+		m.list = d.over.Load()
+	}
+}
+
+// tables returns the overflow tables to scan, list being the right ones.
+func (m *mutantState) tables(list *tableList) *tableList {
+	if mutTablesBeforeList {
+		return m.list
+	}
+	return list
+}
+
 // mutants are the mutants by name, each with the scenario that finds it soonest.
 var mutants = []struct {
 	name     string

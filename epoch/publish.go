@@ -14,14 +14,15 @@ import (
 // error nothing was published and drop still belongs to the caller. Panics if
 // a Birth is not below the new version.
 func (d *Domain) Publish(value any, drop ...Retired) (version uint64, err error) {
-	return d.publish(nil, "publish", func(any) any { return value }, drop)
+	return d.publish("publish", func(any) any { return value }, drop, nil)
 }
 
 // PublishWait is Publish, except that where Publish returns ErrRetired it
 // waits for readers to unpin, until ctx ends. It returns ErrRetired at once if
 // drop alone exceeds the limit.
 func (d *Domain) PublishWait(ctx context.Context, value any, drop ...Retired) (version uint64, err error) {
-	return d.publish(ctx, "publish", func(any) any { return value }, drop)
+	return d.publish("publish", func(any) any { return value }, drop,
+		func(room *gate) error { return room.wait(ctx) })
 }
 
 // Retire frees each r when no pin is left that is older than the call: it
@@ -31,21 +32,19 @@ func (d *Domain) Retire(r ...Retired) error {
 	if len(r) == 0 {
 		return nil
 	}
-	_, err := d.publish(nil, "retire", func(same any) any { return same }, r)
+	_, err := d.publish("retire", func(same any) any { return same }, r, nil)
 	return err
 }
 
-// publish is Publish with the new value as a function of the old one. With a
-// nil ctx it does not wait.
-func (d *Domain) publish(ctx context.Context, verb string, value func(old any) any, drop []Retired) (uint64, error) {
+// publish is Publish with the new value as a function of the old one, and with
+// a way to wait for room; nil: do not.
+func (d *Domain) publish(verb string, value func(old any) any, drop []Retired, wait func(room *gate) error) (uint64, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if mutTablesBeforeList {
-		d.staleList = d.over.Load()
-	}
+	d.mutant.publishing(d)
 	// Misuse leaves the Domain as it is, so it is looked for first.
 	n := d.checkRetired(verb, d.version+1, drop)
-	if err := d.makeRoomLocked(ctx, verb, n); err != nil {
+	if err := d.makeRoomLocked(verb, n, wait); err != nil {
 		return 0, err
 	}
 	d.version++
@@ -80,7 +79,7 @@ func (d *Domain) valueLocked() any {
 // Bytes count until their Free is called, not until it returns: a Publish
 // within a Free cannot wait for that Free, and at most one thing per goroutine
 // is in that state.
-func (d *Domain) makeRoomLocked(ctx context.Context, verb string, n int64) error {
+func (d *Domain) makeRoomLocked(verb string, n int64, wait func(room *gate) error) error {
 	limit := d.opts.MaxRetired
 	for {
 		if d.closed {
@@ -102,7 +101,7 @@ func (d *Domain) makeRoomLocked(ctx context.Context, verb string, n int64) error
 				continue
 			}
 		}
-		if ctx == nil || n > limit {
+		if wait == nil || n > limit {
 			return fmt.Errorf("epoch: %s in %q, dropping %d bytes: %w: %d of %d bytes wait%s",
 				verb, d.opts.Name, n, ErrRetired, d.held, limit, d.holdersLocked())
 		}
@@ -111,7 +110,7 @@ func (d *Domain) makeRoomLocked(ctx context.Context, verb string, n int64) error
 		}
 		room := d.room
 		d.mu.Unlock()
-		err := room.wait(ctx)
+		err := wait(room)
 		d.mu.Lock()
 		if err != nil {
 			return fmt.Errorf("epoch: %s in %q, dropping %d bytes: %w: %w: %d of %d bytes wait%s",

@@ -6,15 +6,15 @@ type Stats struct {
 	Pinned  int    // guards pinned
 	Slots   int    // slots in all tables; grows with the pins held at once
 
-	Retired      int   // things retired and not freed: their Free has not returned
-	RetiredBytes int64 // their bytes
-	Freed        uint64
-	FreedBytes   int64 // bytes ever freed
+	Retired      int    // things retired and not freed: their Free has not returned
+	RetiredBytes int64  // their bytes
+	Freed        uint64 // things ever freed
+	FreedBytes   int64  // their bytes
 
 	// Stalled are the pins that have kept something from being freed for at
-	// least Options.StallAfter. Ages count from the first scan that saw a pin
-	// do so; writers and the reaper scan as things are retired, and so does
-	// Stats, but readers leave no time.
+	// least Options.StallAfter. Readers do not note the time: an age counts
+	// from the first scan that saw the pin hold something. The reaper scans
+	// soon after each retirement, and Stats scans too.
 	Stalled []Stall
 
 	// Lost are the first guards found lost, in a Debug domain.

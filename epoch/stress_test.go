@@ -1,6 +1,7 @@
 package epoch_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -279,6 +280,7 @@ func TestStress_CloseAtAnyTime(t *testing.T) {
 						}
 					}
 					g.Unpin()
+					runtime.Gosched()
 				}
 			})
 		}
@@ -290,5 +292,80 @@ func TestStress_CloseAtAnyTime(t *testing.T) {
 			t.Fatal("Close returned before the Free")
 		}
 		readers.Wait()
+	}
+}
+
+// TestStress_AllOperations mixes every operation on a domain with a small
+// limit, which readers keep reaching, and closes it in the middle.
+func TestStress_AllOperations(t *testing.T) {
+	rounds := 40
+	if testing.Short() {
+		rounds = 4
+	}
+	for range rounds {
+		d := epoch.NewDomain(epoch.Options{Slots: 2, MaxRetired: 4, StallAfter: 1,
+			OnStall: func(s epoch.Stall) { _ = s.String() }})
+		var given, freed atomic.Int64
+		retired := func() epoch.Retired {
+			return epoch.Retired{Bytes: 1 + rand.Int64N(2), Free: func() { freed.Add(1) }}
+		}
+		var all sync.WaitGroup
+		for range 6 {
+			all.Go(func() {
+				for range 60 {
+					var err error
+					switch rand.IntN(9) {
+					case 0:
+						_, err = d.Publish(1, retired())
+						if err == nil {
+							given.Add(1)
+						}
+					case 1:
+						_, err = d.PublishWait(ctx, 2, retired(), retired())
+						if err == nil {
+							given.Add(2)
+						}
+					case 2:
+						if err = d.Retire(retired()); err == nil {
+							given.Add(1)
+						}
+					case 3:
+						err = d.Synchronize(ctx)
+					case 4:
+						err = d.Barrier(ctx)
+					case 5:
+						d.TryReclaim()
+					case 6:
+						d.Stats()
+					default:
+						var g, h epoch.Guard
+						if g, err = d.Pin(); err != nil {
+							break
+						}
+						if h, err = d.Pin(); err == nil {
+							h.Unpin()
+						}
+						runtime.Gosched()
+						if g.Refresh() == nil {
+							g.Unpin()
+						}
+					}
+					if err != nil && !errors.Is(err, epoch.ErrClosed) && !errors.Is(err, epoch.ErrRetired) {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		for range rand.IntN(200) {
+			runtime.Gosched()
+		}
+		if err := d.Close(ctx); err != nil {
+			t.Fatal(err)
+		}
+		all.Wait()
+		if given.Load() != freed.Load() {
+			t.Fatalf("%d retired, %d freed", given.Load(), freed.Load())
+		}
+		eventually(t, "idle", d.Idle)
 	}
 }
