@@ -1,3 +1,5 @@
+//go:build !(386 || arm || mips || mipsle)
+
 package addrspace
 
 import (
@@ -85,6 +87,45 @@ func BenchmarkReserveRelease(b *testing.B) {
 						if err := w.Release(); err != nil {
 							b.Fatal(err)
 						}
+					}
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkLookup finds a random address among the windows.
+func BenchmarkLookup(b *testing.B) {
+	for _, live := range []int{1000, 60_000} {
+		b.Run(fmt.Sprintf("live=%d", live), func(b *testing.B) {
+			s := New(Options{CacheWindows: -1, MaxVMAs: sys.MaxMapCount()})
+			crowd(b, s, live, ReserveOptions{})
+			var at []uintptr
+			for w := range s.All() {
+				at = append(at, w.start+4096)
+			}
+			rng := rand.New(rand.NewPCG(1, 2))
+			for b.Loop() {
+				if s.Lookup(at[rng.IntN(len(at))]) == nil {
+					b.Fatal("a window was not found")
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkPlace chooses a place, without any system call.
+func BenchmarkPlace(b *testing.B) {
+	for _, live := range []int{1000, 60_000, 300_000} {
+		for _, kind := range []string{"roomy", "compact"} {
+			b.Run(fmt.Sprintf("kind=%s/live=%d", kind, live), func(b *testing.B) {
+				pl := newPlacer(b, 1)
+				for range live {
+					pl.put(b, Alignment, kind == "compact")
+				}
+				for b.Loop() {
+					if _, ok := pl.place(Alignment, kind == "compact", false); !ok {
+						b.Fatal("no place")
 					}
 				}
 			})
