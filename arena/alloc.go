@@ -95,13 +95,13 @@ func (a *Arena) allocSlow(n, alignment int) (*view, int, error) {
 // never leaves a larger one: what makes it smaller (Reset, Truncate, Free) needs
 // the arena to itself.
 func (a *Arena) resetSoft() {
-	v := a.view.Load()
-	length := a.length.Load()
-	if length < a.dirty.Load() {
-		a.soft.Store(0)
-		return
+	var soft int64
+	if length := a.length.Load(); length >= a.dirty.Load() {
+		soft = min(int64(a.view.Load().cap), a.head.mark(length))
 	}
-	a.soft.Store(min(int64(v.cap), a.head.mark(length)))
+	if a.soft.Load() != soft { // A store is far dearer than a look.
+		a.soft.Store(soft)
+	}
 }
 
 // Truncate makes the arena n bytes long, at most as long as it is. The memory

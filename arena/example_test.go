@@ -1,0 +1,262 @@
+package arena_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/growarena/growarena/arena"
+	"github.com/growarena/growarena/epoch"
+)
+
+// must unwraps a result where an example has no use for the error.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// The old address of a byte stays good while its arena outgrows windows.
+func Example() {
+	a, err := arena.NewArena(arena.Options{Name: "log", Reserve: 2 << 20})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer a.Free()
+
+	first, err := a.Alloc(1 << 20)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	copy(first, "hello")
+	if err := a.Grow(1 << 30); err != nil { // Does not fit the window: it moves, the bytes do not.
+		fmt.Println(err)
+		return
+	}
+	copy(a.Bytes(), "HE") // Written through the new address,
+	fmt.Printf("%s\n", first[:5])
+	// Output: HEllo
+}
+
+func ExampleArena_Alloc() {
+	a := must(arena.NewArena(arena.Options{Limit: 100}))
+	defer a.Free()
+	b := must(a.Alloc(60))
+	fmt.Println(len(b), cap(b), b[59], a.Len())
+	_, err := a.Alloc(60)
+	fmt.Println(errors.Is(err, arena.ErrFull), a.Len())
+	// Output:
+	// 60 60 0 60
+	// true 60
+}
+
+func ExampleArena_AllocAligned() {
+	a := must(arena.NewArena(arena.Options{}))
+	defer a.Free()
+	must(a.Alloc(3))
+	b := must(a.AllocAligned(100, 64))
+	fmt.Println(a.Offset(b))
+	// Output: 64
+}
+
+// A reader that holds a guard is not disturbed by growth.
+func ExampleArena_Pin() {
+	a := must(arena.NewArena(arena.Options{Reserve: 2 << 20, Retire: true}))
+	defer a.Free()
+	copy(must(a.Alloc(5)), "hello")
+
+	g, err := a.Pin()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer g.Unpin()
+	b := g.Bytes()
+	must(a.Alloc(1 << 30)) // Moves; b stays where it is.
+	fmt.Printf("%s %d\n", b, len(b))
+	if err := g.Refresh(); err != nil { // From here on b is no longer protected.
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(len(g.Bytes()))
+	// Output:
+	// hello 5
+	// 1073741829
+}
+
+func ExampleArena_Read() {
+	a := must(arena.NewArena(arena.Options{Retire: true}))
+	defer a.Free()
+	copy(must(a.Alloc(5)), "hello")
+	err := a.Read(func(b []byte) error {
+		fmt.Printf("%s\n", b)
+		return nil
+	})
+	fmt.Println(err)
+	// Output:
+	// hello
+	// <nil>
+}
+
+// Very many arenas can share one domain.
+func ExampleOptions_domain() {
+	d := epoch.NewDomain(epoch.Options{})
+	one := must(arena.NewArena(arena.Options{Domain: d}))
+	two := must(arena.NewArena(arena.Options{Domain: d}))
+	defer one.Free()
+	defer two.Free()
+	must(one.Alloc(1))
+	must(two.Alloc(2))
+
+	g, err := d.Pin()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(len(one.Bytes()), len(two.Bytes())) // Both valid until Unpin.
+	g.Unpin()
+	// Output: 1 2
+}
+
+// A ring buffer without a seam: the same pages twice in a row.
+func ExampleArena_Alias() {
+	a := must(arena.NewArena(arena.Options{}))
+	defer a.Free()
+	size := os.Getpagesize()
+	must(a.Alloc(size))
+	ring, err := a.Alias(arena.AliasOptions{Len: size, Repeat: 2})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer ring.Release()
+	b := ring.Bytes()
+	copy(b[size-2:], "wrap") // Two bytes at the end, two at the beginning.
+	fmt.Printf("%s %s\n", b[:2], b[size-2:size+2])
+	// Output: ap wrap
+}
+
+func ExampleOptions_commit() {
+	a := must(arena.NewArena(arena.Options{Commit: true}))
+	defer a.Free()
+	if err := a.Grow(8 << 20); err != nil { // Out of memory would be an error here, not a signal later.
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(a.Stats().Committed >= 8<<20)
+	// Output: true
+}
+
+func ExampleArena_Decommit() {
+	a := must(arena.NewArena(arena.Options{}))
+	defer a.Free()
+	b := must(a.Alloc(1 << 20))
+	b[0], b[1<<20-1] = 1, 1
+	if err := a.Decommit(0, 512<<10); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(b[0], b[1<<20-1])
+	// Output: 0 1
+}
+
+// Reset keeps the memory, Trim gives it back.
+func ExampleArena_Reset() {
+	a := must(arena.NewArena(arena.Options{}))
+	defer a.Free()
+	must(a.Alloc(1 << 20))[7] = 1
+	a.Reset()
+	fmt.Println(a.Len(), a.Stats().Committed > 0, must(a.Alloc(8))[7])
+	a.Reset()
+	if err := a.Trim(); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(a.Stats().Committed)
+	// Output:
+	// 0 true 0
+	// 0
+}
+
+// The backing file is an ordinary file to whoever gets it.
+func ExampleArena_File() {
+	a := must(arena.NewArena(arena.Options{Name: "shared"}))
+	defer a.Free()
+	copy(must(a.Alloc(5)), "hello")
+	f := must(a.File())
+	defer f.Close()
+	b := must(io.ReadAll(io.NewSectionReader(f, 0, int64(a.Len()))))
+	fmt.Printf("%s\n", b)
+	// Output: hello
+}
+
+// A list that holds no pointers: it may lie in the arena, and in another process.
+func ExampleRef() {
+	type node struct {
+		value int
+		next  arena.Ref[node]
+	}
+	a := must(arena.NewArena(arena.Options{}))
+	defer a.Free()
+	var list arena.Ref[node]
+	for v := range 3 {
+		n := arena.New[node](a)
+		n.value, n.next = v, list
+		list = arena.RefTo(a, n)
+	}
+	for n := list.In(a); n != nil; n = n.next.In(a) {
+		fmt.Println(n.value)
+	}
+	// Output:
+	// 2
+	// 1
+	// 0
+}
+
+func ExampleMakeSlice() {
+	a := must(arena.NewArena(arena.Options{}))
+	defer a.Free()
+	s := arena.MakeSlice[float64](a, 0, 3)
+	s = append(s, 1, 2, 3) // Within the capacity: no copy.
+	t := arena.CloneSlice(a, s)
+	fmt.Println(len(s), t[2], *arena.Clone(a, 7))
+	// Output: 3 3 7
+}
+
+func ExampleCatchFault() {
+	a := must(arena.NewArena(arena.Options{Name: "index"}))
+	defer a.Free()
+	must(a.Alloc(8192))
+	ro, err := a.Alias(arena.AliasOptions{ReadOnly: true})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer ro.Release()
+	err = arena.CatchFault(nil, func() error {
+		ro.Bytes()[100] = 1
+		return nil
+	})
+	var fault *arena.FaultError
+	fmt.Println(errors.As(err, &fault), fault.Offset, fault.Window)
+	// Output: true 100 index alias
+}
+
+func ExampleFeatures() {
+	for _, f := range arena.Features() {
+		if f.Name == "alias" {
+			fmt.Println(f.Use, f.Err)
+		}
+	}
+	// Output: growing into a bigger window by a second mapping <nil>
+}
+
+func ExampleParseRung() {
+	r, err := arena.ParseRung("rehome")
+	fmt.Println(arena.RungInWindow|r, err)
+	// Output: in-window+rehome <nil>
+}
