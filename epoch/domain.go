@@ -38,13 +38,14 @@ type Options struct {
 	StallAfter time.Duration
 
 	// OnStall, if set, is called once for each stalled pin, and with
-	// Debug once for each lost guard. It runs on a goroutine of the Domain,
-	// with nothing locked, and may call the Domain.
+	// Debug once for each lost guard. It runs on the goroutine that frees, or
+	// for a lost guard on the runtime's for cleanups, with nothing locked; it
+	// may call the Domain, but nothing is freed there until it returns.
 	OnStall func(Stall)
 
 	// Trace makes every pin record its stack, for reports. Otherwise pins
 	// start to do so when the first stall is reported. A recorded pin costs
-	// about ten times as much and allocates.
+	// some twenty times as much and allocates.
 	Trace bool
 
 	// Debug implies Trace, reports guards that were garbage collected

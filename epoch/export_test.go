@@ -1,5 +1,7 @@
 package epoch
 
+import "fmt"
+
 // VersionMax is the last version.
 const VersionMax = versionMax
 
@@ -24,6 +26,38 @@ func (d *Domain) Idle() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.waitingLocked() == 0 && len(d.ready) == 0 && d.pending == 0 && !d.reaping && d.want.Load() == 0
+}
+
+// CheckInvariants returns which of the invariants of retirees does not hold.
+func (d *Domain) CheckInvariants() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	held, n := int64(0), 0
+	for _, q := range [][]entry{d.classic, d.exact} {
+		for i, e := range q {
+			if i > 0 && q[i-1].death > e.death || e.death > d.version || e.Birth >= e.death {
+				return fmt.Errorf("I1: entry %d: birth %d, death %d, version %d", i, e.Birth, e.death, d.version)
+			}
+			if e.gate == nil {
+				held += e.Bytes
+				n++
+			}
+		}
+	}
+	for _, e := range d.ready {
+		held += e.Bytes
+		n++
+	}
+	if held != d.held || n > d.pending || d.held > d.pendingBytes {
+		return fmt.Errorf("I2: %d things of %d bytes; held %d, pending %d of %d bytes", n, held, d.held, d.pending, d.pendingBytes)
+	}
+	if !d.reaping && !d.closed && (d.waitingLocked() > 0 || len(d.ready) > 0) {
+		return fmt.Errorf("I3: %d wait and %d are ready without a reaper", d.waitingLocked(), len(d.ready))
+	}
+	if !d.reaping && !d.closed && d.want.Load() > 0 {
+		return fmt.Errorf("I4: want %d without a reaper", d.want.Load())
+	}
+	return nil
 }
 
 // Scans returns how many scans were made.

@@ -1,8 +1,10 @@
 package epoch
 
-// startReaperLocked makes sure that somebody looks at what waits or is ready.
-// R1: while anything is Waiting or Ready, a reaper exists, and it was woken
-// after the last of it was added.
+// startReaperLocked makes sure that somebody looks at what waits or is ready:
+// it establishes I3. Everything that adds to them, or takes from them so that
+// the reaper may have nothing left to do, ends with it.
+//
+// Preconditions: d.mu is held.
 func (d *Domain) startReaperLocked() {
 	if d.reaping {
 		d.wake.set()
@@ -24,7 +26,9 @@ func (d *Domain) reap() {
 		d.runLocked(d.collectLocked)
 		stalls, next := d.stalledLocked()
 		// Deciding to go and being gone is one step under mu, so that a
-		// writer either finds a reaper that will look again or starts one.
+		// writer either finds a reaper that will look again or starts one. A
+		// wake-up that comes when it is gone stays in the event and costs the
+		// next reaper one look too many.
 		done := d.waitingLocked() == 0
 		if done && !mutReaperLeavesLate {
 			d.reaping = false

@@ -30,6 +30,15 @@ type entry struct {
 }
 
 // retirees are a Domain's retired things by state, with their counts.
+// Whenever mu is free:
+//
+//	I1: classic and exact are sorted by death; no death is above the version,
+//	    no birth at or above its death.
+//	I2: held is the bytes of Waiting and Ready; pending counts those and what
+//	    is Freeing.
+//	I3: if anything is Waiting or Ready, a reaper exists and was woken after
+//	    the last of it was added (or Close is about to start one).
+//	I4: if unpins are counted (want > 0), a reaper exists.
 type retirees struct {
 	classic []entry // Waiting, birth 0, deaths ascending: a prefix goes at a time. Protected by mu.
 	exact   []entry // Waiting, birth > 0, deaths ascending. Protected by mu.

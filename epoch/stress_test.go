@@ -107,6 +107,9 @@ func stressExact(t *testing.T, slots int) {
 			epoch.Retired{Birth: birth, Bytes: 64, Free: old.poison})
 		if n%8 == 0 {
 			runtime.Gosched()
+			if err := d.CheckInvariants(); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	stop.Store(true)
@@ -337,6 +340,7 @@ func TestStress_AllOperations(t *testing.T) {
 						d.TryReclaim()
 					case 6:
 						d.Stats()
+						err = d.CheckInvariants()
 					default:
 						var g, h epoch.Guard
 						if g, err = d.Pin(); err != nil {

@@ -65,7 +65,7 @@ func (d *Domain) Barrier(ctx context.Context) error {
 		d.opts.Name, err, b.left, d.pending, d.holdersLocked())
 }
 
-// addBarrierLocked returns a barrier for what is retired now. R1 sees to it
+// addBarrierLocked returns a barrier for what is retired now. I3 sees to it
 // that somebody frees it.
 func (d *Domain) addBarrierLocked() *barrier {
 	b := &barrier{order: d.orders, left: d.pending, gate: newGate()}
