@@ -13,14 +13,23 @@ const (
 	bandProbes = 8
 )
 
-// band is where compact windows go. Its fields are protected by Space.mu.
+// band is where compact windows go: a range in one zone, random in its place and
+// just wide enough, so that the windows share page-table pages. With one page
+// touched in each of 1,024 windows, random reads took 1.12 × as long in a band
+// of 64 GiB as in packed windows, 1.33 × when scattered over all of the address
+// space, and 2.2 × at strides of exactly 1 GiB.
+//
+// Roomy windows are not kept out of it. They go to the largest gaps, which are
+// elsewhere as soon as the band has something in it.
+//
+// Its fields are protected by Space.mu.
 type band struct {
 	Range        // empty until the first compact window
 	zone  int    // index of the zone it lies in
 	fill  uint64 // bytes of the compact places in it, guards included
 }
 
-// note counts p, which was placed in b.
+// note counts p if it lies in b, where it was placed or happens to be.
 func (b *band) note(p *place) {
 	if p.compact && b.Contains(p.start) {
 		p.banded = true
@@ -28,16 +37,21 @@ func (b *band) note(p *place) {
 	}
 }
 
+// counts reports whether p is in the fill: not if b was begun after it.
+func (b *band) counts(p *place) bool { return p.banded && b.Contains(p.start) }
+
 // forget takes p out of the count.
 func (b *band) forget(p *place) {
-	if p.banded {
-		p.banded = false
-		b.fill -= min(b.fill, uint64(p.len()+guard))
+	if b.counts(p) {
+		b.fill -= uint64(p.len() + guard)
 	}
+	p.banded = false
 }
 
 // placeCompact finds a random free place in the band, widening it when it is
-// full, and reports false when all zones are.
+// full, and reports false when all zones are. Random, not the next one: two
+// windows in a row would otherwise always be neighbours, and a write past the
+// end of one would sooner meet the other.
 func (pl *placer) placeCompact(n, to uintptr) (uintptr, bool) {
 	b := &pl.band
 	if b.End == 0 && !pl.startBand(0, n) {
@@ -62,12 +76,14 @@ func (pl *placer) placeCompact(n, to uintptr) (uintptr, bool) {
 	}
 }
 
-// startBand opens a band in the zone with index i at a random place.
+// startBand opens a band at a random place of the first zone, from index i on,
+// that a band for windows of n bytes fits into. The old band's windows are
+// counted no more.
 func (pl *placer) startBand(i int, n uintptr) bool {
 	for ; i < len(pl.zones); i++ {
 		z := pl.zones[i]
 		width := uintptr(bandMin)
-		for width < 4*n {
+		for width < 4*n && width <= z.Len() {
 			width *= 2
 		}
 		if width > z.Len() {

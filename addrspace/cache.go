@@ -22,12 +22,12 @@ type cacheKey struct {
 // warmest; over the bounds the oldest goes. Its fields are protected by
 // Space.mu.
 type cache struct {
-	tops           map[cacheKey]*place // the latest of each size
-	oldest, newest *place
-	count          int
-	bytes          uint64
-	countMax       int
-	bytesMax       uint64
+	tops           map[cacheKey]*place // the latest of each size; below it the others
+	oldest, newest *place              // ends of the list of all, by when they came
+	count          int                 // windows
+	bytes          uint64              // their lengths
+	countMax       int                 // Immutable after init.
+	bytesMax       uint64              // Immutable after init.
 }
 
 // init sets the bounds from the options for zones of total bytes.
@@ -51,7 +51,8 @@ func (c *cache) fits(n uintptr) bool { return c.countMax > 0 && uint64(n) <= c.b
 // over reports whether the cache is beyond its bounds.
 func (c *cache) over() bool { return c.count > c.countMax || c.bytes > c.bytesMax }
 
-// put adds p on top of its size.
+// put adds p on top of its size. It may bring the cache over its bounds; the
+// caller evicts.
 func (c *cache) put(p *place) {
 	k := cacheKey{p.len(), p.compact}
 	if p.below = c.tops[k]; p.below != nil {
@@ -68,7 +69,8 @@ func (c *cache) put(p *place) {
 	c.bytes += uint64(p.len())
 }
 
-// take removes and returns the latest window of n bytes, or nil.
+// take removes and returns the latest window of exactly n bytes, or nil. A longer
+// one would do, but what was asked for roomy would be held by small windows.
 func (c *cache) take(n uintptr, compact bool) *place {
 	p := c.tops[cacheKey{n, compact}]
 	if p != nil {
@@ -77,7 +79,9 @@ func (c *cache) take(n uintptr, compact bool) *place {
 	return p
 }
 
-// remove takes p out.
+// remove takes p out of both lists.
+//
+// Preconditions: p is in the cache.
 func (c *cache) remove(p *place) {
 	k := cacheKey{p.len(), p.compact}
 	switch {

@@ -30,7 +30,12 @@ func (w *Window) Extend(n int) error {
 	return nil
 }
 
-// extendLocked makes w longer.
+// extendLocked makes w longer: None → Reserved behind it. Cached neighbours make
+// way, if nothing but them is there. What is known of strangers is believed
+// here: being wrong costs the caller a move to another window, and asking a
+// system call every time.
+//
+// Preconditions: w.mu and s.mu are held; w is neither quarantined nor released.
 func (s *Space) extendLocked(w *Window, n uintptr) error {
 	p := w.place
 	n, ok := align.Up(n, Alignment)
@@ -43,6 +48,7 @@ func (s *Space) extendLocked(w *Window, n uintptr) error {
 	if z := s.pl.zoneOf(p.start); z != nil && r.End > z.End {
 		return fmt.Errorf("%w: the zone ends at %#x", ErrNoSpace, z.End)
 	}
+	// The guard behind the new end must be free too.
 	near := func(q *place) bool { return q != nil && q.start < r.End+guard }
 	for q := p.next; near(q); q = q.next {
 		if q.kind != cached {
@@ -55,7 +61,9 @@ func (s *Space) extendLocked(w *Window, n uintptr) error {
 			return fmt.Errorf("%w: %v is taken: %w", ErrNoSpace, q.rng(), err)
 		}
 	}
-	vmas := w.segs.vmas(w.len()+n) - p.vmas // 1 if w is mapped up to its end
+	// The new part merges with the Reserved end of w, unless w is mapped up to
+	// its end: then it is a VMA more.
+	vmas := w.segs.vmas(w.len()+n) - p.vmas
 	if err := s.budgetLocked(vmas); err != nil {
 		return err
 	}

@@ -61,7 +61,7 @@ func (s *Space) checkInvariantsLocked() {
 		}
 		vmas += p.vmas
 		taken += s.pl.inZones(p.rng())
-		if p.banded {
+		if s.pl.band.counts(p) {
 			fill += uint64(p.len() + guard)
 		}
 	}
@@ -71,6 +71,7 @@ func (s *Space) checkInvariantsLocked() {
 	must(reserved == s.stats.ReservedBytes, "I3: %d bytes, counted %d", reserved, s.stats.ReservedBytes)
 	must(foreigners == s.stats.Foreign, "I3: %d foreign, counted %d", foreigners, s.stats.Foreign)
 	must(stuckCount == len(s.stuck), "I3: %d stuck, listed %d", stuckCount, len(s.stuck))
+	must(fill == s.pl.band.fill, "I3: %d bytes in the band, counted %d", fill, s.pl.band.fill)
 	must(taken == s.pl.taken, "I3: %d bytes of zones, counted %d", taken, s.pl.taken)
 
 	// I4: the cache holds exactly the cached places and is within its bounds.
@@ -110,7 +111,8 @@ func (w *Window) checkInvariants() {
 	must(w.segs.bytes() == uintptr(w.mapped.Load()), "I7: %d bytes mapped, counted %d", w.segs.bytes(), w.mapped.Load())
 }
 
-// must panics unless ok.
+// must panics unless ok. The invariants are ours: that one does not hold is never
+// the caller's doing.
 func must(ok bool, format string, args ...any) {
 	if !ok {
 		panic("addrspace: BUG: " + fmt.Sprintf(format, args...))

@@ -14,7 +14,9 @@ import (
 // would meet as well.
 var errTooMany = errors.New("too many mappings")
 
-// readMaxVMAs returns the number of VMAs our windows may be.
+// readMaxVMAs returns the number of VMAs our windows may be: a half of what the
+// process may have. The other half is for the Go heap, thread stacks and
+// libraries, which do not ask us.
 func (s *Space) readMaxVMAs() int {
 	if s.opts.MaxVMAs > 0 {
 		return s.opts.MaxVMAs
@@ -22,8 +24,11 @@ func (s *Space) readMaxVMAs() int {
 	return sys.MaxMapCount() / 2
 }
 
-// budgetLocked makes sure that delta VMAs more are within the limit: it gives
-// cached windows back and reads the setting anew before it refuses.
+// budgetLocked asks for delta VMAs before they are made: it makes sure that delta VMAs more are within the limit: it gives
+// cached windows back and reads the setting anew before it refuses, so that
+// raising the setting helps a running process. The error is an ErrNoSpace.
+//
+// Preconditions: s.mu is held.
 func (s *Space) budgetLocked(delta int) error {
 	if delta <= 0 || s.vmas+delta <= s.vmasMax {
 		return nil
@@ -44,7 +49,8 @@ func (s *Space) budgetLocked(delta int) error {
 		ErrNoSpace, errTooMany, s.vmas, count, max(2*count, 1<<20))
 }
 
-// refusalLocked returns the error for n bytes that the kernel refused with err:
+// refusalLocked finds out why the kernel said no, which its ENOMEM does not tell:
+// it returns the error for n bytes that the kernel refused with err:
 // with the limit that is the likely cause, its value and its use.
 func (s *Space) refusalLocked(n uintptr, err error) error {
 	if !sys.IsLimit(err) {
@@ -57,7 +63,7 @@ func (s *Space) refusalLocked(n uintptr, err error) error {
 	}
 	mappings, count := 0, sys.MaxMapCount()
 	_ = sys.Maps(func(sys.VMA) bool { mappings++; return true }) // unreadable: not the cause then
-	if mappings+2 >= count {
+	if mappings+2 >= count {                                     // munmap of a middle part makes one more, mremap two
 		return fmt.Errorf("%w: %w: vm.max_map_count is %d and the process has %d mappings: sysctl -w vm.max_map_count=%d",
 			ErrNoSpace, err, count, mappings, max(2*count, 1<<20))
 	}

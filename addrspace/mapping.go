@@ -3,6 +3,7 @@ package addrspace
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/growarena/growarena/internal/sys"
 )
@@ -24,10 +25,14 @@ func (w *Window) MapFile(off, n int, fd int, fileOff int64, prot int) error {
 	fail := func(err error) error {
 		return fmt.Errorf("addrspace: map %d bytes at %d of window %v: %w", n, off, w, err)
 	}
+	// MAP_FIXED over a hole would take what a stranger has mapped there.
 	if err := w.mend(); err != nil {
 		return fail(err)
 	}
-	w.adviseLocked()
+	w.advise()
+	// The VMAs are counted before the call, so that the limit holds while many
+	// windows are mapped at once. room keeps the list of a usual window, of one
+	// segment, off the heap.
 	var room [4]segment
 	next := append(room[:0], w.segs...)
 	if err := w.settle(segments(next).add(g)); err != nil {
@@ -38,6 +43,8 @@ func (w *Window) MapFile(off, n int, fd int, fileOff int64, prot int) error {
 		w.mustSettle(w.segs)
 		return fail(err)
 	}
+	// On every new part, also where it will merge: neighbours merge only when
+	// they have been advised alike.
 	g.dumped = sys.Advise(w.start+g.off, g.n, sys.AdviseDontDump) != nil
 	w.setSegs(w.segs.add(g))
 	if g.dumped {
@@ -47,21 +54,25 @@ func (w *Window) MapFile(off, n int, fd int, fileOff int64, prot int) error {
 	return nil
 }
 
-// adviseLocked repeats the advice against dumping that was refused before: until
-// it is heard the parts do not merge.
-func (w *Window) adviseLocked() {
-	for i := range w.segs {
-		g := w.segs[i]
-		if !g.dumped {
-			continue
+// advise repeats the advice against dumping where it was refused before: at
+// vm.max_map_count madvise answers EAGAIN when it would have to cut a VMA, and
+// until it is heard the parts do not merge. A kernel that never takes it sets
+// the flag for no part, and then all of them merge just the same.
+//
+// Preconditions: w.mu is held; w.space.mu is not.
+func (w *Window) advise() {
+	for {
+		i := slices.IndexFunc(w.segs, func(g segment) bool { return g.dumped })
+		if i < 0 {
+			return
 		}
+		g := w.segs[i]
 		if sys.Advise(w.start+g.off, g.n, sys.AdviseDontDump) != nil {
 			return
 		}
 		g.dumped = false
 		w.setSegs(w.segs.cut(g.off, g.n).add(g))
 		w.mustSettle(w.segs)
-		return
 	}
 }
 
@@ -81,7 +92,7 @@ func (w *Window) Unmap(off, n int) error {
 		return fmt.Errorf("addrspace: unmap %d bytes at %d of window %v: %w", n, off, w, err)
 	}
 	next := w.segs.cut(from, size)
-	w.dropPages(from, size)
+	w.dropPages(from, size) // before the unmapping, and not under Space.mu
 	if err := w.settle(next); err != nil {
 		return fail(err)
 	}
@@ -120,7 +131,10 @@ func (s *Space) ignored() {
 	s.mu.Unlock()
 }
 
-// setSegs makes l the mapped parts of w.
+// setSegs makes l the mapped parts of w, of which l may use the memory. It does
+// not count VMAs: [Window.settle] did before the call, mustSettle does after it.
+//
+// Preconditions: w.mu is held.
 func (w *Window) setSegs(l segments) {
 	w.segs = append(w.segs[:0], l...)
 	n := int64(l.bytes())
@@ -129,7 +143,10 @@ func (w *Window) setSegs(l segments) {
 }
 
 // settle changes the count of VMAs to what w is with the segments next, and
-// refuses if they are more and too many.
+// refuses if they are more and too many. It comes before the system call; a
+// call that then fails is followed by mustSettle with what there still is.
+//
+// Preconditions: w.mu is held; w.space.mu is not.
 func (w *Window) settle(next segments) error {
 	s, p := w.space, w.place
 	s.mu.Lock()
@@ -142,7 +159,9 @@ func (w *Window) settle(next segments) error {
 	return nil
 }
 
-// mustSettle is settle for what has happened: it does not refuse.
+// mustSettle is settle for what has happened already: it does not refuse.
+//
+// Preconditions: w.mu is held; w.space.mu is not.
 func (w *Window) mustSettle(now segments) {
 	s, p := w.space, w.place
 	s.mu.Lock()
@@ -150,14 +169,19 @@ func (w *Window) mustSettle(now segments) {
 	s.countVMAsLocked(p, now.vmas(w.len())-p.vmas)
 }
 
-// countVMAsLocked counts delta VMAs more for p.
+// countVMAsLocked counts delta VMAs more, or fewer, for p.
+//
+// Preconditions: s.mu is held.
 func (s *Space) countVMAsLocked(p *place, delta int) {
 	p.vmas += delta
 	s.vmas += delta
 }
 
 // cover makes r inaccessible, whatever is mapped there: → Reserved. After an
-// error all is as it was.
+// error all is as it was. Covering needs a VMA to spare: at vm.max_map_count
+// mmap answers ENOMEM before it has changed anything (mm/mmap.c do_mmap).
+//
+// Preconditions: all of r is ours; its window's mu, or s.mu if it has none, is held.
 func (s *Space) cover(r Range) error {
 	err := sys.Cover(r.Start, r.Len())
 	if err == nil {
@@ -172,7 +196,12 @@ func (s *Space) cover(r Range) error {
 }
 
 // restore closes the hole that a failed call with MAP_FIXED or MREMAP_FIXED may
-// have left in the Reserved range [off, off+n): both unmap before they map.
+// have left in the Reserved range [off, off+n): both unmap the place before they
+// map to it (mremap(2), MREMAP_FIXED: a failure leaves it unmapped). EEXIST is
+// the good answer, and the usual one: nothing was unmapped. A hole that cannot
+// be closed now is remembered, and the window refuses to be used until it is.
+//
+// Preconditions: w.mu is held; w.space.mu is not.
 func (w *Window) restore(off, n uintptr) {
 	r := Range{w.start + off, w.start + off + n}
 	if s := w.space; !s.fill(r) {
@@ -184,13 +213,17 @@ func (w *Window) restore(off, n uintptr) {
 	w.rename(off)
 }
 
-// fill reserves r unless it is reserved, and reports whether it now is.
+// fill reserves r unless it is mapped, and reports whether it now is. That a
+// stranger came in between, into a place nobody gave a hint for, is not
+// told from our own mapping being intact.
 func (s *Space) fill(r Range) bool {
 	_, err := sys.Reserve(r.Start, r.Len())
 	return err == nil || errors.Is(err, sys.EEXIST)
 }
 
-// mend tries again to close the hole that restore could not.
+// mend tries again to close the hole that restore could not close.
+//
+// Preconditions: w.mu is held; w.space.mu is not.
 func (w *Window) mend() error {
 	s := w.space
 	s.mu.Lock()
@@ -198,7 +231,9 @@ func (w *Window) mend() error {
 	return s.mendLocked(w.place)
 }
 
-// mendLocked closes the hole in p, if there is one.
+// mendLocked closes the hole in p, if there is one, or says that it cannot.
+//
+// Preconditions: s.mu is held.
 func (s *Space) mendLocked(p *place) error {
 	if p.hole.Len() > 0 && !s.fill(p.hole) {
 		return fmt.Errorf("%w: %v is not ours since a call failed there", ErrNoSpace, p.hole)
@@ -208,7 +243,10 @@ func (s *Space) mendLocked(p *place) error {
 }
 
 // rename gives the Reserved range around off the name of the rest again: a
-// mapping made anew has none, and does not merge with neighbours that do.
+// mapping made anew has none, and does not merge with neighbours that do. Where
+// the kernel refuses, the maps file shows two VMAs instead of one, uncounted.
+//
+// Preconditions: w.mu is held; w.space.mu is not; off is Reserved.
 func (w *Window) rename(off uintptr) {
 	s, p := w.space, w.place
 	s.mu.Lock()

@@ -106,16 +106,16 @@ func (pl *placer) add(p *place) {
 
 // drop forgets p.
 func (pl *placer) drop(p *place) {
-	pl.reg.remove(p)
-	pl.freed = p.start
 	pl.taken -= pl.inZones(p.rng())
 	pl.band.forget(p)
+	pl.reg.remove(p)
+	pl.freed = p.start
 }
 
 // extend makes p longer.
 func (pl *placer) extend(p *place, end uintptr) {
 	pl.taken += pl.inZones(Range{p.end, end})
-	if p.banded {
+	if pl.band.counts(p) {
 		pl.band.fill += uint64(end - p.end)
 	}
 	pl.reg.resize(p, end)
@@ -130,7 +130,8 @@ func (pl *placer) load(n uintptr) uint64 {
 	return (pl.taken + uint64(n) + guard*uint64(pl.reg.len())) * 100 / pl.total
 }
 
-// gap is free addresses between two places, less the guards beside them.
+// gap is free addresses between two places, less the guards beside them. The zero
+// gap is none.
 type gap struct{ lo, hi uintptr }
 
 func (g gap) len() uintptr { return g.hi - g.lo }
@@ -142,7 +143,8 @@ func (pl *placer) gapAt(z Range, addr uintptr) gap {
 	return gapBehind(z, pl.reg.near)
 }
 
-// gapBehind returns the part of z between p and the next place.
+// gapBehind returns the part of z between p and the next place. Where a zone ends
+// no guard is needed, but a place just outside of it keeps its own.
 func gapBehind(z Range, p *place) gap {
 	g := gap{z.Start, z.End}
 	if p.end != 0 { // not the sentinel
@@ -208,7 +210,8 @@ func (pl *placer) rng64(n uintptr) uintptr {
 	return uintptr(pl.rng.Uint64N(uint64(n)))
 }
 
-// alignFor returns what a window of n bytes should be aligned to.
+// alignFor returns what a window of n bytes should be aligned to, and would be if
+// there were room.
 func (pl *placer) alignFor(n uintptr) uintptr {
 	if n >= alignmentBig && pl.load(n) < crowded {
 		return alignmentBig
@@ -247,6 +250,9 @@ func (pl *placer) placeRoomy(n, to uintptr) (uintptr, bool) {
 	}
 	last := pl.lastTier()
 	enough := max(roomEnough, 4*uint64(n))
+	// In the last tier there is no better place to go to: there a gap is good if
+	// it is no smaller than most. A random address is likelier in a large gap, so
+	// this is met at the first or second try.
 	average := (pl.total - pl.taken) / uint64(pl.reg.len()+1)
 	for tier := pl.tier; ; tier++ {
 		good := enough
@@ -275,7 +281,9 @@ func (pl *placer) placeRoomy(n, to uintptr) (uintptr, bool) {
 	}
 }
 
-// placeTight looks at some random gaps and takes the low edge of the tightest.
+// placeTight looks at some random gaps and takes the low edge of the tightest. It
+// stands in for placeSearch where there are so many places that looking at all
+// gaps would take longer than the system calls.
 func (pl *placer) placeTight(n, to uintptr) (addr uintptr, ok bool) {
 	var best gap
 	tier := pl.lastTier()

@@ -6,7 +6,7 @@ import (
 	"github.com/growarena/growarena/internal/sys"
 )
 
-// Rehome moves the page tables of w's mapped prefix to the same offset of dst:
+// Rehome moves w's bytes to dst without copying them: it moves the page tables of w's mapped prefix to the same offset of dst:
 // there Reserved → Mapped, populated as w was. w stays mapped to the same bytes
 // and takes its pages from the file again as they are touched, so users of
 // either see every write of the other. Linux 5.13; an error, such as of an
@@ -26,7 +26,7 @@ func (w *Window) Rehome(dst *Window) error {
 	if len(w.segs) == 0 {
 		return nil
 	}
-	w.adviseLocked()
+	w.advise()
 	g := w.segs[0]
 	if g.off != 0 || uintptr(w.mapped.Load()) != g.n && !w.segs.covers(0, uintptr(w.mapped.Load())) {
 		panic(fmt.Sprintf("addrspace: Rehome of window %v: its mapped part is not a prefix", w))
@@ -38,6 +38,9 @@ func (w *Window) Rehome(dst *Window) error {
 		return fmt.Errorf("addrspace: rehome %d bytes of window %v to %v: %w", g.n, w, dst, err)
 	}
 	if len(w.segs) > 1 {
+		// One prefix, but of several VMAs: parts of several files or protections,
+		// or one that refused the advice against dumping. Before 6.17 the kernel
+		// answers EFAULT to these; the caller maps the file again instead.
 		return fail(sys.EINVAL)
 	}
 	if err := dst.mend(); err != nil {
@@ -48,6 +51,8 @@ func (w *Window) Rehome(dst *Window) error {
 	if err := dst.settle(segments(next).add(g)); err != nil {
 		return fail(err)
 	}
+	// The kernel unmaps the destination, maps the file there and moves the page
+	// tables, by whole pages of them where both places are aligned alike.
 	if err := sys.MoveKeep(w.start, g.n, dst.start); err != nil {
 		dst.restore(0, g.n)
 		dst.mustSettle(dst.segs)
@@ -57,7 +62,9 @@ func (w *Window) Rehome(dst *Window) error {
 	return nil
 }
 
-// inOrder returns w and v in the order their locks are taken.
+// inOrder returns w and v in the order their locks are taken, the lower first,
+// so that two goroutines rehoming in opposite directions do not wait for each
+// other. Two windows that are both held never start at the same address.
 func (w *Window) inOrder(v *Window) [2]*Window {
 	if w.start < v.start {
 		return [2]*Window{w, v}

@@ -20,6 +20,7 @@ func (w *Window) Quarantine() error {
 	s, p := w.space, w.place
 	if r := w.dirty(); r.Len() > 0 {
 		w.dropPages(0, w.len())
+		// One call for all parts, so that it succeeds or fails as a whole.
 		if err := s.cover(r); err != nil {
 			return fmt.Errorf("addrspace: quarantine window %v: %w", w, err)
 		}
@@ -35,7 +36,7 @@ func (w *Window) Quarantine() error {
 	return nil
 }
 
-// dirty returns the addresses from the first mapped one to the last.
+// dirty returns the addresses to cover for all of w to be inaccessible: those from the first mapped one to the last.
 func (w *Window) dirty() Range {
 	if len(w.segs) == 0 {
 		return Range{}
@@ -54,7 +55,7 @@ func (w *Window) Release() error {
 	defer w.mu.Unlock()
 	w.check("Release")
 	s, p := w.space, w.place
-	w.dropPages(0, w.len())
+	w.dropPages(0, w.len()) // may take long; others reserve meanwhile
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if state(w.state.Load()) == quarantined {
@@ -76,11 +77,16 @@ func (w *Window) Release() error {
 	return nil
 }
 
-// retriesPerRelease bounds how many stuck places a Release tries again.
+// retriesPerRelease bounds how many stuck places a Release tries again: what made
+// them stuck is often over when a window can be released, and four calls that
+// fail are not felt beside the one that succeeds.
 const retriesPerRelease = 4
 
 // letGoLocked moves p, whose window is gone and which may be mapped in dirty:
-// live → cached, None, or stuck.
+// live → cached, None, or stuck. Covering the mapped part and keeping the
+// window costs the same as unmapping it, and saves the next reservation.
+//
+// Preconditions: s.mu is held; p is live and has no window.
 func (s *Space) letGoLocked(p *place, dirty Range) error {
 	if !s.cache.fits(p.len()) || s.mendLocked(p) != nil {
 		return s.endLocked(p)
@@ -103,7 +109,10 @@ func (s *Space) letGoLocked(p *place, dirty Range) error {
 	return err // of others, which are stuck now
 }
 
-// endLocked unmaps p, which is in no list but the registry: → None, or stuck.
+// endLocked unmaps p: → None, or stuck. A window is unmapped as a whole, which
+// needs no VMA to spare because the guards keep it apart from other VMAs.
+//
+// Preconditions: s.mu is held; p is in the registry and in no other list.
 func (s *Space) endLocked(p *place) error {
 	err := s.mendLocked(p) // what is in a hole may be somebody else's
 	if err == nil {
@@ -128,7 +137,9 @@ func (s *Space) endLocked(p *place) error {
 }
 
 // giveBackLocked unmaps a range of ours that is in no registry yet: → None. If
-// the kernel does not take it, it becomes a stuck place.
+// the kernel does not take it, it becomes a stuck place: nothing is ever lost.
+//
+// Preconditions: s.mu is held.
 func (s *Space) giveBackLocked(r Range) {
 	if r.Len() == 0 || sys.Unmap(r.Start, r.Len()) == nil {
 		return
@@ -139,7 +150,10 @@ func (s *Space) giveBackLocked(r Range) {
 	s.stuck = append(s.stuck, p)
 }
 
-// evictLocked ends the cached place that waits longest.
+// evictLocked ends the cached place that has waited longest: cached → None, or
+// stuck.
+//
+// Preconditions: s.mu is held; the cache is not empty.
 func (s *Space) evictLocked() error {
 	p := s.cache.oldest
 	s.cache.remove(p)
@@ -147,7 +161,9 @@ func (s *Space) evictLocked() error {
 	return s.endLocked(p)
 }
 
-// flushLocked ends all cached places.
+// flushLocked ends all cached places, when a limit leaves no room for them.
+//
+// Preconditions: s.mu is held.
 func (s *Space) flushLocked() error {
 	var err error
 	for s.cache.oldest != nil {
@@ -156,7 +172,10 @@ func (s *Space) flushLocked() error {
 	return err
 }
 
-// retryLocked tries to end up to n stuck places again.
+// retryLocked tries to end up to n stuck places again, those that have waited
+// longest. What still cannot be released goes to the end of the list.
+//
+// Preconditions: s.mu is held.
 func (s *Space) retryLocked(n int) error {
 	var errs error
 	n = min(n, len(s.stuck))

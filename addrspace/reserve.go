@@ -57,6 +57,8 @@ func (s *Space) Reserve(size int, o ReserveOptions) (*Window, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.initLocked()
+	// Each turn tries half of the last size, where Min allows. Not for the number
+	// of mappings: a smaller window is one as well.
 	for {
 		p, err := s.reserveLocked(n, o)
 		if err == nil {
@@ -70,8 +72,10 @@ func (s *Space) Reserve(size int, o ReserveOptions) (*Window, error) {
 	}
 }
 
-// openLocked makes the place of a new window, alone in the registry so far,
-// that window's.
+// openLocked puts a window on p, which was just taken or recycled. The handle is
+// always a new one, so that old ones of the same place stay dead.
+//
+// Preconditions: s.mu is held; p is live and all of it is Reserved.
 func (s *Space) openLocked(p *place, o ReserveOptions) *Window {
 	if p.vmaName != o.Name {
 		s.nameLocked(p, p.rng(), o.Name)
@@ -84,7 +88,10 @@ func (s *Space) openLocked(p *place, o ReserveOptions) *Window {
 	return w
 }
 
-// nameLocked names the VMA of [r] of p, which is all Reserved.
+// nameLocked names the Reserved part r of p in /proc/self/maps. Names are advice:
+// a failure is counted and otherwise ignored.
+//
+// Preconditions: s.mu is held.
 func (s *Space) nameLocked(p *place, r Range, name string) {
 	if s.nameless {
 		return
@@ -102,7 +109,17 @@ func (s *Space) nameLocked(p *place, r Range, name string) {
 const vmaPrefix = "growarena: "
 
 // reserveLocked finds a place for n bytes and takes it: cached → live, or
-// None → live.
+// None → live. It asks, in this order:
+//
+//  1. the cache, which costs nothing;
+//  2. the placer for a hint, and the kernel whether it agrees. EEXIST is
+//     a stranger, who is learned and avoided next time. After some of
+//     these the placer looks at all gaps instead of guessing;
+//  3. where no gap is left: the same after giving the cached windows back, and
+//     after learning the strangers anew, of whom some may have gone;
+//  4. the kernel for any place at all.
+//
+// Preconditions: s.mu is held; n is a multiple of Alignment.
 func (s *Space) reserveLocked(n uintptr, o ReserveOptions) (*place, error) {
 	if p := s.recycleLocked(n, o); p != nil {
 		return p, nil
@@ -146,7 +163,7 @@ func (s *Space) reserveLocked(n uintptr, o ReserveOptions) (*place, error) {
 	return s.reserveAnywhereLocked(n, o)
 }
 
-// hintLocked asks the kernel for [addr, addr+n), once more without the cached
+// hintLocked takes a place that the registry says is free: it asks the kernel for [addr, addr+n), once more without the cached
 // windows if a limit refuses it, and learns who is there if somebody is.
 func (s *Space) hintLocked(addr, n uintptr) (learned bool, err error) {
 	s.stats.Hints++
@@ -163,8 +180,12 @@ func (s *Space) hintLocked(addr, n uintptr) (learned bool, err error) {
 }
 
 // reserveAnywhereLocked lets the kernel choose: the last resort, and the way on
-// systems without zones. The kernel aligns to pages and packs, so more is taken
-// and its ends given back, which leaves the guards.
+// systems without zones. The kernel aligns to pages and packs, from the top
+// down, so more is taken and its ends given back, which leaves the guards. Both
+// ends are ends of a VMA that nothing else is part of, and unmapping the end of
+// a VMA needs none to spare.
+//
+// Preconditions: s.mu is held; n is a multiple of Alignment.
 func (s *Space) reserveAnywhereLocked(n uintptr, o ReserveOptions) (*place, error) {
 	more, ok := align.Up(n+2*guard+Alignment, Alignment)
 	if !ok || more < n {
@@ -183,6 +204,12 @@ func (s *Space) reserveAnywhereLocked(n uintptr, o ReserveOptions) (*place, erro
 	}
 	start, _ := align.Up(got+guard, Alignment)
 	all := Range{got, got + more}
+	if start < s.floor {
+		// So large that it reaches down to where the Go heap grows and the race
+		// detector maps its shadow over everything.
+		s.giveBackLocked(all)
+		return nil, fmt.Errorf("%w: the longest free range reaches down to %#x", ErrNoSpace, got)
+	}
 	for _, end := range []Range{{got, start}, {start + n, all.End}} {
 		if err := sys.Unmap(end.Start, end.Len()); err != nil {
 			s.giveBackLocked(all) // a window must not be a part of a longer VMA
@@ -196,7 +223,10 @@ func (s *Space) reserveAnywhereLocked(n uintptr, o ReserveOptions) (*place, erro
 	return s.takeLocked(start, n, o.Compact), nil
 }
 
-// takeLocked registers [addr, addr+n), which was just reserved, as live.
+// takeLocked registers [addr, addr+n), which was just reserved, as live. It gets
+// its window in openLocked.
+//
+// Preconditions: s.mu is held; the range is ours and in no registry.
 func (s *Space) takeLocked(addr, n uintptr, compact bool) *place {
 	p := &place{start: addr, end: addr + n, kind: live, compact: compact, vmas: 1}
 	s.pl.add(p)
@@ -205,7 +235,10 @@ func (s *Space) takeLocked(addr, n uintptr, compact bool) *place {
 	return p
 }
 
-// recycleLocked takes a window out of the cache: cached → live.
+// recycleLocked takes a window of exactly n bytes out of the cache: cached → live.
+// It makes no system call unless a name has to go. nil means there is none.
+//
+// Preconditions: s.mu is held.
 func (s *Space) recycleLocked(n uintptr, o ReserveOptions) *place {
 	p := s.cache.take(n, o.Compact)
 	if p == nil {

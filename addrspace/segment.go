@@ -13,7 +13,11 @@ type segment struct {
 
 func (g segment) end() uintptr { return g.off + g.n }
 
-// joins reports whether the kernel keeps g and h, which follows it, as one VMA.
+// joins reports whether the kernel keeps g and h, which follows it, as one VMA:
+// contiguous in address and file, and alike in everything else (vma_merge in
+// mm/vma.c). Descriptors stand for files: the kernel compares the open file, so
+// a duplicate counts as the same and is taken here for another, which counts a
+// VMA too many, never too few.
 func (g segment) joins(h segment) bool {
 	return g.end() == h.off && g.fd == h.fd && g.fileOff+int64(g.n) == h.fileOff &&
 		g.prot == h.prot && g.dumped == h.dumped
@@ -24,7 +28,7 @@ func (g segment) joins(h segment) bool {
 // use the memory of the old one.
 type segments []segment
 
-// overlap reports whether part of [off, off+n) is mapped.
+// overlap reports whether any part of [off, off+n) is mapped.
 func (l segments) overlap(off, n uintptr) bool {
 	for _, g := range l {
 		if g.off < off+n && off < g.end() {
@@ -34,7 +38,7 @@ func (l segments) overlap(off, n uintptr) bool {
 	return false
 }
 
-// covers reports whether all of [off, off+n) is mapped.
+// covers reports whether each byte of [off, off+n) is mapped.
 func (l segments) covers(off, n uintptr) bool {
 	for _, g := range l {
 		if g.off <= off && off < g.end() {
@@ -69,7 +73,8 @@ func (l segments) add(g segment) segments {
 	return slices.Insert(l, i, g)
 }
 
-// cut returns l without [off, off+n).
+// cut returns l without [off, off+n), in memory of its own. A segment that sticks
+// out on both sides becomes two.
 func (l segments) cut(off, n uintptr) segments {
 	kept := make(segments, 0, len(l)+1)
 	for _, g := range l {
@@ -87,7 +92,7 @@ func (l segments) cut(off, n uintptr) segments {
 	return kept
 }
 
-// bytes returns how much is mapped.
+// bytes returns how much is mapped, in bytes.
 func (l segments) bytes() (n uintptr) {
 	for _, g := range l {
 		n += g.n

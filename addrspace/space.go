@@ -73,6 +73,7 @@ type Space struct {
 	stats     Stats    // what it counts and some of what it holds. Protected by mu.
 	unchecked int      // operations since the invariants were checked. Protected by mu.
 	page      uintptr  // page size. Immutable after initLocked.
+	floor     uintptr  // no window below, wherever it comes from. Immutable after initLocked.
 
 	mapped atomic.Int64 // bytes mapped in all windows. Changed with a Window.mu held (atomic).
 }
@@ -87,7 +88,10 @@ var std Space
 // speaks for another, because two Spaces are strangers to each other.
 func Default() *Space { return &std }
 
-// initLocked makes the zero Space ready.
+// initLocked makes the zero Space ready, when its first window is asked for:
+// only then are the zones tried, with two system calls each.
+//
+// Preconditions: s.mu is held.
 func (s *Space) initLocked() {
 	if s.ready {
 		return
@@ -100,7 +104,15 @@ func (s *Space) initLocked() {
 		crand.Read(b[:]) // never fails (crypto/rand)
 		seed = binary.LittleEndian.Uint64(b[:])
 	}
-	s.pl.init(s.zones(), rand.New(rand.NewPCG(seed, seed)))
+	zones := s.zones()
+	if s.opts.Zones == nil {
+		for i, z := range zones {
+			if i == 0 || z.Start < s.floor {
+				s.floor = z.Start
+			}
+		}
+	}
+	s.pl.init(zones, rand.New(rand.NewPCG(seed, seed)))
 	s.cache.init(s.opts, s.pl.total)
 	s.vmasMax = s.readMaxVMAs()
 }
@@ -120,6 +132,8 @@ func (s *Space) Lookup(addr uintptr) *Window {
 // Space; windows reserved or released meanwhile may be seen or not.
 func (s *Space) All() iter.Seq[*Window] {
 	return func(yield func(*Window) bool) {
+		// No lock is held while the body runs; the next search starts where the
+		// last window ended.
 		for at := uintptr(0); ; {
 			var w *Window
 			s.pl.reg.mu.RLock()
@@ -136,8 +150,11 @@ func (s *Space) All() iter.Seq[*Window] {
 }
 
 // zones returns the zones that exist here, out of the options or of this
-// machine's. One page is reserved at the top of each, to see whether the
-// address space reaches that far.
+// machine's. The first number of address bits for which any zone is alive is
+// this machine's; asking the kernel is surer than reading /proc/cpuinfo, and
+// right under emulators too.
+//
+// Preconditions: s.mu is held; s.page is set.
 func (s *Space) zones() []zone {
 	if len(s.opts.Zones) > 0 {
 		var zones []zone
@@ -159,8 +176,11 @@ func (s *Space) zones() []zone {
 	return nil
 }
 
-// alive returns the zones whose top page can be had or is taken. A limit of the
-// process can refuse the page as well; then nothing is known, and all stay.
+// alive returns the zones whose top page can be had or is taken by somebody: so
+// far reaches the address space. Beyond it mmap answers ENOMEM to
+// MAP_FIXED_NOREPLACE. A limit of the process gives the same answer, so ENOMEM
+// counts only if a page elsewhere can be had; else nothing is known, and the
+// zone stays.
 func (s *Space) alive(zones []zone) []zone {
 	var found []zone
 	for _, z := range zones {

@@ -2,6 +2,8 @@ package addrspace
 
 // Stats is what a [Space] holds and what it has done.
 type Stats struct {
+	// What it holds now.
+
 	Windows          int    // windows held
 	ReservedBytes    uint64 // addresses of them
 	MappedBytes      uint64 // of those, mapped to files
@@ -14,6 +16,8 @@ type Stats struct {
 	Cached           int // released and waiting to be handed out again
 	CachedBytes      uint64
 	Foreign          int // foreign ranges known
+
+	// What it has done since it was made.
 
 	Reserves           uint64 // windows handed out
 	Recycled           uint64 // of those, out of the cache
@@ -31,7 +35,9 @@ type Stats struct {
 	AdviceIgnored      uint64 // names and advice against dumping the kernel did not take
 }
 
-// Stats returns the counters.
+// Stats returns the counters, all of one moment but MappedBytes, which other
+// goroutines may be changing. It takes the lock that reservations take, and
+// counts nothing anew.
 func (s *Space) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -39,7 +39,8 @@ type Window struct {
 	first [1]segment // room for segs: most windows have one segment
 }
 
-// newWindow returns a window on p.
+// newWindow returns a new handle on p. Everything it needs is in one object: the
+// list of segments is inside until there is more than one.
 func newWindow(s *Space, p *place, name string) *Window {
 	w := &Window{space: s, place: p, start: p.start, name: name}
 	w.end.Store(p.end)
@@ -53,6 +54,7 @@ func (w *Window) Range() Range {
 	return w.rng()
 }
 
+// rng is Range for those who may look at released windows.
 func (w *Window) rng() Range { return Range{w.start, w.end.Load()} }
 
 func (w *Window) len() uintptr { return w.end.Load() - w.start }
@@ -83,7 +85,9 @@ func (w *Window) String() string {
 	return fmt.Sprintf("%v %q", w.rng(), w.name)
 }
 
-// check panics if w was released.
+// check panics if w was released. Methods that take mu call it with mu held, so
+// that a Release at the same time is either before or after them; the others
+// are right at some moment of the call.
 func (w *Window) check(method string) {
 	if state(w.state.Load()) == released {
 		panic(fmt.Sprintf("addrspace: %s of window %v: it was released", method, w))

@@ -79,7 +79,7 @@ func bitsHere() []int {
 	return []int{47, 42, 40, 39}
 }
 
-// sum returns the number of addresses in the zones.
+// sum returns the number of addresses in the zones, which do not overlap.
 func sum(zones []zone) (n uint64) {
 	for _, z := range zones {
 		n += uint64(z.Len())
