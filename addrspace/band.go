@@ -54,7 +54,7 @@ func (b *band) forget(p *place) {
 // end of one would sooner meet the other.
 func (pl *placer) placeCompact(n, to uintptr) (uintptr, bool) {
 	b := &pl.band
-	if b.End == 0 && !pl.startBand(0, n) {
+	if b.fill == 0 && !pl.startBand(0, n) { // the first one, or the last have gone
 		return 0, false
 	}
 	for {

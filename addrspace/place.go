@@ -14,7 +14,9 @@ const (
 	Alignment = 2 << 20
 
 	// alignmentBig is for windows at least as long: their page tables move by
-	// pages of 2 MiB entries, 20-60 µs a GiB instead of 100-140.
+	// pages of 2 MiB entries, in one step a GiB instead of 512. That is 20-60 µs
+	// instead of 100-140, and instead of milliseconds on virtual machines
+	// where each step's TLB flush is dear.
 	alignmentBig = 1 << 30
 
 	// guard stays free between any two places. Neighbouring PROT_NONE mappings
@@ -35,8 +37,9 @@ const (
 	roomEnough = 16 << 30
 
 	// crowded and packed are loads of the zones in percent. From crowded on
-	// windows of 1 GiB are no longer aligned to it, which costs a GiB each; from
-	// packed on windows go to the low edge of the gap that fits best.
+	// windows of 1 to 8 GiB are no longer aligned to 1 GiB, which can cost a GiB
+	// each; from packed on windows go to the low edge of the gap that fits best,
+	// since halving would leave gaps that none of them fits into.
 	crowded = 10
 	packed  = 40
 
@@ -54,15 +57,15 @@ const (
 //
 // All fields are protected by Space.mu.
 type placer struct {
-	reg   registry
-	zones []zone
-	total uint64 // addresses in zones
-	taken uint64 // of them, those of places
+	reg   registry // all that is taken
+	zones []zone   // where windows may lie, best first. Immutable after init.
+	total uint64   // addresses in zones. Immutable after init.
+	taken uint64   // of them, those of places
 	rng   *rand.Rand
 
 	tier   int // the last tier roomy windows look at first
 	tierAt int // number of places when tier was raised
-	band   band
+	band   band    // where compact windows go
 	freed  uintptr // where the last place went away, or 0: the gap to look at first
 
 	searches uint64 // times all gaps were looked at
@@ -192,7 +195,8 @@ func (pl *placer) middle(g gap, n, to uintptr) (uintptr, bool) {
 	return align.Down(first+quarter+quarter/2+pl.rng64(quarter), to), true
 }
 
-// anywhere returns a random place for n bytes in g.
+// anywhere returns a random place for n bytes in g, a whole number of windows of
+// this size away from its low end: what is left fits others like it.
 func (pl *placer) anywhere(g gap, n, to uintptr) (uintptr, bool) {
 	first, last, ok := g.span(n, to)
 	if !ok {
@@ -213,7 +217,7 @@ func (pl *placer) rng64(n uintptr) uintptr {
 // alignFor returns what a window of n bytes should be aligned to, and would be if
 // there were room.
 func (pl *placer) alignFor(n uintptr) uintptr {
-	if n >= alignmentBig && pl.load(n) < crowded {
+	if n >= 8*alignmentBig || n >= alignmentBig && pl.load(n) < crowded {
 		return alignmentBig
 	}
 	return Alignment
@@ -243,7 +247,10 @@ func (pl *placer) place(n uintptr, compact, search bool) (addr uintptr, ok bool)
 	return pl.placeSearch(n, to)
 }
 
-// placeRoomy looks at a few random gaps and halves a large one.
+// placeRoomy looks at a few random gaps and halves a large one. It begins with
+// the best zones and goes on to the others when these are crowded: not
+// when they are full, or the best zones would hold windows without room to grow
+// while others are empty.
 func (pl *placer) placeRoomy(n, to uintptr) (uintptr, bool) {
 	if pl.tier > 0 && pl.reg.len() < pl.tierAt/2 {
 		pl.tier = 0

@@ -94,6 +94,9 @@ type registry struct {
 }
 
 // before returns the last place that starts at or below addr, or the sentinel.
+// It allocates nothing: the iterator does not outlive the call.
+//
+// Preconditions: r.mu or Space.mu is held. The same goes for at and first.
 func (r *registry) before(addr uintptr) *place {
 	found := &r.head
 	if r.tree != nil {

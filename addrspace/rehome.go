@@ -6,13 +6,13 @@ import (
 	"github.com/growarena/growarena/internal/sys"
 )
 
-// Rehome moves w's bytes to dst without copying them: it moves the page tables of w's mapped prefix to the same offset of dst:
-// there Reserved → Mapped, populated as w was. w stays mapped to the same bytes
-// and takes its pages from the file again as they are touched, so users of
-// either see every write of the other. Linux 5.13; an error, such as of an
-// older kernel, leaves both as they were. It panics unless what is mapped in w is one
-// segment at its start and nothing is mapped there in dst, which must be at
-// least as long.
+// Rehome maps w's mapped prefix at the same offset of dst as well, and moves the
+// page tables there: in dst Reserved → Mapped, populated as w was. w stays mapped
+// to the same bytes and takes its pages from the file again as they are
+// touched, so users of either see every write of the other. It needs Linux
+// 5.13; an error, such as an older kernel's, leaves both as they were. It panics
+// unless what is mapped in w starts at its start and has no holes, and nothing
+// is mapped there in dst.
 func (w *Window) Rehome(dst *Window) error {
 	if w == dst || w.space != dst.space {
 		panic(fmt.Sprintf("addrspace: Rehome of window %v to %v: not two windows of a Space", w, dst))
