@@ -74,7 +74,8 @@ func (d *Domain) collectLocked() {
 // keep the version. The list of tables is loaded first: a table that is not in
 // it had no claimed word then, and the same holds for its pins.
 func (d *Domain) scanLocked() {
-	d.pins, d.prev = d.prev[:0], d.pins
+	// There will be about as many pins as last time.
+	d.pins, d.prev = slices.Grow(d.prev[:0], len(d.pins)), d.pins
 	d.seen = d.seen[:0]
 	d.scans++
 	list := d.mutant.tables(d.over.Load())
@@ -83,6 +84,9 @@ func (d *Domain) scanLocked() {
 	}
 	if list != nil && !mutOverflowUnscanned {
 		for _, t := range *list {
+			// A table is there because the one before was full: grow in
+			// few steps, as each copies all and touches fresh pages.
+			d.pins = slices.Grow(d.pins, len(t.words)/4)
 			for i := range t.words {
 				d.sawLocked(t.base+i, t.words[i].Load())
 			}
@@ -102,7 +106,7 @@ func (d *Domain) sawLocked(i int, w uint64) {
 	if w&activeBit == 0 {
 		return
 	}
-	d.pins = append(d.pins, pinned{slot: i, word: w})
+	d.pins = append(d.pins, pinned{slot: int32(i), word: w})
 	// Most pins are of one version: leave the sort little to do.
 	v := versionOf(w)
 	if n := len(d.seen); n == 0 || d.seen[n-1] != v {

@@ -43,9 +43,9 @@ func (s Stall) String() string {
 
 // A pinned is a pin as a scan saw it.
 type pinned struct {
-	slot  int
 	word  uint64
 	since time.Duration // when a scan first saw it hold something; 0: holds nothing
+	slot  int32         // its slot's number
 	told  bool          // it was reported as stalled
 }
 
@@ -138,7 +138,7 @@ func nextWake(a, b time.Duration) time.Duration {
 // stallLocked describes p at the time t.
 func (d *Domain) stallLocked(p *pinned, t time.Duration) Stall {
 	v := versionOf(p.word)
-	s := Stall{Domain: d.opts.Name, Slot: p.slot, Version: v, Stack: d.stackOf(p.slot, p.word)}
+	s := Stall{Domain: d.opts.Name, Slot: int(p.slot), Version: v, Stack: d.stackOf(int(p.slot), p.word)}
 	if p.since > 0 {
 		s.Age = max(t-p.since, 0)
 	}

@@ -111,7 +111,7 @@ func (l lostPin) report() {
 	d := l.d
 	number := d.slotNumber(l.slot)
 	d.mu.Lock()
-	s := d.stallLocked(&pinned{slot: number, word: l.word}, 0)
+	s := d.stallLocked(&pinned{slot: int32(number), word: l.word}, 0)
 	s.Lost = true
 	if len(d.lost) < lostMax {
 		d.lost = append(d.lost, s)
