@@ -3,6 +3,7 @@
 package epoch_test
 
 import (
+	"os"
 	"os/exec"
 	"sync/atomic"
 	"testing"
@@ -26,6 +27,9 @@ func TestExplorer(t *testing.T) {
 	goCmd, err := exec.LookPath("go")
 	if err != nil {
 		t.Skipf("no go command: %v", err)
+	}
+	if _, err := os.Stat("sync_on.go"); err != nil {
+		t.Skipf("the sources are not here: %v", err)
 	}
 	args := []string{"test", "-tags", "explore", "-timeout", "20m", "-count", "1"}
 	if raceEnabled {
