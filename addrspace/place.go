@@ -63,8 +63,8 @@ type placer struct {
 	taken uint64   // of them, those of places
 	rng   *rand.Rand
 
-	tier   int // the last tier roomy windows look at first
-	tierAt int // number of places when tier was raised
+	tier   int     // the last tier roomy windows look at first
+	tierAt int     // number of places when tier was raised
 	band   band    // where compact windows go
 	freed  uintptr // where the last place went away, or 0: the gap to look at first
 
@@ -217,7 +217,7 @@ func (pl *placer) rng64(n uintptr) uintptr {
 // alignFor returns what a window of n bytes should be aligned to, and would be if
 // there were room.
 func (pl *placer) alignFor(n uintptr) uintptr {
-	if n >= 8*alignmentBig || n >= alignmentBig && pl.load(n) < crowded {
+	if n/8 >= alignmentBig || n >= alignmentBig && pl.load(n) < crowded {
 		return alignmentBig
 	}
 	return Alignment
