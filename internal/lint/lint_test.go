@@ -29,6 +29,7 @@ var layers = map[string][]string{
 	"internal/testutil":   {"internal/sys"},
 	"addrspace":           {"internal/sys", "internal/align", "internal/invariants"},
 	"epoch":               {"internal/invariants"},
+	"slab":                {"arena", "addrspace", "epoch", "internal/sys", "internal/align", "internal/invariants"},
 	"arena":               {"addrspace", "epoch", "internal/sys", "internal/align", "internal/invariants"},
 }
 

@@ -1,0 +1,316 @@
+package slab_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/internal/testutil"
+	"github.com/growarena/growarena/slab"
+)
+
+const mib = 1 << 20
+
+func TestMain(m *testing.M) {
+	testutil.Main(m, func() { _ = addrspace.Default().Trim() })
+}
+
+func newAllocator(t testing.TB, o slab.Options) *slab.Allocator {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux")
+	}
+	return slab.New(o)
+}
+
+func closeEmpty(t testing.TB, a *slab.Allocator) {
+	t.Helper()
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// object is what a test remembers of what it holds.
+type object struct {
+	b    []byte
+	fill byte
+}
+
+func (o *object) write() {
+	for i := range o.b {
+		o.b[i] = o.fill
+	}
+}
+
+func (o *object) intact() bool {
+	for _, c := range o.b {
+		if c != o.fill {
+			return false
+		}
+	}
+	return true
+}
+
+// size draws a request size: mostly small, sometimes medium or large.
+func size(rng *rand.Rand) int {
+	switch rng.IntN(100) {
+	case 0:
+		return 1 + rng.IntN(3*mib)
+	case 1, 2, 3, 4:
+		return 1 + rng.IntN(200<<10)
+	default:
+		return 1 + rng.IntN(1<<rng.IntN(13))
+	}
+}
+
+// TestAllocator_Model allocates, reallocates and frees at random. Every object
+// keeps what was written into it, and the counters agree with what is held.
+func TestAllocator_Model(t *testing.T) {
+	for seed := range uint64(4) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(seed, 11))
+			a := newAllocator(t, slab.Options{})
+			var live []object
+			drop := func(i int) {
+				live[i] = live[len(live)-1]
+				live = live[:len(live)-1]
+			}
+			for step := range 10_000 {
+				switch op := rng.IntN(10); {
+				case op < 5 || len(live) == 0:
+					n := size(rng)
+					b, err := a.Alloc(n)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if len(b) != n || cap(b) < n {
+						t.Fatalf("Alloc(%d) has len %d, cap %d", n, len(b), cap(b))
+					}
+					live = append(live, object{b, byte(step)})
+					live[len(live)-1].write()
+				case op < 8 || len(live) > 1000:
+					i := rng.IntN(len(live))
+					if !live[i].intact() {
+						t.Fatalf("step %d: an object of %d bytes has changed", step, len(live[i].b))
+					}
+					a.Free(live[i].b)
+					drop(i)
+				default:
+					i, n := rng.IntN(len(live)), size(rng)
+					o := &live[i]
+					old := len(o.b)
+					b, err := a.Realloc(o.b, n)
+					if err != nil {
+						t.Fatal(err)
+					}
+					o.b = b[:min(old, n)]
+					if !o.intact() {
+						t.Fatalf("step %d: Realloc from %d to %d bytes lost something", step, old, n)
+					}
+					o.b = b
+					o.write()
+				}
+				if step%1000 == 0 {
+					checkStats(t, a, live)
+				}
+				if step%5000 == 2500 {
+					if err := a.Trim(); err != nil {
+						t.Fatal(err)
+					}
+					checkStats(t, a, live)
+				}
+			}
+			for _, o := range live {
+				if !o.intact() {
+					t.Fatalf("an object of %d bytes has changed", len(o.b))
+				}
+				a.Free(o.b)
+			}
+			checkStats(t, a, nil)
+			if err := a.Trim(); err != nil {
+				t.Fatal(err)
+			}
+			if s := a.Stats(); s.Charged != 0 || s.Kept != 0 || len(s.Classes) != 0 {
+				t.Errorf("after freeing all and Trim: %+v", s)
+			}
+			closeEmpty(t, a)
+		})
+	}
+}
+
+func checkStats(t *testing.T, a *slab.Allocator, live []object) {
+	t.Helper()
+	bytes := 0
+	for _, o := range live {
+		bytes += cap(o.b)
+	}
+	s := a.Stats()
+	if s.Objects != len(live) || s.Live < bytes || s.Charged < s.Live {
+		t.Fatalf("%d objects of %d bytes are held, Stats says %+v", len(live), bytes, s)
+	}
+}
+
+// TestAllocator_Hammer lets goroutines allocate, hand over, check and free.
+func TestAllocator_Hammer(t *testing.T) {
+	a := newAllocator(t, slab.Options{})
+	goroutines, loops := 2*runtime.GOMAXPROCS(0)+2, 30_000
+	if testing.Short() {
+		loops = 5000
+	}
+	handOver := make(chan object, 64)
+	var wg sync.WaitGroup
+	for g := range goroutines {
+		wg.Go(func() {
+			rng := rand.New(rand.NewPCG(uint64(g), 12))
+			var mine []object
+			free := func(o object) {
+				if !o.intact() {
+					t.Errorf("an object of %d bytes has changed", len(o.b))
+				}
+				a.Free(o.b)
+			}
+			for i := range loops {
+				n := 1 + rng.IntN(1<<(4+rng.IntN(8)))
+				if rng.IntN(2000) == 0 {
+					n = 1 + rng.IntN(2*mib)
+				}
+				b, err := a.Alloc(n)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				o := object{b, byte(g<<4 | i&15)}
+				o.write()
+				mine = append(mine, o)
+				if rng.IntN(2) == 0 {
+					k := rng.IntN(len(mine))
+					mine[k], mine[len(mine)-1] = mine[len(mine)-1], mine[k]
+					select {
+					case handOver <- mine[len(mine)-1]:
+						mine = mine[:len(mine)-1]
+					case o := <-handOver:
+						free(o)
+					}
+				}
+				for len(mine) > 200 {
+					free(mine[len(mine)-1])
+					mine = mine[:len(mine)-1]
+				}
+				if g == 0 && i%5000 == 0 {
+					if err := a.Trim(); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+			for _, o := range mine {
+				free(o)
+			}
+		})
+	}
+	wg.Wait()
+	close(handOver)
+	for o := range handOver {
+		a.Free(o.b)
+	}
+	if s := a.Stats(); s.Objects != 0 {
+		t.Errorf("%d objects are left: %+v", s.Objects, s)
+	}
+	closeEmpty(t, a)
+}
+
+// TestAllocator_FreeOnce lets several goroutines free the same objects: one of
+// them does, the others panic, and nothing else is harmed.
+func TestAllocator_FreeOnce(t *testing.T) {
+	a := newAllocator(t, slab.Options{})
+	for _, n := range []int{8, 100, 5000, 100 << 10, 2 * mib} {
+		for range 50 {
+			b, err := a.Alloc(n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var wg sync.WaitGroup
+			var mu sync.Mutex
+			freed, caught := 0, 0
+			for range 4 {
+				wg.Go(func() {
+					defer func() {
+						mu.Lock()
+						defer mu.Unlock()
+						if recover() != nil {
+							caught++
+						} else {
+							freed++
+						}
+					}()
+					a.Free(b)
+				})
+			}
+			wg.Wait()
+			if freed != 1 || caught != 3 {
+				t.Fatalf("%d bytes: %d goroutines freed the same object, %d were caught", n, freed, caught)
+			}
+		}
+	}
+	if s := a.Stats(); s.Objects != 0 {
+		t.Errorf("%d objects are left", s.Objects)
+	}
+	closeEmpty(t, a)
+}
+
+func TestAllocator_Misuse(t *testing.T) {
+	a := newAllocator(t, slab.Options{Name: "x"})
+	other := newAllocator(t, slab.Options{})
+	get := func(a *slab.Allocator, n int) []byte {
+		b, err := a.Alloc(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	small, medium, large := get(a, 100), get(a, 100<<10), get(a, 2*mib)
+	foreign := get(other, 100)
+	gone := get(a, 200)
+	a.Free(gone)
+	tests := map[string]struct {
+		f    func()
+		want string
+	}{
+		"negative":              {func() { a.Alloc(-1) }, "slab: Alloc of -1 bytes"},
+		"negative realloc":      {func() { a.Realloc(nil, -1) }, "slab: Realloc to -1 bytes"},
+		"odd alignment":         {func() { a.AllocAligned(8, 24) }, "alignment is 24, want a power of two up to 4096"},
+		"large alignment":       {func() { a.AllocAligned(8, 8192) }, "alignment is 8192"},
+		"heap":                  {func() { a.Free(make([]byte, 10)) }, `not allocated by "x"`},
+		"other allocator":       {func() { a.Free(foreign) }, `not allocated by "x"`},
+		"twice":                 {func() { a.Free(gone) }, "free already"},
+		"twice by realloc":      {func() { a.Realloc(gone, 500) }, "free already"},
+		"inside small":          {func() { a.Free(small[8:]) }, "that is 8 bytes inside an object of 104 bytes"},
+		"inside medium":         {func() { a.Free(medium[4096:]) }, "that is 4096 bytes inside an object"},
+		"inside large":          {func() { a.Free(large[4096:]) }, ""},
+		"capacity":              {func() { a.Free(small[:8:8]) }, "slice of capacity 8 at"},
+		"capacity of medium":    {func() { a.Free(medium[:8:8]) }, "slice of capacity 8 at"},
+		"retire with no domain": {func() { a.Retire(small) }, "Retire needs Options.Domain"},
+		"limit":                 {func() { slab.New(slab.Options{Limit: -1}) }, "Limit is -1"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if r := recover(); r == nil || !strings.Contains(fmt.Sprint(r), tt.want) {
+					t.Errorf("panic %v, want %q", r, tt.want)
+				}
+			}()
+			tt.f()
+		})
+	}
+	a.Free(nil)
+	a.Free([]byte{})
+	for _, b := range [][]byte{small[:0], medium[:1], large} {
+		a.Free(b)
+	}
+	other.Free(foreign)
+	closeEmpty(t, a)
+	closeEmpty(t, other)
+}
