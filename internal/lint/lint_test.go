@@ -104,7 +104,7 @@ func (f *file) checkImport(t *testing.T, path string) {
 	case path == "C":
 		complain("no cgo here")
 	case path == "unsafe":
-		if !strings.HasSuffix(f.path, "_unsafe.go") && !strings.HasSuffix(f.path, "_unsafe_test.go") && f.dir != "internal/sys" {
+		if !strings.HasSuffix(f.path, "_unsafe.go") && !f.test && f.dir != "internal/sys" {
 			complain("unsafe belongs into the package's file *_unsafe.go, or internal/sys")
 		}
 	case path == "golang.org/x/sys/unix" || path == "syscall":
