@@ -1,0 +1,103 @@
+package arena
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/growarena/growarena/internal/align"
+)
+
+// readStart is how much ReadFrom asks for first. It doubles with each read that
+// is filled, up to an extent: a short stream is lent little memory to scribble on,
+// a long one is read with few system calls.
+const readStart = 64 << 10
+
+// emptyReadsMax is how many reads in a row may return nothing and no error before
+// ReadFrom gives up: as many as bufio bears with.
+const emptyReadsMax = 100
+
+// ReadFrom reads from r until EOF, straight into the arena, and publishes each
+// read as a write. It returns the number of bytes, and any error but io.EOF: r's;
+// io.ErrNoProgress after 100 reads of nothing; or what [Arena.Grow] returns when
+// the Buffer is full, even if r is at its end, for that takes a byte of room to
+// find out. Panics if r returns a count that is negative or above what was asked
+// for.
+func (b *Buffer) ReadFrom(r io.Reader) (n int64, err error) {
+	b.last = opWrite
+	size, empty := readStart, 0
+	for {
+		v, at, room, err := b.readRoom(size)
+		if err != nil {
+			return n, err
+		}
+		got, err := r.Read(room)
+		if got < 0 || got > len(room) {
+			panic(fmt.Sprintf("arena: Buffer.ReadFrom: Read of %d bytes returned a count of %d", len(room), got))
+		}
+		if got > 0 {
+			b.take(v, at, room[:got])
+			n += int64(got)
+		}
+		if got == len(room) {
+			size = min(2*size, extentSize)
+		}
+		switch {
+		case err == io.EOF:
+			return n, nil
+		case err != nil:
+			return n, err
+		case got > 0:
+			empty = 0
+		default:
+			if empty++; empty == emptyReadsMax {
+				return n, io.ErrNoProgress
+			}
+		}
+	}
+}
+
+// readRoom returns room for a read of up to size bytes, at least bytes.MinRead
+// unless the arena is too full: where the next write goes, or behind all bytes
+// held, so that a reader that uses more of the room than it fills harms nothing.
+func (b *Buffer) readRoom(size int) (v *view, at int, room []byte, err error) {
+	gap := min(b.gap(), math.MaxInt-bytes.MinRead)
+	v, end, err := b.makeRoom(gap + bytes.MinRead)
+	if err != nil {
+		if b.arena == nil {
+			return nil, 0, nil, err
+		}
+		if v, end = b.arena.load(), b.end(); v.cap-end <= gap {
+			return nil, 0, nil, err
+		}
+	}
+	at = end + gap
+	b.arena.clearGap(v, end, at)
+	to := at + min(size, v.cap-at)
+	// From the second read on begin with an extent, as preparing does.
+	if edge := align.Down(to, extentSize); edge-at >= bytes.MinRead {
+		to = edge
+	}
+	b.arena.cross(v, at, to)
+	b.arena.lend(to)
+	return v, at, v.slice(at, to-at), nil
+}
+
+// take makes p, which has been read into the room at offset at, part of the
+// content.
+//
+// Preconditions: v, at and p are from readRoom, and nothing has happened since.
+func (b *Buffer) take(v *view, at int, p []byte) {
+	switch {
+	case !b.seeked:
+		b.publish(v, at+len(p))
+	case b.off < at:
+		place(b, v, at, p, b.off)
+		b.off += len(p)
+	default:
+		b.publish(v, at+len(p))
+		b.off += len(p)
+	}
+	b.last = opWrite
+}
