@@ -1,0 +1,54 @@
+package doctor
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/growarena/growarena/arena"
+	"github.com/growarena/growarena/internal/sys"
+)
+
+// absent says of a kernel feature what it costs to do without, and how to get it.
+type absent struct{ cost, change string }
+
+// absents are for the features of [arena.Features], by name. A name that is not
+// here gets the plain answer.
+var absents = map[string]absent{
+	"memfd":            {"every arena needs a file of yours (Options.File)", "Linux 3.17 or newer; a seccomp profile that allows memfd_create"},
+	"seals":            {"somebody who gets the file of an arena can make it shorter: a touch is then a fault", "Linux 3.17 or newer"},
+	"alias":            {"arenas cannot move", "a kernel or sandbox with coherent shared mappings"},
+	"move page tables": {"growth beyond a window maps the file a second time: readers take a page fault for each page", "Linux 5.13 or newer"},
+	"collapse":         {"memory ahead of the writer comes in small pages: filling takes some three times as long", "Linux 6.1 or newer, with CONFIG_TRANSPARENT_HUGEPAGE and CONFIG_SHMEM, and shmem_enabled not deny"},
+	"populate":         {"memory is not made ready ahead where huge pages are not to be had", "Linux 5.14 or newer"},
+	"punch hole":       {"memory goes back only when an arena is freed", "Linux 3.5 or newer; for a file, a file system with holes"},
+	"guards":           {"buffers of a pool have no inaccessible pages between them", "Linux 6.15 or newer"},
+	"VMA names":        {"windows are not named in /proc/self/maps", "Linux 5.17 or newer, with CONFIG_ANON_VMA_NAME"},
+	"hugetlb 2 MiB":    {"nothing, unless you ask for HugeTLB2M: then growing is an error", "sysctl -w vm.nr_hugepages=512 (takes 1 GiB out of ordinary use)"},
+}
+
+// featureRows tries each kernel feature.
+func featureRows() []Row {
+	var rows []Row
+	for _, f := range arena.Features() {
+		rows = append(rows, judgeFeature(f))
+	}
+	return rows
+}
+
+func judgeFeature(f arena.Feature) Row {
+	if f.Err == nil {
+		return ok(f.Name, f.Use)
+	}
+	a, known := absents[f.Name]
+	if !known {
+		a = absent{"you do without: " + f.Use, "a newer kernel"}
+	}
+	// These say that it is not the kernel's age.
+	if errors.Is(f.Err, sys.EPERM) || errors.Is(f.Err, sys.EACCES) {
+		a.change = "a seccomp profile or security module that allows it"
+	}
+	if errors.Is(f.Err, errors.ErrUnsupported) && !errors.Is(f.Err, sys.ENOSYS) && !errors.Is(f.Err, sys.EOPNOTSUPP) {
+		a.change = "Linux"
+	}
+	return missing(f.Name, fmt.Sprint(f.Err), a.cost, a.change)
+}

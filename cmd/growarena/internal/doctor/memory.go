@@ -1,0 +1,78 @@
+package doctor
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/growarena/growarena/arena"
+)
+
+// memoryRows says how much memory there is, and of what kind.
+func memoryRows(f files) []Row {
+	rows := []Row{judgeMemory(f), judgeCgroup(f)}
+	return append(rows, judgeShmem(f("/sys/kernel/mm/transparent_hugepage/shmem_enabled"), canCollapse()), judgeOvercommit(f))
+}
+
+func judgeMemory(f files) Row {
+	total, known := f.meminfo("MemTotal")
+	free, _ := f.meminfo("MemAvailable")
+	if !known {
+		return missing("memory", "unknown", "/proc/meminfo cannot be read", "mount /proc")
+	}
+	return ok("memory", fmt.Sprintf("%s, of which %s are available", size(total), size(free)))
+}
+
+func judgeCgroup(f files) Row {
+	limit, path := cgroupLimit(f)
+	if limit == 0 {
+		return ok("cgroup memory limit", "none")
+	}
+	return costs("cgroup memory limit", fmt.Sprintf("%s, set in %s", size(limit), path),
+		"memory of arenas counts towards it; at the limit the kernel ends the process at a touch, and growing lazily gives no error before",
+		"Options.Commit makes it an error of Grow where huge pages work; else raise the limit of the container or unit (MemoryMax=)")
+}
+
+// canCollapse reports whether huge pages can be had whatever the setting says.
+func canCollapse() bool {
+	for _, f := range arena.Features() {
+		if f.Name == "collapse" {
+			return f.Err == nil
+		}
+	}
+	return false
+}
+
+// judgeShmem judges shmem_enabled, "always within_size advise [never] deny force".
+func judgeShmem(setting string, collapse bool) Row {
+	const name, file = "huge pages for shared memory", "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
+	_, mode, _ := strings.Cut(setting, "[")
+	mode, _, _ = strings.Cut(mode, "]")
+	switch {
+	case mode == "":
+		return missing(name, "no such setting", "memory comes in small pages: filling takes some three times as long", "a kernel with CONFIG_TRANSPARENT_HUGEPAGE and CONFIG_SHMEM")
+	case mode == "deny":
+		return costs(name, "shmem_enabled is deny", "no huge pages at all: filling takes some three times as long, and moving an arena is slower", "echo advise > "+file)
+	case mode == "never" && !collapse:
+		return costs(name, "shmem_enabled is never, and MADV_COLLAPSE does not work", "memory comes in small pages: filling takes some three times as long", "echo advise > "+file)
+	case mode == "never":
+		return costs(name, "shmem_enabled is never; MADV_COLLAPSE makes them all the same", "only where memory is touched at random: HugeAlways has no effect (memory ahead of a writer is made huge regardless)", "echo advise > "+file)
+	}
+	return ok(name, "shmem_enabled is "+mode)
+}
+
+// judgeOvercommit judges vm.overcommit_memory.
+func judgeOvercommit(f files) Row {
+	const name = "vm.overcommit_memory"
+	switch mode := f("/proc/sys/vm/overcommit_memory"); mode {
+	case "":
+		return ok(name, "no such setting")
+	case "2":
+		limit, _ := f.meminfo("CommitLimit")
+		used, _ := f.meminfo("Committed_AS")
+		return costs(name, fmt.Sprintf("2 (%s of %s in use)", size(used), size(limit)),
+			"beyond that much memory the system gives no page: a touch is then a fault that ends the process, unless Options.Commit has taken the page before",
+			"sysctl -w vm.overcommit_memory=0, or a higher vm.overcommit_ratio")
+	default:
+		return ok(name, mode)
+	}
+}
