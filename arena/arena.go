@@ -77,7 +77,9 @@ type Options struct {
 	// number means none.
 	Headroom int
 
-	// Rungs restricts the growth ladder. 0 means all that the kernel offers.
+	// Rungs restricts the growth ladder: to which rungs an arena may climb that
+	// has outgrown its window. 0 means all that the kernel offers. Growing within
+	// the window is always allowed.
 	Rungs Rungs
 
 	// Domain makes the arena retire old windows through this domain, which may
