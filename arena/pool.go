@@ -1,0 +1,267 @@
+package arena
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"os"
+	"sync"
+
+	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/sys"
+)
+
+const (
+	bandDefault = 16 << 20
+	bandMin     = 64 << 10
+	bandMax     = 1 << 30 // Lengths within a band are kept in 32 bits.
+
+	// keepDefault bounds the freed memory that is kept to be handed out again:
+	// clearing a page costs a twentieth of giving it back and faulting anew.
+	keepDefault = 64 << 20
+
+	// keepShare bounds one buffer's part of it, so that a few large ones do not
+	// push out very many small ones.
+	keepShare = 8
+)
+
+// PoolOptions say how to make a [Pool]. The zero value works.
+type PoolOptions struct {
+	// Name appears in errors and in /proc/self/maps.
+	Name string
+
+	// Band is the address space of one buffer, a power of two from 64 KiB to
+	// 1 GiB: up to Room, some 15/16 of it, a buffer grows without a system call.
+	// 0 means 16 MiB.
+	Band int
+
+	// Limit is the most that all buffers' lengths may sum up to, in bytes;
+	// beyond is ErrFull. 0 means no limit but the system's.
+	Limit int
+
+	// Keep bounds the memory of freed buffers that is kept to be handed out
+	// again. 0 means 64 MiB, a negative number none.
+	Keep int
+
+	// NoGuards leaves out the guard page between bands. With guards, where the
+	// kernel has them without VMAs (Linux 6.15), running over the end of a band
+	// faults; the first use of a band costs a system call for it.
+	NoGuards bool
+
+	// Space holds the windows. nil means addrspace.Default().
+	Space *addrspace.Space
+}
+
+// Pool holds very many growable buffers in one backing file and, nearly, one
+// VMA: 300,000 of them under the default limits of a system that ends at 65,530
+// VMAs and 20,000 descriptors.
+//
+// A buffer lives in a band of addresses of its own. Bands lie side by side in a
+// run, a window that is mapped in advance over as many bytes of the file, which
+// is sparse: making a buffer and letting it grow touch neither the mapping nor
+// the file. A buffer that outgrows its band goes on in a window of its own: the
+// page tables of the band move there, and a second file, also sparse, goes on
+// behind. No growth ever copies.
+//
+// A buffer is known by the address it begins at, in whichever slice. When it
+// outgrows its place it has several: every address it ever had stays valid, shows
+// the same bytes, and names it, until Free.
+//
+// What a buffer is made of, in states:
+//
+//	Fresh  the band was never used
+//	Free   given back; its first bytes, up to high, may still have memory
+//	Live   a buffer, in its band
+//	Busy   a system call for the buffer is under way, without mu
+//	Moved  a live buffer that has outgrown the band; the band is a part of it
+//
+// Bytes are zero when they are handed out, by Alloc as by Grow.
+//
+// Methods may be called concurrently; Grow, Shrink and Free need the buffer to
+// themselves, but for readers and writers of its bytes, which take no lock.
+//
+// Lock order: growing, farFile.mu; then mu, under which no system call is made.
+//
+// Invariants:
+//
+//	I1: of a band or a moved buffer, bytes from high on are zero.
+//	I2: each band below next is in one of: Live, Busy, Moved, a list of free ones.
+//	I3: live and used count the buffers and their lengths; kept is what the
+//	    bands in the kept lists hold, in whole pages.
+//	I4: next <= ready; what is below ready is mapped, and the file is as long.
+type Pool struct {
+	name    string           // Immutable after NewPool.
+	limit   int              // Immutable after NewPool.
+	keep    int              // Immutable after NewPool.
+	band    int              // bytes of address space of a band. Immutable after NewPool.
+	shift   int              // log2 of band. Immutable after NewPool.
+	page    int              // page size. Immutable after NewPool.
+	guard   int              // bytes of guard at the start of a band: a page or 0. Immutable after NewPool.
+	colours int              // number of different starts in a band. Immutable after NewPool.
+	room    int              // bytes a buffer can have in any band. Immutable after NewPool.
+	space   *addrspace.Space // Immutable after NewPool.
+	far     farFile          // Has its own lock.
+
+	// growing is held while bands are made, system calls included.
+	growing sync.Mutex
+	file    *backing // of the bands. Its fd is immutable until Close, the rest protected by growing.
+
+	mu     sync.Mutex
+	closed bool               // Protected by mu.
+	runs   []run              // in the order they were made. Written with growing and mu, read with either.
+	order  []uint16           // indices of runs by address. Protected by mu.
+	chunks []*bandChunk       // Protected by mu.
+	next   uint32             // bands ever used: the first fresh one. Protected by mu.
+	ready  uint32             // bands that can be used. Written with growing and mu, read with either.
+	empty  uint32             // list of free bands without memory. Protected by mu.
+	keeps  [keepLists]uint32  // lists of free bands with memory, by its log2 in pages. Protected by mu.
+	kept   int                // bytes of that memory. Protected by mu.
+	live   int                // buffers. Protected by mu.
+	used   int                // sum of their lengths. Protected by mu.
+	moved  map[uintptr]*moved // by the start of each of their windows, and of the band. Protected by mu.
+	stats  PoolStats          // counters; gauges are filled in by Stats. Protected by mu.
+	ops    uint               // calls, to thin out the invariant checks. Protected by mu.
+}
+
+// NewPool makes an empty pool. It panics if o.Band is not a power of two within
+// its bounds or o.Limit is negative.
+func NewPool(o PoolOptions) (*Pool, error) {
+	p := newPool(o)
+	err := p.open()
+	if err != nil {
+		return nil, fmt.Errorf("arena: make pool %q: %w", p.name, err)
+	}
+	return p, nil
+}
+
+// newPool returns a pool that has no file and no run yet.
+func newPool(o PoolOptions) *Pool {
+	p := &Pool{name: o.Name, band: o.Band, limit: o.Limit, keep: o.Keep, space: o.Space, page: os.Getpagesize()}
+	if p.name == "" {
+		p.name = "pool"
+	}
+	if p.band == 0 {
+		p.band = bandDefault
+	}
+	if !align.IsPow2(p.band) || p.band < bandMin || p.band > bandMax || p.limit < 0 {
+		panic(fmt.Sprintf("arena: make pool %q: Band is %d, want a power of two from %d to %d; Limit is %d, want 0 or more",
+			p.name, p.band, bandMin, bandMax, p.limit))
+	}
+	switch {
+	case p.keep == 0:
+		p.keep = keepDefault
+	case p.keep < 0:
+		p.keep = 0
+	}
+	if p.space == nil {
+		p.space = addrspace.Default()
+	}
+	p.band = max(p.band, 4*p.page) // Pages of 64 KiB exist.
+	p.shift = bits.TrailingZeros(uint(p.band))
+	if !o.NoGuards && canGuard() {
+		p.guard = p.page
+	}
+	p.colours = coloursFor(p.band, p.page)
+	p.room = p.band - p.guard - (p.colours-1)*p.page
+	p.far.page = p.page
+	p.empty = noBand
+	for k := range p.keeps {
+		p.keeps[k] = noBand
+	}
+	p.moved = make(map[uintptr]*moved)
+	return p
+}
+
+// open makes the file and the first run.
+func (p *Pool) open() error {
+	var err error
+	if p.file, err = newMemfd(p.name, 0); err != nil {
+		return err
+	}
+	if err = p.moreBands(); err != nil {
+		for _, r := range p.runs {
+			release(r.window)
+		}
+		p.file.close()
+	}
+	return err
+}
+
+// Name returns the pool's name.
+func (p *Pool) Name() string { return p.name }
+
+// Room returns how long a buffer can become within its band, where growing
+// takes no system call.
+func (p *Pool) Room() int { return p.room }
+
+// Close gives everything back. An error says that buffers were still live; they
+// are gone all the same, and a touch of them faults, or reads what has taken the
+// place later. Panics if the pool is closed already. Needs the pool to itself.
+func (p *Pool) Close() error {
+	p.growing.Lock()
+	defer p.growing.Unlock()
+	p.mu.Lock()
+	p.checkOpenLocked("Close")
+	p.closed = true
+	live, used := p.live, p.used
+	runs, far := p.runs, p.moved
+	p.runs, p.moved, p.order, p.chunks = nil, nil, nil, nil
+	p.mu.Unlock()
+	for at, m := range far {
+		if at == m.first { // once each
+			for _, w := range m.windows {
+				release(w)
+			}
+		}
+	}
+	for _, r := range runs {
+		release(r.window)
+	}
+	p.file.close()
+	p.far.close()
+	if live > 0 {
+		return fmt.Errorf("arena: close pool %q: %d buffers of %d bytes were not freed", p.name, live, used)
+	}
+	return nil
+}
+
+// Trim gives the memory of freed buffers that is kept for reuse back to the
+// system, and tries again where giving back has failed before.
+func (p *Pool) Trim() error {
+	p.mu.Lock()
+	p.checkOpenLocked("Trim")
+	var errs []error
+	for {
+		i, ok := p.popKeptLocked(0)
+		if !ok {
+			break
+		}
+		if err := p.emptyBand(i); err != nil {
+			errs = append(errs, err)
+			break
+		}
+	}
+	p.mu.Unlock()
+	errs = append(errs, p.far.retry())
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("arena: trim pool %q: %w", p.name, err)
+	}
+	return nil
+}
+
+// checkOpenLocked panics after Close. It lets go of mu before it does, as all
+// that panics here for misuse, so that who recovers finds no lock held; callers
+// do not defer that.
+func (p *Pool) checkOpenLocked(method string) {
+	if p.closed {
+		p.mu.Unlock()
+		panic(fmt.Sprintf("arena: %s of pool %q after Close", method, p.name))
+	}
+}
+
+// punch gives the memory of n bytes of the file back, in whole pages.
+func punch(fd int, off int64, n, page int) error {
+	n, _ = align.Up(n, page) // At most the end of a band or of a part.
+	return sys.Punch(fd, off, int64(n))
+}

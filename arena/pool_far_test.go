@@ -1,0 +1,68 @@
+package arena
+
+import (
+	"math/rand/v2"
+	"runtime"
+	"testing"
+)
+
+// TestFarFile_Model hands out and takes back random ranges and compares with a
+// map of extents: no two ranges overlap, the free ones are all there is between
+// them, and in the end there is nothing.
+func TestFarFile_Model(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux")
+	}
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	f := farFile{page: 4096}
+	defer f.close()
+	owner := map[int]int{} // extent → index of the range
+	var all []part
+	for i := range 2000 {
+		if rng.IntN(5) > 1 || len(all) == 0 {
+			skew := rng.IntN(3) * 64 << 10
+			n := (1+rng.IntN(20))*extentSize - skew
+			g, err := f.take(skew, n, n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if int(g.off)%extentSize != skew || g.n != n || f.file.size < int(g.off)+n {
+				t.Fatalf("took %+v for %d bytes at %d", g, n, skew)
+			}
+			for e := int(g.off) / extentSize; e < (int(g.off)+n)/extentSize; e++ {
+				if k, taken := owner[e]; taken {
+					t.Fatalf("extent %d was handed out as part of range %d", e, k)
+				}
+				owner[e] = i
+			}
+			all = append(all, g)
+		} else {
+			k := rng.IntN(len(all))
+			g := all[k]
+			f.give(g, rng.IntN(2)*4096)
+			for e := int(g.off) / extentSize; e < (int(g.off)+g.n)/extentSize; e++ {
+				delete(owner, e)
+			}
+			all[k] = all[len(all)-1]
+			all = all[:len(all)-1]
+		}
+		free := 0
+		for k, h := range f.free {
+			free += h.n
+			if h.n <= 0 || k > 0 && f.free[k-1].off+f.free[k-1].n >= h.off || h.off+h.n >= f.end {
+				t.Fatalf("free ranges %v up to %d", f.free, f.end)
+			}
+		}
+		if free+len(owner)*extentSize != f.end {
+			t.Fatalf("%d bytes free, %d extents taken, of %d", free, len(owner), f.end)
+		}
+	}
+	for _, g := range all {
+		f.give(g, 0)
+	}
+	if f.end != 0 || len(f.free) != 0 || f.taken != 0 {
+		t.Errorf("all given: %d, %v, %d", f.end, f.free, f.taken)
+	}
+}

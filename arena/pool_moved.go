@@ -1,0 +1,349 @@
+package arena
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/bits"
+
+	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/sys"
+)
+
+// moved is a buffer too long for a band. It lies in a window of its own, which
+// maps its parts one behind the other; windows it has outgrown stay until Free.
+//
+// While busy is set the fields belong to whoever set it; the rest of the time
+// they are protected by Pool.mu.
+type moved struct {
+	band    uint32              // the buffer's first part, which stays taken; noBand if it was longer from the start
+	start   int                 // offset of the first byte in every window, as it was in the band. Immutable.
+	at      uintptr             // where the parts are mapped: the newest window, before there is one the band
+	first   uintptr             // the oldest key in Pool.moved: the band, or the first window. Immutable.
+	windows []*addrspace.Window // the newest last
+	parts   []part
+	mapped  int // bytes: the sum of parts
+	length  int
+	high    int // what was ever handed out since it was zero
+	busy    bool
+}
+
+// part is a range of one of the pool's files.
+type part struct {
+	fd  int
+	off int64
+	n   int
+}
+
+// newest returns the window m lies in, or nil while that is a band.
+func (m *moved) newest() *addrspace.Window {
+	if len(m.windows) == 0 {
+		return nil
+	}
+	return m.windows[len(m.windows)-1]
+}
+
+// bytes returns the buffer.
+func (m *moved) bytes() []byte { return bytesAt(sys.Pointer(m.at+uintptr(m.start)), m.length) }
+
+// allocMoved is Alloc for buffers too long for a band, which is counted already.
+func (p *Pool) allocMoved(n int) ([]byte, error) {
+	m := &moved{band: noBand, length: n, high: n}
+	if err := p.enlarge(m, n); err != nil {
+		p.mu.Lock()
+		p.used -= n
+		p.live--
+		p.mu.Unlock()
+		return nil, p.allocError(n, err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	m.first = m.at
+	p.moved[m.at] = m
+	return m.bytes(), nil
+}
+
+// outgrow takes the buffer in band i, which is Live, to a window of its own,
+// n bytes long: → Busy → Moved.
+//
+// Preconditions: mu is held, and is released; the bytes are counted already.
+func (p *Pool) outgrow(i uint32, n int) ([]byte, error) {
+	b := p.at(i)
+	b.state = bandBusy
+	old := int(b.length)
+	at := p.bandAddr(i)
+	m := &moved{
+		band: i, start: p.start(i), at: at, first: at, length: old, high: int(b.high), busy: true,
+		parts:  []part{{p.file.fd, int64(i) << p.shift, p.band}},
+		mapped: p.band,
+	}
+	p.mu.Unlock()
+	err := p.enlarge(m, n)
+	p.guardBand(at) // Moving page tables has taken the guard along.
+	p.mu.Lock()
+	if err != nil {
+		b.state = bandLive
+		p.used -= n - old
+		p.mu.Unlock()
+		return nil, p.growError(old, n, err)
+	}
+	b.state = bandMoved
+	p.moved[at] = m
+	p.stats.Outgrown++
+	return p.grownMoved(m, n), nil
+}
+
+// growMoved is Grow for a buffer that has a window of its own.
+//
+// Preconditions: mu is held, and is released.
+func (p *Pool) growMoved(m *moved, n int) ([]byte, error) {
+	old := m.length
+	if n < old {
+		p.mu.Unlock()
+		panic(fmt.Sprintf("arena: Grow of a buffer of %d bytes in pool %q to %d: use Shrink", old, p.name, n))
+	}
+	if err := p.takeLocked(n - old); err != nil {
+		p.mu.Unlock()
+		return nil, p.growError(old, n, err)
+	}
+	if n > m.mapped-m.start {
+		m.busy = true
+		p.mu.Unlock()
+		err := p.enlarge(m, n)
+		p.mu.Lock()
+		if err != nil {
+			m.busy = false
+			p.used -= n - old
+			p.mu.Unlock()
+			return nil, p.growError(old, n, err)
+		}
+	}
+	return p.grownMoved(m, n), nil
+}
+
+// grownMoved makes m, which has room, n bytes long and known by where it is now.
+//
+// Preconditions: mu is held, and is released.
+func (p *Pool) grownMoved(m *moved, n int) []byte {
+	p.moved[m.at] = m
+	m.busy = false
+	old := m.length
+	dirty := max(old, min(n, m.high))
+	m.length, m.high = n, max(m.high, n)
+	buf := m.bytes()
+	p.checkLocked()
+	p.mu.Unlock()
+	clear(buf[old:dirty])
+	return buf
+}
+
+// enlarge maps more behind the parts of m, in the window m has or in one
+// elsewhere, so that it holds n bytes. An error has changed nothing.
+//
+// Preconditions: m belongs to the caller.
+func (p *Pool) enlarge(m *moved, n int) error {
+	if n > math.MaxInt-2*extentSize { // The start is less than one extent.
+		return fmt.Errorf("%w: no window holds %d bytes", addrspace.ErrNoSpace, n)
+	}
+	least, _ := align.Up(m.start+n, extentSize)
+	// Four times what there was, so that a buffer that grows on and on moves a
+	// few times only, and at least twice what it needs now. A power of two, for
+	// windows are recycled by size.
+	size := least
+	if e := bits.Len(uint(max(2*uint(least), 4*uint(m.mapped))) - 1); e < bits.UintSize-1 {
+		size = 1 << e
+	}
+	var extendErr error
+	if w := m.newest(); w != nil {
+		if extendErr = p.extendMoved(m, w, least, size); extendErr == nil {
+			return nil
+		}
+	}
+	if err := p.rehomeMoved(m, least, size); err != nil {
+		return errors.Join(extendErr, err)
+	}
+	return nil
+}
+
+// extendMoved makes window w of m longer where it is: to size bytes, or least.
+func (p *Pool) extendMoved(m *moved, w *addrspace.Window, least, size int) error {
+	if w.Size() < least {
+		err := w.Extend(size - w.Size())
+		if err != nil && least < size {
+			err = w.Extend(least - w.Size())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	tail, err := p.mapTail(w, m.mapped, least)
+	if err != nil {
+		return err // The window stays longer: the next call finds it so.
+	}
+	m.addPart(tail)
+	p.count(&p.stats.Extended)
+	return nil
+}
+
+// rehomeMoved takes m to another window, of size bytes or at least least. Where
+// it was it stays mapped.
+func (p *Pool) rehomeMoved(m *moved, least, size int) error {
+	w, err := p.space.Reserve(size, addrspace.ReserveOptions{Name: p.name, Min: least})
+	if err != nil {
+		return err
+	}
+	off := 0
+	for _, g := range m.parts {
+		if err := p.moveTables(m.at+uintptr(off), w, off, g); err != nil {
+			release(w)
+			return err
+		}
+		off += g.n
+	}
+	tail, err := p.mapTail(w, m.mapped, least)
+	if err != nil {
+		// The old place takes the page tables' entries from the file again.
+		release(w)
+		return err
+	}
+	m.addPart(tail)
+	m.at = w.Range().Start
+	m.windows = append(m.windows, w)
+	p.count(&p.stats.Rehomed)
+	return nil
+}
+
+// addPart puts g behind the last part, or makes that longer where the file goes
+// on.
+func (m *moved) addPart(g part) {
+	m.mapped += g.n
+	if len(m.parts) > 0 {
+		last := &m.parts[len(m.parts)-1]
+		if last.fd == g.fd && last.off+int64(last.n) == g.off {
+			last.n += g.n
+			return
+		}
+	}
+	m.parts = append(m.parts, g)
+}
+
+// mapTail maps a new part of the far file over w from off on, as far as w
+// reaches or at least up to least.
+func (p *Pool) mapTail(w *addrspace.Window, off, least int) (part, error) {
+	g, err := p.far.take(off, w.Size()-off, least-off)
+	if err != nil {
+		return part{}, err
+	}
+	if err := w.MapFile(off, g.n, g.fd, g.off, sys.ProtRead|sys.ProtWrite); err != nil {
+		p.far.give(g, 0)
+		return part{}, err
+	}
+	return g, nil
+}
+
+// moveTables maps part g, which is mapped at from, over w at off, and moves its
+// page tables there where the kernel can. From stays mapped.
+//
+// The part is mapped first, so that w knows about it, and the move puts the same
+// mapping in its place, with the page tables.
+func (p *Pool) moveTables(from uintptr, w *addrspace.Window, off int, g part) error {
+	if err := w.MapFile(off, g.n, g.fd, g.off, sys.ProtRead|sys.ProtWrite); err != nil {
+		return err
+	}
+	if !canMoveKeep() {
+		return nil
+	}
+	to, n := w.Range().Start+uintptr(off), uintptr(g.n)
+	if sys.MoveKeep(from, n, to) == nil {
+		p.count(&p.stats.TablesMoved)
+		return nil
+	}
+	// The kernel unmaps the goal before it moves. Where it failed in between
+	// there is a hole, which can be had; otherwise the mapping is still there.
+	if _, err := sys.Reserve(to, n); err != nil {
+		return nil
+	}
+	if err := sys.MapShared(to, n, g.fd, g.off, sys.ProtRead|sys.ProtWrite); err != nil {
+		return err
+	}
+	_ = sys.Advise(to, n, sys.AdviseDontDump) // as MapFile did; refused, a core dump is longer
+	return nil
+}
+
+// shrinkMoved is Shrink for a buffer that has a window of its own.
+//
+// Preconditions: mu is held, and is released; the bytes are counted already.
+func (p *Pool) shrinkMoved(m *moved, n int) []byte {
+	m.length = n
+	buf := m.bytes()
+	if keep, _ := align.Up(n, p.page); worthPunching(keep, m.high) {
+		m.busy = true
+		p.mu.Unlock()
+		err := m.punchParts(keep, p.page)
+		p.mu.Lock()
+		m.busy = false
+		if err == nil { // Otherwise Grow clears it.
+			m.high = keep
+			p.stats.Punches++
+		}
+	}
+	p.mu.Unlock()
+	return buf
+}
+
+// punchParts gives the memory from offset keep of the buffer up to high back.
+func (m *moved) punchParts(keep, page int) error {
+	from, to := m.start+keep, m.start+m.high
+	off := 0
+	for _, g := range m.parts {
+		lo, hi := max(from, off), min(to, off+g.n)
+		if lo < hi {
+			if err := punch(g.fd, g.off+int64(lo-off), hi-lo, page); err != nil {
+				return err
+			}
+		}
+		off += g.n
+	}
+	return nil
+}
+
+// freeMoved is Free for a buffer that has a window of its own.
+//
+// Preconditions: mu is held, and is released.
+func (p *Pool) freeMoved(m *moved) {
+	p.used -= m.length
+	delete(p.moved, m.first)
+	for _, w := range m.windows {
+		delete(p.moved, w.Range().Start)
+	}
+	if m.band != noBand {
+		p.at(m.band).state = bandBusy
+	}
+	p.mu.Unlock()
+	for _, w := range m.windows {
+		release(w)
+	}
+	off := 0
+	for k, g := range m.parts {
+		if k > 0 || m.band == noBand {
+			p.far.give(g, min(max(m.start+m.high-off, 0), g.n))
+		}
+		off += g.n
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if m.band != noBand {
+		b := p.at(m.band)
+		b.high = uint32(min(m.high, p.band-m.start))
+		p.freeBand(m.band)
+	}
+	p.checkLocked()
+}
+
+// count adds one to a counter in stats.
+func (p *Pool) count(counter *int) {
+	p.mu.Lock()
+	*counter++
+	p.mu.Unlock()
+}

@@ -1,0 +1,158 @@
+package arena
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/bits"
+	"slices"
+
+	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/internal/sys"
+)
+
+// runFirst is the length of the first run: 64 GiB, or 64 MiB where addresses
+// have 32 bits. It costs addresses only, and where those are limited it is less.
+const runFirst = 1 << (16 + bits.UintSize*5/16)
+
+// runStep bounds how much longer runs become at once, 1 TiB: what is reserved in
+// advance is missing elsewhere.
+const runStep = 16 * runFirst
+
+// run is a window that holds bands side by side, all of it mapped, so that it is
+// one VMA: the bands from first on. The bands of the pool, run after run, follow
+// each other in the file without a gap. Written with Pool.growing and Pool.mu
+// held, read with either.
+type run struct {
+	start  uintptr // Immutable.
+	first  uint32  // Immutable.
+	n      uint32  // bands mapped
+	window *addrspace.Window
+}
+
+// end returns the index of the band behind the last.
+func (r *run) end() uint32 { return r.first + r.n }
+
+// moreBands makes sure that there is a fresh band or an empty one, or returns
+// why not.
+func (p *Pool) moreBands() error {
+	p.growing.Lock()
+	defer p.growing.Unlock()
+	p.mu.Lock()
+	p.checkOpenLocked("Alloc")
+	enough := p.next < p.ready || p.empty != noBand
+	p.mu.Unlock()
+	if enough { // Somebody else was faster.
+		return nil
+	}
+	if len(p.runs) == 0 || p.runs[len(p.runs)-1].end() == p.ready {
+		if err := p.longerRun(); err != nil {
+			return err
+		}
+	}
+	end := p.runs[len(p.runs)-1].end()
+	ready, err := p.longerFile(end)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.ready = ready
+	p.mu.Unlock()
+	return nil
+}
+
+// longerFile makes the file reach up to band end, or at least one band further
+// than now where RLIMIT_FSIZE does not allow that, and returns how many bands
+// it holds. The file is sparse: its length is only a number.
+//
+// Preconditions: growing is held.
+func (p *Pool) longerFile(end uint32) (uint32, error) {
+	if uint64(end)<<p.shift > math.MaxInt {
+		return 0, addrspace.ErrNoSpace
+	}
+	err := p.file.grow(int(end) << p.shift)
+	if !errors.Is(err, sys.EFBIG) {
+		return end, err
+	}
+	fit := uint32(min(sys.LimitFileSize()>>p.shift, uint64(end)))
+	if fit <= p.ready || p.file.grow(int(fit)<<p.shift) != nil {
+		return 0, err
+	}
+	return fit, nil
+}
+
+// longerRun maps more bands: behind the last run, or in a new one if something
+// is in the way there. It doubles what there is, so that the number of runs
+// stays small, up to steps of runStep.
+//
+// Preconditions: growing is held; all bands of all runs are ready.
+func (p *Pool) longerRun() error {
+	most := min(int64(noBand)-1, math.MaxInt>>p.shift) - int64(p.ready)
+	step := uint32(min(max(min(int64(p.ready), runStep>>p.shift), runFirst>>p.shift, 1), most))
+	if step == 0 {
+		return fmt.Errorf("%w: %d bands are all there can be", ErrFull, p.ready)
+	}
+	if len(p.runs) == 0 {
+		return p.newRun(step)
+	}
+	err := p.extendRun(step)
+	if err == nil {
+		return nil
+	}
+	if e := p.newRun(step); e != nil {
+		return errors.Join(err, e)
+	}
+	return nil
+}
+
+// extendRun makes the last run longer by up to n bands.
+func (p *Pool) extendRun(n uint32) error {
+	r := &p.runs[len(p.runs)-1]
+	// The window can be longer already, of a call that failed later.
+	if have := uint32(r.window.Size() >> p.shift); have > r.n {
+		n = have - r.n
+	} else if err := r.window.Extend((int(r.n)+int(n))<<p.shift - r.window.Size()); err != nil {
+		return err
+	}
+	if err := p.mapBands(r.window, r.end(), int(r.n)<<p.shift, n); err != nil {
+		return err
+	}
+	p.guardBand(r.start + uintptr(r.n)<<p.shift) // The last band had no neighbour so far.
+	p.mu.Lock()
+	r.n += n
+	p.mu.Unlock()
+	return nil
+}
+
+// newRun makes a run of up to n bands, less where there is less room.
+func (p *Pool) newRun(n uint32) error {
+	if len(p.runs) > math.MaxUint16 {
+		return fmt.Errorf("%w: %d runs", ErrFull, len(p.runs))
+	}
+	w, err := p.space.Reserve(int(n)<<p.shift, addrspace.ReserveOptions{Name: p.name, Min: p.band})
+	if err != nil {
+		return err
+	}
+	n = min(n, uint32(w.Size()>>p.shift))
+	if err := p.mapBands(w, p.ready, 0, n); err != nil {
+		release(w)
+		return err
+	}
+	r := run{start: w.Range().Start, first: p.ready, n: n, window: w}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at, _ := slices.BinarySearchFunc(p.order, r.start, func(k uint16, start uintptr) int {
+		if p.runs[k].start < start {
+			return -1
+		}
+		return 1
+	})
+	p.order = slices.Insert(p.order, at, uint16(len(p.runs)))
+	p.runs = append(p.runs, r)
+	return nil
+}
+
+// mapBands maps n bands of the file, from first on, at off of w.
+func (p *Pool) mapBands(w *addrspace.Window, first uint32, off int, n uint32) error {
+	return w.MapFile(off, int(n)<<p.shift, p.file.fd, int64(first)<<p.shift, sys.ProtRead|sys.ProtWrite)
+}

@@ -1,0 +1,64 @@
+package arena
+
+import "sync"
+
+// PoolStats is a snapshot of what a [Pool] holds and has done.
+type PoolStats struct {
+	Buffers int // Live ones.
+	Len     int // Sum of their lengths in bytes.
+	Limit   int // 0 is none.
+	Room    int // What a buffer can grow to in its band.
+
+	// Committed is the memory the files hold: what was touched, and Kept. Kept
+	// is what freed buffers may still have of it, to be handed out again.
+	Committed, Kept int
+
+	Bands    int // Bands ever used.
+	Runs     int // Windows that hold them, one VMA each.
+	Reserved int // Length of those windows in bytes of address space.
+	Moved    int // Live buffers with windows of their own,
+	Windows  int // those windows, the old ones included,
+	Far      int // and the bytes of the far file behind them: numbers, not memory.
+
+	Outgrown      int // Buffers that left their band.
+	Rehomed       int // Times a buffer went to a window (with those that never had a band),
+	Extended      int // or its window was made longer instead.
+	TablesMoved   int // Parts of buffers whose page tables moved along.
+	Punches       int // Times memory was given back.
+	GuardsRefused int // Guard pages the kernel did not give.
+}
+
+// canGuard remembers whether the kernel has guard pages that take no VMA, for
+// mappings of files.
+var canGuard = sync.OnceValue(func() bool {
+	for _, p := range probes {
+		if p.name == "guards" {
+			return p.try() == nil
+		}
+	}
+	return false
+})
+
+// Stats returns a snapshot. Panics after Close.
+func (p *Pool) Stats() PoolStats {
+	p.mu.Lock()
+	p.checkOpenLocked("Stats")
+	s := p.stats
+	s.Buffers, s.Len, s.Limit, s.Room = p.live, p.used, p.limit, p.room
+	s.Kept, s.Bands, s.Runs = p.kept, int(p.next), len(p.runs)
+	for _, r := range p.runs {
+		s.Reserved += r.window.Size()
+	}
+	for at, m := range p.moved {
+		if at == m.first {
+			s.Moved++
+			s.Windows += len(m.windows)
+		}
+	}
+	p.mu.Unlock()
+	p.far.mu.Lock()
+	s.Far = p.far.taken
+	p.far.mu.Unlock()
+	s.Committed = p.file.allocated() + p.far.allocated()
+	return s
+}
