@@ -67,6 +67,9 @@ func (s *Space) extendLocked(w *Window, n uintptr) error {
 	if err := s.budgetLocked(vmas); err != nil {
 		return err
 	}
+	if err := s.addressBudgetLocked(n); err != nil {
+		return err
+	}
 	switch _, err := s.hintLocked(r.Start, n); {
 	case err == nil:
 	case errors.Is(err, sys.EEXIST):

@@ -24,8 +24,8 @@ func (s *Space) readMaxVMAs() int {
 	return sys.MaxMapCount() / 2
 }
 
-// budgetLocked asks for delta VMAs before they are made: it makes sure that delta VMAs more are within the limit: it gives
-// cached windows back and reads the setting anew before it refuses, so that
+// budgetLocked asks for delta VMAs before they are made: it gives cached windows
+// back and reads the setting anew before it refuses, so that
 // raising the setting helps a running process. The error is an ErrNoSpace.
 //
 // Preconditions: s.mu is held.
@@ -49,9 +49,38 @@ func (s *Space) budgetLocked(delta int) error {
 		ErrNoSpace, errTooMany, s.vmas, count, max(2*count, 1<<20))
 }
 
-// refusalLocked finds out why the kernel said no, which its ENOMEM does not tell:
-// it returns the error for n bytes that the kernel refused with err:
-// with the limit that is the likely cause, its value and its use.
+// addressesKept is how much of RLIMIT_AS windows leave alone, at most (of a small
+// limit an eighth): the Go runtime ends the process when it cannot reserve for
+// its heap (64 MiB at a time) or for the stack of a thread.
+const addressesKept = 256 << 20
+
+// addressBudgetLocked asks for n bytes of addresses before they are taken, where
+// RLIMIT_AS bounds them. The error is an ErrNoSpace.
+//
+// Preconditions: s.mu is held.
+func (s *Space) addressBudgetLocked(n uintptr) error {
+	if s.limitAS == math.MaxUint64 {
+		return nil
+	}
+	kept := min(s.limitAS/8, addressesKept)
+	fits := func() bool {
+		used := sys.AddressesUsed()
+		return used+kept <= s.limitAS && uint64(n) <= s.limitAS-kept-used
+	}
+	if fits() {
+		return nil
+	}
+	s.flushLocked()
+	if s.limitAS = sys.LimitAS(); s.limitAS == math.MaxUint64 || fits() {
+		return nil
+	}
+	return fmt.Errorf("%w: %w: RLIMIT_AS is %d bytes, %d of them in use, and %d are left to the Go runtime: raise it (ulimit -v, LimitAS=)",
+		ErrNoSpace, sys.NoMemory(), s.limitAS, sys.AddressesUsed(), kept)
+}
+
+// refusalLocked finds out why the kernel said no to n bytes with err, which its
+// ENOMEM does not tell, and returns the error: with the limit that is the likely
+// cause, its value and its use.
 func (s *Space) refusalLocked(n uintptr, err error) error {
 	if !sys.IsLimit(err) {
 		return fmt.Errorf("%w: %w", ErrNoSpace, err)

@@ -6,12 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/growarena/growarena/internal/sys"
+	"github.com/growarena/growarena/internal/testutil"
 )
 
 // refusal checks that err is a refusal that says each of the parts.
@@ -98,26 +99,13 @@ func TestLimit_AddressSpace(t *testing.T) {
 	s.agree(t)
 }
 
-const childEnv = "GROWARENA_ADDRSPACE_CHILD"
-
-// TestLimit_Child runs TestLimit_InChild in a process that has had a limit of
-// its address space from its start.
-func TestLimit_Child(t *testing.T) {
-	if testing.Short() || raceEnabled {
-		t.Skip("starts a process; the race detector needs more than any limit")
-	}
-	const kib = 8 << 20 // 8 GiB
-	cmd := exec.Command("sh", "-c", fmt.Sprintf(`ulimit -v %d && exec "$0" -test.run='^TestLimit_InChild$' -test.v`, kib), os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"=1")
-	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "--- PASS: TestLimit_InChild") {
-		t.Errorf("%v\n%s", err, out)
-	}
-}
-
+// TestLimit_InChild has a limit of the address space from the process's start.
 func TestLimit_InChild(t *testing.T) {
-	if os.Getenv(childEnv) == "" {
-		t.Skip("runs in a child of TestLimit_Child")
+	if raceEnabled {
+		t.Skip("the race detector needs more than any limit")
+	}
+	if !testutil.InChild(t, "-v 8388608") { // 8 GiB
+		return
 	}
 	s := newSpace(t, Options{})
 	_, err := s.Reserve(64*gib, ReserveOptions{})
@@ -179,4 +167,33 @@ func TestLimit_ManyWindows(t *testing.T) {
 	for _, w := range windows {
 		ok(t, w.Release())
 	}
+}
+
+// TestLimit_LeavesRoomForTheRuntime asks for windows under RLIMIT_AS until they
+// are refused: what is left then is enough for the runtime to go on, with a new
+// heap and new threads.
+func TestLimit_LeavesRoomForTheRuntime(t *testing.T) {
+	if !testutil.InChild(t, "-v 3000000") {
+		return
+	}
+	s := New(Options{})
+	defer func() { ok(t, s.Trim()) }()
+	for {
+		w, err := s.Reserve(64<<20, ReserveOptions{Min: Alignment})
+		if err == nil {
+			defer func() { ok(t, w.Release()) }()
+		} else {
+			refusal(t, err, "RLIMIT_AS is ", "left to the Go runtime", "ulimit -v")
+			break
+		}
+	}
+	// The runtime may have taken some of it since.
+	if left := sys.LimitAS() - sys.AddressesUsed(); left < addressesKept/2 {
+		t.Errorf("%d bytes of addresses are left", left)
+	}
+	heap := make([][]byte, 0, 100)
+	for range 100 {
+		heap = append(heap, make([]byte, 1<<20))
+	}
+	runtime.KeepAlive(heap)
 }

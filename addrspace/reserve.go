@@ -127,6 +127,9 @@ func (s *Space) reserveLocked(n uintptr, o ReserveOptions) (*place, error) {
 	if err := s.budgetLocked(1); err != nil {
 		return nil, err
 	}
+	if err := s.addressBudgetLocked(n); err != nil {
+		return nil, err
+	}
 	if len(s.pl.zones) == 0 {
 		return s.reserveAnywhereLocked(n, o)
 	}

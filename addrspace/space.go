@@ -73,6 +73,7 @@ type Space struct {
 	stats     Stats    // what it counts and some of what it holds. Protected by mu.
 	unchecked int      // operations since the invariants were checked. Protected by mu.
 	page      uintptr  // page size. Immutable after initLocked.
+	limitAS   uint64   // RLIMIT_AS when last read. Protected by mu.
 	floor     uintptr  // no window below, wherever it comes from. Immutable after initLocked.
 
 	mapped atomic.Int64 // bytes mapped in all windows. Changed with a Window.mu held (atomic).
@@ -98,6 +99,7 @@ func (s *Space) initLocked() {
 	}
 	s.ready = true
 	s.page = uintptr(os.Getpagesize())
+	s.limitAS = sys.LimitAS()
 	seed := s.opts.Seed
 	if seed == 0 {
 		var b [8]byte

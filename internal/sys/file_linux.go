@@ -26,6 +26,10 @@ const (
 	EPERM      = syscall.EPERM
 )
 
+// NoMemory returns what mmap says where there is no room, for a limit that is
+// checked before the kernel is asked.
+func NoMemory() error { return result(CallMmap, ENOMEM) }
+
 // memfdNameMax is the longest name memfd_create takes (memfd_create(2)).
 const memfdNameMax = 249
 

@@ -73,6 +73,7 @@ func Close(fd int) error                           { return unsupported(CallClos
 func LimitAS() uint64                              { return math.MaxUint64 }
 func LimitFiles() uint64                           { return math.MaxUint64 }
 func LimitFileSize() uint64                        { return math.MaxUint64 }
+func NoMemory() error                              { return result(CallMmap, ENOMEM) }
 func IsLimit(err error) bool                       { return errors.Is(err, ENOMEM) }
 
 // FileInfo is what Stat tells about a file.
