@@ -32,8 +32,9 @@ is neither a regular file nor a directory is skipped, and counted. What cannot b
 read is named on standard error, counted, and makes the exit code 3.
 
 Lines and matches are what 'grep -aE' counts in the C locale, but that the
-expression is one of Go's (RE2): a character of several bytes is one to it, a word
-begins at \b and not at \<, and there are no back references.
+expression is one of Go's (RE2): a character of several bytes is one to it, \s is
+without the vertical tab, a word begins at \b and not at \<, and there are no back
+references.
 
 `
 

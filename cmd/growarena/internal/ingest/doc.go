@@ -26,5 +26,6 @@
 // end in '\n' goes on in the next file. The expression is one of Go's (RE2). It
 // sees a line without its '\n'; a byte that is no UTF-8 is one character to it,
 // which '.' matches. What differs from the C locale: a character of several
-// bytes is one, not several.
+// bytes is one, not several. What differs from grep: \s has no vertical tab, \< is
+// a plain '<', and there are no back references.
 package ingest

@@ -113,6 +113,7 @@ func (in *ingest) write(ctx context.Context) <-chan error {
 	s := newStream(ctx, diskWalker.walk(in.Paths))
 	in.stream = s
 	s.stdin = in.Stdin
+	s.room = enoughMemoryHere
 	s.problem = func(name string, err error) {
 		if in.Problem != nil {
 			in.Problem(name, err)

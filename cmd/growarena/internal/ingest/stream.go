@@ -25,6 +25,9 @@ type stream struct {
 	// then is where the reading goroutine wanted to have it.
 	before func()
 
+	// room is asked each memoryEvery bytes whether there is any for more.
+	room func() error
+
 	// problem is told of what cannot be read.
 	problem func(name string, err error)
 
@@ -33,6 +36,7 @@ type stream struct {
 	size int64     // its length when it was opened; -1 for standard input
 	got  int64     // bytes read of it
 
+	asked      int       // bytes read when room was asked last
 	hash       hash.Hash // of all that was read, fed as it is read
 	bytes      int
 	files      int // read, at least in part
@@ -48,12 +52,18 @@ func newStream(ctx context.Context, entries iter.Seq[entry]) *stream {
 
 // Read reads from the current file or else opens the next. What cannot be read
 // is told to problem and counted, and the stream goes on with the next file;
-// what was read until then stays part of it. The only errors are io.EOF and the
-// context's.
+// what was read until then stays part of it. The only errors are io.EOF, the
+// context's and room's.
 func (s *stream) Read(p []byte) (int, error) {
 	s.before()
 	if len(p) == 0 {
 		return 0, nil
+	}
+	if s.bytes-s.asked >= memoryEvery {
+		s.asked = s.bytes
+		if err := s.room(); err != nil {
+			return 0, err
+		}
 	}
 	for {
 		if err := s.ctx.Err(); err != nil {
