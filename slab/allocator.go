@@ -36,6 +36,15 @@ type Options struct {
 
 	// Space holds the windows. nil means addrspace.Default().
 	Space *addrspace.Space
+
+	// Profile is the average number of bytes between two samples of the profile
+	// growarena.inuse; see the package comment. 0 means none are taken. 512 KiB is
+	// cheap and tells enough.
+	Profile int
+
+	// Debug finds uses of freed memory, writes beyond the end of an object, and
+	// leaks, at the price of speed and memory; see the package comment.
+	Debug bool
 }
 
 // Allocator hands out memory; see the package comment. Make one with [New]. All
@@ -47,8 +56,13 @@ type Allocator struct {
 	space       *addrspace.Space // Immutable after New.
 	regionBytes int              // Immutable after New.
 
-	shards    []shard // Immutable after New; their content is atomic.
-	shardMask uint64  // Immutable after New.
+	// watch is there in debug mode and with a profile, and then all goes through
+	// it: one branch in Alloc and Free for both. Immutable after New.
+	watch *watch
+
+	shards    []shard                // Immutable after New; their content is atomic.
+	shardMask uint64                 // Immutable after New.
+	first     atomic.Pointer[region] // (*regions)[0], or nil.
 
 	regions atomic.Pointer[[]*region] // Replaced under pages.mu, read by anyone.
 	groups  groupTable
@@ -56,6 +70,7 @@ type Allocator struct {
 	classes [classCount]class
 	pages   pageHeap
 	large   large
+	retired retired
 
 	charged        atomic.Int64 // bytes of spans and large objects
 	decommitted    atomic.Int64 // bytes given back to the system so far
@@ -63,20 +78,11 @@ type Allocator struct {
 	closed         atomic.Bool
 }
 
-// shard is where goroutines whose stacks hash alike take small objects from.
-type shard struct {
-	current [classCount]atomic.Uint32 // owned group of each class; 0 for none. Stored under class.mu.
-	_       [128]byte                 // The next shard belongs to others.
-}
-
-// shardsPerCPU keeps it unlikely that two running goroutines share a shard.
-const shardsPerCPU = 4
-
 // New makes an allocator. It takes neither memory nor addresses before the first
 // allocation.
 func New(opts Options) *Allocator {
-	if opts.Limit < 0 {
-		panic(fmt.Sprintf("slab: New: Limit is %d", opts.Limit))
+	if opts.Limit < 0 || opts.Profile < 0 {
+		panic(fmt.Sprintf("slab: New: Limit is %d, Profile %d, want 0 or more", opts.Limit, opts.Profile))
 	}
 	a := &Allocator{
 		name:        opts.Name,
@@ -98,6 +104,9 @@ func New(opts Options) *Allocator {
 	a.shards = make([]shard, n)
 	a.shardMask = uint64(n - 1)
 	a.regions.Store(new([]*region))
+	if opts.Debug || opts.Profile > 0 {
+		a.watch = newWatch(opts)
+	}
 	return a
 }
 
@@ -108,11 +117,10 @@ func New(opts Options) *Allocator {
 // be freed. An error wraps ErrLimit, addrspace.ErrNoSpace or the errno of the
 // system call that failed, and nothing has changed. Panics if n is negative.
 func (a *Allocator) Alloc(n int) ([]byte, error) {
-	if uint(n-1) < smallMax {
+	if uint(n-1) < smallMax && a.watch == nil {
 		c := classOf(n)
-		s := &a.shards[stackHash()>>32&a.shardMask]
-		if p := a.take(s, c); p != 0 {
-			return bytesAt(p, n, int(classSize[c])), nil
+		if p := a.take(a.shard(), c); p != 0 {
+			return bytesAt(p, n, int(kinds[c&int(kindMask)].size)), nil
 		}
 	}
 	return a.allocSlow(n, 1)
@@ -128,7 +136,8 @@ func (a *Allocator) AllocZero(n int) ([]byte, error) {
 }
 
 // AllocAligned is Alloc at an address that is a multiple of alignment, a power of
-// two of at most 4096. Panics if it is something else.
+// two of at most 4096. Panics if it is something else. Realloc does not keep the
+// alignment.
 func (a *Allocator) AllocAligned(n, alignment int) ([]byte, error) {
 	if !align.IsPow2(alignment) || alignment > alignmentMax {
 		panic(fmt.Sprintf("slab: AllocAligned: alignment is %d, want a power of two up to %d", alignment, alignmentMax))
@@ -144,26 +153,42 @@ func (a *Allocator) allocSlow(n, alignment int) ([]byte, error) {
 		panic(fmt.Sprintf("slab: Alloc of %d bytes", n))
 	}
 	a.mustBeOpen("Alloc")
-	b, err := a.allocKind(n, alignment)
+	if n == 0 {
+		return []byte{}, nil
+	}
+	b, err := a.allocAny(n, alignment)
 	if err != nil {
 		return nil, fmt.Errorf("slab: allocate %d bytes from %q: %w", n, a.name, err)
 	}
 	return b, nil
 }
 
-func (a *Allocator) allocKind(n, alignment int) ([]byte, error) {
-	if n == 0 {
-		return []byte{}, nil
+// allocAny allocates through watch or not, and once more at the limit, after
+// giving back what only we hold on to.
+func (a *Allocator) allocAny(n, alignment int) (b []byte, err error) {
+	for range 2 {
+		if a.watch != nil {
+			b, err = a.watch.alloc(a, n, alignment)
+		} else {
+			b, err = a.allocKind(n, alignment)
+		}
+		if !errors.Is(err, ErrLimit) {
+			break
+		}
+		if a.watch != nil {
+			a.watch.drain(a)
+		}
+		a.sweepShards()
 	}
-	// Objects lie at multiples of their size from the start of a page.
+	return b, err
+}
+
+// allocKind allocates n bytes, more than 0, of the kind that is for so many.
+func (a *Allocator) allocKind(n, alignment int) ([]byte, error) {
 	size := max(n, alignment)
 	if size <= smallMax {
-		c := classOf(size)
-		for int(classSize[c])&(alignment-1) != 0 {
-			c++ // Ends: the largest classes are multiples of a page.
-		}
-		s := &a.shards[stackHash()>>32&a.shardMask]
-		p, err := a.takeSlow(s, c)
+		c := alignedClass(n, alignment)
+		p, err := a.takeSlow(a.shard(), c)
 		if err != nil {
 			return nil, err
 		}
@@ -171,79 +196,30 @@ func (a *Allocator) allocKind(n, alignment int) ([]byte, error) {
 	}
 	if size <= mediumMax {
 		pages := (size + pageSize - 1) / pageSize
-		sp, err := a.beginSpan(pages, mediumClass)
+		_, start, err := a.beginSpan(pages, mediumClass)
 		if err != nil {
 			return nil, err
 		}
-		return bytesAt(sp.start, n, pages*pageSize), nil
+		return bytesAt(start, n, pages*pageSize), nil
 	}
 	return a.large.alloc(a, n)
 }
 
-// Free gives b back, which Alloc, AllocAligned or Realloc has returned; what
-// counts is where it begins and its capacity, so it may have been resliced to
-// another length. Freeing an empty slice of capacity 0, or nil, does nothing.
-// Panics, with nothing damaged, if b is free already, is the inside of an object,
-// has another capacity, or is not of this allocator.
-func (a *Allocator) Free(b []byte) {
-	p := addrOf(b)
-	sp := a.find(p)
-	if sp == nil || sp.class >= classCount {
-		a.freeSlow(b, sp)
-		return
+// charge counts n bytes against the limit.
+func (a *Allocator) charge(n int) error {
+	if a.limit == 0 {
+		a.charged.Add(int64(n))
+		return nil
 	}
-	off := uint32(p - sp.start)
-	idx := uint32(uint64(off) * uint64(sp.magic) >> 32)
-	if idx*sp.size != off || cap(b) != int(sp.size) || idx >= sp.objects {
-		a.misuse("Free", b, sp)
+	for {
+		now := a.charged.Load()
+		if int64(n) > a.limit-now {
+			return fmt.Errorf("%w: %d of %d bytes are in use", ErrLimit, now, a.limit)
+		}
+		if a.charged.CompareAndSwap(now, now+int64(n)) {
+			return nil
+		}
 	}
-	if !a.put(sp, int(idx)) {
-		panic(fmt.Sprintf("slab: Free of %d bytes at %#x: free already", cap(b), p))
-	}
-}
-
-// freeSlow frees what is not small.
-func (a *Allocator) freeSlow(b []byte, sp *span) {
-	a.mustBeOpen("Free")
-	switch {
-	case cap(b) == 0:
-	case sp == nil:
-		a.large.free(a, b)
-	case sp.class == mediumClass:
-		a.freeMedium(b, sp)
-	default:
-		a.misuse("Free", b, sp)
-	}
-}
-
-// freeMedium frees a run of pages. Of two goroutines that free the same one, the
-// lock tells who was first.
-func (a *Allocator) freeMedium(b []byte, sp *span) {
-	a.pages.mu.Lock()
-	ok := sp.class == mediumClass && addrOf(b) == sp.start && cap(b) == int(sp.size)
-	if ok {
-		a.endSpanLocked(sp)
-	}
-	a.pages.mu.Unlock()
-	if !ok {
-		a.misuse("Free", b, sp)
-	}
-}
-
-// misuse panics because b is not what was allocated in sp.
-func (a *Allocator) misuse(method string, b []byte, sp *span) {
-	p := addrOf(b)
-	off := p - sp.start
-	if sp.class > mediumClass {
-		panic(fmt.Sprintf("slab: %s of %d bytes at %#x: free already", method, cap(b), p))
-	}
-	if in := off % uintptr(sp.size); in != 0 {
-		panic(fmt.Sprintf("slab: %s of %d bytes at %#x: that is %d bytes inside an object of %d bytes", method, cap(b), p, in, sp.size))
-	}
-	if off/uintptr(sp.size) >= uintptr(sp.objects) {
-		panic(fmt.Sprintf("slab: %s of %d bytes at %#x: that is no object", method, cap(b), p))
-	}
-	panic(fmt.Sprintf("slab: %s of a slice of capacity %d at %#x: the object there has %d bytes", method, cap(b), p, sp.size))
 }
 
 func (a *Allocator) mustBeOpen(method string) {

@@ -64,15 +64,15 @@ func main() {
 		tail := n % size
 		// The worst case: every object holds the smallest request of its class.
 		worst := float64(n-objects*(prev+1)) / float64(n) * 100
-		p("// %5d %10d %11d %8d %11d %9.2f%%\n", i, size, n, objects, tail, worst)
+		p("// %5d %10d %11d %8d %11d %9.2f%%\n", i+1, size, n, objects, tail, worst)
 		prev = size
 	}
-	p("\nconst (\n\tclassCount = %d\n\tsmallMax = %d\n\tpageSize = %d\n)\n", len(all), sizeMax, pageSize)
-	p("\n// classSize is the size of an object of each class.\nvar classSize = [classCount]uint32{")
+	p("\nconst (\n\tclassCount = %d // with 0, which is none\n\tsmallMax = %d\n\tpageSize = %d\n)\n", len(all)+1, sizeMax, pageSize)
+	p("\n// classSize is the size of an object of each class.\nvar classSize = [classCount]uint32{0, ")
 	for _, s := range all {
 		p("%d, ", s)
 	}
-	p("}\n\n// classPages is the length of a span of each class in pages.\nvar classPages = [classCount]uint8{")
+	p("}\n\n// classPages is the length of a span of each class in pages.\nvar classPages = [classCount]uint8{0, ")
 	for _, s := range all {
 		p("%d, ", span(s)/pageSize)
 	}

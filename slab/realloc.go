@@ -1,18 +1,14 @@
 package slab
 
-import (
-	"errors"
-	"fmt"
-
-	"github.com/growarena/growarena/epoch"
-)
+import "fmt"
 
 // Realloc makes b n bytes long and returns it; b must not be used any more,
 // unless there is an error, and then it is as it was. What was in b[:min(len(b),
 // n)] is in the result. A small object stays where it is when its class has room
-// and is not twice too large; a medium one when the pages behind it are free;
-// a large one is never copied: it grows in its band, and beyond that page tables
-// move. Realloc of nil is Alloc, Realloc to 0 is Free. Panics as Free does.
+// and is not twice too large; a medium one when it becomes shorter but not small,
+// or longer and the pages behind it are free; a large one stays large and is never
+// copied: it grows in its band, and beyond that page tables move. Realloc of nil is
+// Alloc, Realloc to 0 is Free. Panics as Free does.
 func (a *Allocator) Realloc(b []byte, n int) ([]byte, error) {
 	if n < 0 {
 		panic(fmt.Sprintf("slab: Realloc to %d bytes", n))
@@ -25,7 +21,13 @@ func (a *Allocator) Realloc(b []byte, n int) ([]byte, error) {
 		a.Free(b)
 		return []byte{}, nil
 	}
-	got, err := a.realloc(b, n)
+	var got []byte
+	var err error
+	if a.watch != nil {
+		got, err = a.watch.realloc(a, b, n)
+	} else {
+		got, err = a.realloc(b, n)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("slab: reallocate %d bytes to %d from %q: %w", len(b), n, a.name, err)
 	}
@@ -33,88 +35,95 @@ func (a *Allocator) Realloc(b []byte, n int) ([]byte, error) {
 }
 
 func (a *Allocator) realloc(b []byte, n int) ([]byte, error) {
-	sp := a.find(addrOf(b))
-	if sp == nil {
+	e, _ := a.look(addrOf(b))
+	if e == 0 {
 		return a.large.realloc(a, b, n)
 	}
-	a.mustBeObject("Realloc", b, sp)
+	a.mustBeObject("Realloc", b)
 	switch {
 	case n <= cap(b) && (n > cap(b)/2 || cap(b) <= smallest):
 		return b[:n], nil
-	case sp.class == mediumClass && n > cap(b) && n <= mediumMax && a.lengthen(sp, n):
-		return bytesAt(sp.start, n, int(sp.size)), nil
+	case e.class() == mediumClass && n > smallMax && n <= mediumMax:
+		if got := a.resize(b, n); got != nil {
+			return got, nil
+		}
 	}
-	to, err := a.allocKind(n, 1)
-	if err != nil {
-		return nil, err
-	}
-	copy(to, b)
-	a.Free(b)
-	return to, nil
+	return a.reallocCopy(b, n)
 }
 
 // smallest is the capacity from which an object that is twice too large is not
 // worth moving.
 const smallest = 64
 
-// mustBeObject panics unless b is an object in use of sp.
-func (a *Allocator) mustBeObject(method string, b []byte, sp *span) {
-	off := addrOf(b) - sp.start
-	if sp.class > mediumClass || off%uintptr(sp.size) != 0 || cap(b) != int(sp.size) || off/uintptr(sp.size) >= uintptr(sp.objects) {
-		a.misuse(method, b, sp)
+// reallocCopy moves b to an object of n bytes.
+func (a *Allocator) reallocCopy(b []byte, n int) ([]byte, error) {
+	to, err := a.allocAny(n, 1)
+	if err != nil {
+		return nil, err
 	}
-	if sp.class == mediumClass {
-		return
+	done := false
+	defer func() {
+		if !done { // Somebody has freed b meanwhile.
+			a.Free(to)
+		}
+	}()
+	copy(to, b)
+	if a.watch != nil {
+		a.watch.free(a, b)
+	} else {
+		a.release("Realloc", b)
 	}
-	idx := int(off / uintptr(sp.size))
-	if a.groups.word(sp.group+uint32(idx>>groupShift)).Load()&(1<<(idx%groupLen)) != 0 {
-		panic(fmt.Sprintf("slab: %s of %d bytes at %#x: free already", method, cap(b), addrOf(b)))
-	}
+	done = true
+	return to, nil
 }
 
-// lengthen makes a medium run long enough for n bytes if the pages behind it are
-// free.
-func (a *Allocator) lengthen(sp *span, n int) bool {
+// resize makes a medium object n bytes long where it is: shorter by giving back
+// its last pages, or longer if the pages behind it are free. It returns nil if that
+// cannot be.
+func (a *Allocator) resize(b []byte, n int) []byte {
 	h := &a.pages
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	sp := a.mediumLocked(b)
+	if sp == nil {
+		return nil // Freed meanwhile: it will be noticed.
+	}
 	r := (*a.regions.Load())[sp.region]
-	page, have := int((sp.start-r.base)/pageSize), int(sp.pages)
-	want := (n + pageSize - 1) / pageSize
-	behind := page + have
+	page, have, want := int(sp.page), int(sp.pages), (n+pageSize-1)/pageSize
+	switch {
+	case want < have:
+		for i := want; i < have; i++ {
+			r.entry(page + i).Store(0)
+		}
+		h.used -= have - want
+		r.soilLocked(page+want, have-want)
+		a.freeRunLocked(r, page+want, have-want)
+	case want > have:
+		if !a.lengthenLocked(r, page, have, want) {
+			return nil
+		}
+		number := entry(r.entry(page).Load()).number()
+		a.enterLocked(r, page, have, want, mediumClass, number)
+		h.used += want - have
+	}
+	sp.pages = uint32(want)
+	return bytesAt(addrOf(b), n, want*pageSize)
+}
+
+// lengthenLocked takes the free pages behind [page, page+have) up to page+want.
+func (a *Allocator) lengthenLocked(r *region, page, have, want int) bool {
+	behind, n := page+have, want-have
 	if behind >= r.pages {
 		return false
 	}
 	c, i := r.chunk(behind)
-	if int(c.run[i]) < want-have || a.charge((want-have)*pageSize) != nil {
+	if int(c.run[i]) < n || a.charge(n*pageSize) != nil {
 		return false
 	}
-	free, dirty := a.unlinkLocked(r, behind)
-	if rest := free - (want - have); rest > 0 {
-		a.linkLocked(r, page+want, rest, dirty)
+	free, dirt := a.unlinkLocked(r, behind)
+	dirt -= r.cleanLocked(behind, n)
+	if free > n {
+		a.linkLocked(r, behind+n, free-n, dirt)
 	}
-	number := r.entry(page).Load()
-	for p := behind; p < page+want; p++ {
-		r.entry(p).Store(number)
-	}
-	h.used += want - have
-	sp.pages, sp.size = uint32(want), uint32(want*pageSize)
 	return true
-}
-
-// errNoDomain is what Retire says without Options.Domain.
-var errNoDomain = errors.New("slab: Retire needs Options.Domain")
-
-// Retire frees b when no guard that is pinned now is left: for objects that
-// readers find by following links and may still be looking at after they were
-// unlinked. An error is the domain's (its limit is reached, or it is closed), and
-// b is still allocated. Panics without Options.Domain.
-func (a *Allocator) Retire(b []byte) error {
-	if a.domain == nil {
-		panic(errNoDomain)
-	}
-	if cap(b) == 0 {
-		return nil
-	}
-	return a.domain.Retire(epoch.Retired{Bytes: int64(cap(b)), Free: func() { a.Free(b) }})
 }

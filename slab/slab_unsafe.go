@@ -7,12 +7,18 @@ import (
 	"github.com/growarena/growarena/internal/sys"
 )
 
-// bytesAt returns a slice of n bytes at p with the given capacity.
+// bytesAt returns a slice of n bytes at p with the given capacity. Unlike
+// unsafe.Slice it checks nothing: that takes as long as the rest of Alloc.
 //
-// Preconditions: [p, p+capacity) is an object in use of a region.
+// Preconditions: [p, p+capacity) is an object in use of a region; n <= capacity.
 func bytesAt(p uintptr, n, capacity int) []byte {
-	// safety: the address is inside a region's window, which stays until Close.
-	return unsafe.Slice((*byte)(sys.Pointer(p)), capacity)[:n]
+	s := struct {
+		p      unsafe.Pointer
+		n, cap int
+	}{sys.Pointer(p), n, capacity}
+	// safety: this is how a slice is laid out; the address is inside a region's
+	// window, which stays until Close.
+	return *(*[]byte)(unsafe.Pointer(&s))
 }
 
 // addrOf returns where b begins, also if it is empty.

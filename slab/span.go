@@ -3,26 +3,20 @@ package slab
 import "sync/atomic"
 
 // span is a run of pages in use: objects of one class, or one medium object.
-// A record is written before the page table points to it, and again only after
-// nothing of the span is in use.
+// Fast paths do not look at it: they find all they need in the page table.
+// Written and read under pages.mu; of a small span the numbers stay what they
+// are while it lives, and it begins and ends under class.mu, which is enough to
+// read them.
 type span struct {
-	start   uintptr // address
-	pages   uint32
-	group   uint32 // first of its groups; small only
-	objects uint32 // small: how many; medium: 1
-	size    uint32 // of an object
-	magic   uint32 // of its class; see classMagic
-	class   uint8  // mediumClass for a medium run, noClass for none
-	region  uint8
+	page   uint32 // number in the region
+	pages  uint32
+	group  uint32 // first of its groups; small only
+	class  uint8  // mediumClass for a medium run
+	region uint8
 }
 
-const (
-	mediumClass = classCount
-	noClass     = classCount + 1
-)
-
-// groups returns how many groups a small span has.
-func (sp *span) groups() int { return (int(sp.objects) + groupLen - 1) / groupLen }
+// mediumClass marks runs of pages that are one object.
+const mediumClass = classCount
 
 const (
 	spanChunkLen = 1 << 12
@@ -66,90 +60,126 @@ func (t *spanTable) allocLocked() (uint32, *span) {
 //
 // Preconditions: cl.mu is held.
 func (a *Allocator) newSpanLocked(cl *class, c int) (uint32, error) {
-	sp, err := a.beginSpan(int(classPages[c]), c)
+	number, start, err := a.beginSpan(int(classPages[c]), c)
 	if err != nil {
 		return 0, err
 	}
-	cl.spans++
-	for i := range sp.groups() {
-		g := sp.group + uint32(i)
-		chunk, at := a.groups.at(g)
-		chunk.base[at] = sp.start + uintptr(i*groupLen)*uintptr(sp.size)
+	if a.watch != nil {
+		a.watch.begun(start, int(classPages[c])*pageSize)
+	}
+	k, first := &kinds[c], a.spans.at(number).group
+	// From the last to the first, so that the first are popped first.
+	for i := int(k.groups) - 1; i >= 0; i-- {
+		g := first + uint32(i)
+		*a.groups.spanOf(g) = number
+		gr := a.groups.at(g)
+		gr.base.Store(start + uintptr(i*groupLen)*uintptr(k.size))
 		state := uint64(owned)
 		if i > 0 {
 			state = listed
+			cl.list = append(cl.list, g)
 		}
-		w := &chunk.word[at]
-		w.Store(w.Load()&genBits | objectsIn(int(sp.objects), i) | state | uint64(c+1)<<classShift)
+		gr.word.Store(gr.word.Load()&genBits | objectsIn(int(k.objects), i) | state | uint64(c)<<classShift)
 	}
-	for i := sp.groups() - 1; i > 0; i-- {
-		cl.list = append(cl.list, sp.group+uint32(i))
-	}
-	return sp.group, nil
+	return first, nil
 }
 
-// beginSpan takes a run of pages for class c (or mediumClass) and enters it into
-// the page table.
-func (a *Allocator) beginSpan(pages, c int) (*span, error) {
+// beginSpan takes a run of pages for class c (or mediumClass), enters it into the
+// page table, and returns its number and address.
+func (a *Allocator) beginSpan(pages, c int) (uint32, uintptr, error) {
 	h := &a.pages
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	r, page, err := a.allocRunLocked(pages)
 	if err != nil {
-		return nil, err
+		return 0, 0, err
 	}
 	number, sp := a.spans.allocLocked()
-	group, objects, size := uint32(0), uint32(1), uint32(pages*pageSize)
-	if number != 0 && c < classCount {
-		size = classSize[c]
-		objects = uint32(pages*pageSize) / size
-		group = a.groups.allocLocked((int(objects) + groupLen - 1) / groupLen)
-	}
-	if number == 0 || c < classCount && group == 0 {
-		if number != 0 {
+	first, ok := number, number != 0
+	if ok && c < classCount {
+		first = a.groups.allocLocked(int(kinds[c].groups))
+		if ok = first != 0; !ok {
 			a.spans.free = append(a.spans.free, number)
 		}
-		a.freeRunLocked(r, page, pages, false)
-		return nil, errTables
 	}
-	*sp = span{
-		start: r.base + uintptr(page)*pageSize, pages: uint32(pages),
-		group: group, objects: objects, size: size, class: uint8(c), region: r.index,
+	if !ok {
+		a.freeRunLocked(r, page, pages)
+		return 0, 0, errTables
 	}
-	if c < classCount {
-		sp.magic = classMagic[c]
-	}
-	for p := page; p < page+pages; p++ {
-		r.entry(p).Store(number)
-	}
+	*sp = span{page: uint32(page), pages: uint32(pages), group: first, class: uint8(c), region: r.index}
+	a.enterLocked(r, page, 0, pages, c, first)
 	h.used += pages
-	return sp, nil
+	return number, r.base + uintptr(page)*pageSize, nil
 }
 
-// endSpan gives the pages of a span back.
+// enterLocked enters pages [from, to) of a span that begins at page into the page
+// table.
+func (a *Allocator) enterLocked(r *region, page, from, to, c int, number uint32) {
+	for i := from; i < to; i++ {
+		r.entry(page + i).Store(uint64(newEntry(c, i, number)))
+	}
+}
+
+// endSpanLocked gives the pages of a span back.
 //
-// Preconditions: nothing of it is in use, and it can no longer be found to be.
-func (a *Allocator) endSpan(sp *span) {
-	a.pages.mu.Lock()
-	defer a.pages.mu.Unlock()
-	a.endSpanLocked(sp)
+// Preconditions: pages.mu is held; nothing of the span is in use, and it can no
+// longer be found to be.
+func (a *Allocator) endSpanLocked(sp *span) {
+	r := (*a.regions.Load())[sp.region]
+	page, n := int(sp.page), int(sp.pages)
+	number := entry(r.entry(page).Load()).number()
+	if sp.class < classCount {
+		number = *a.groups.spanOf(sp.group)
+		a.groups.releaseLocked(sp.group, int(kinds[sp.class].groups))
+	}
+	for i := range n {
+		r.entry(page + i).Store(0)
+	}
+	a.spans.free = append(a.spans.free, number)
+	a.pages.used -= n
+	r.soilLocked(page, n)
+	if a.watch != nil && a.watch.holdRun(a, r, page, n) {
+		return // It is given back later.
+	}
+	a.freeRunLocked(r, page, n)
+	a.decommitLocked(a.keepPages())
 }
 
-func (a *Allocator) endSpanLocked(sp *span) {
-	h := &a.pages
-	r := (*a.regions.Load())[sp.region]
-	page := int((sp.start - r.base) / pageSize)
-	number := r.entry(page).Load()
-	for p := page; p < page+int(sp.pages); p++ {
-		r.entry(p).Store(0)
+// sweep ends the span of class c whose first group is number first if nothing of
+// it is in use: its groups Listed → Dead.
+func (a *Allocator) sweep(c int, first uint32) {
+	cl := &a.classes[c]
+	cl.mu.Lock()
+	a.sweepLocked(c, first)
+	cl.mu.Unlock()
+}
+
+// sweepLocked is sweep for a caller that holds the class's lock, under which
+// spans of the class begin and end. It reports whether the span has ended.
+//
+// First was the first group of a span of the class a while ago. If that has ended
+// it is dead, of another class, or the first of another span, for ranges of groups
+// stay together: it is never the middle of one.
+func (a *Allocator) sweepLocked(c int, first uint32) bool {
+	k := &kinds[c]
+	var was [groupsMax]uint64
+	for i := range int(k.groups) {
+		w := &a.groups.at(first + uint32(i)).word
+		v := w.Load()
+		want := objectsIn(int(k.objects), i) | listed | uint64(c)<<classShift
+		// Dead: no class, no free objects, and another generation.
+		dead := (v + 1<<genShift) & genBits
+		if v&^genBits != want || !w.CompareAndSwap(v, dead) {
+			for j := range i {
+				// Nobody touches a dead group but us.
+				a.groups.at(first + uint32(j)).word.Store(was[j])
+			}
+			return false
+		}
+		was[i] = v
 	}
-	if sp.class < classCount {
-		a.groups.releaseLocked(sp.group, sp.groups())
-	}
-	pages := int(sp.pages)
-	sp.class = noClass
-	a.spans.free = append(a.spans.free, number)
-	h.used -= pages
-	a.freeRunLocked(r, page, pages, true)
-	a.decommitLocked(a.keepPages())
+	a.pages.mu.Lock()
+	a.endSpanLocked(a.spans.at(*a.groups.spanOf(first)))
+	a.pages.mu.Unlock()
+	return true
 }

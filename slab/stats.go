@@ -1,6 +1,11 @@
 package slab
 
-import "math/bits"
+import (
+	"fmt"
+	"math/bits"
+
+	"github.com/growarena/growarena/internal/invariants"
+)
 
 // Stats is a snapshot of what an allocator holds. Taken while others allocate,
 // its parts are of slightly different moments.
@@ -12,8 +17,11 @@ type Stats struct {
 	FreePages int // Bytes of free pages.
 	Kept      int // Bytes of those that may have memory.
 	Returned  int // Bytes of pages given back to the system so far.
+	Refused   int // Times the system refused to take pages back.
+	Held      int // Bytes of pages that debug mode keeps from being used again.
 
 	MediumObjects int
+	MediumBytes   int
 	LargeObjects  int
 	LargeBytes    int
 
@@ -29,43 +37,53 @@ type ClassStats struct {
 	Free    int // Bytes of the spans that are not in use: free objects and tails.
 }
 
-// Stats takes a snapshot. It looks at every group: a microsecond for a hundred
-// thousand objects or so.
+// Stats takes a snapshot. It looks at every group: a millisecond for ten million
+// small objects or so, during which no span begins or ends. After Close all is 0.
+// It has the shape of what package expvar publishes; see the example.
 func (a *Allocator) Stats() Stats {
-	a.mustBeOpen("Stats")
 	var s Stats
 	var classes [classCount]ClassStats
 	h := &a.pages
 	h.mu.Lock()
+	pages := 0
 	for _, r := range *a.regions.Load() {
+		pages += r.pages
 		for page := 0; page < r.pages; {
-			number := r.entry(page).Load()
-			if number == 0 {
+			e := entry(r.entry(page).Load())
+			if e == 0 {
 				c, i := r.chunk(page)
-				page += int(c.run[i])
+				page += max(int(c.run[i]), 1) // 1 in runs that are held, or being given back.
 				continue
 			}
-			sp := a.spans.at(number)
-			if sp.class == mediumClass {
+			if e.class() == mediumClass {
+				n := int(a.spans.at(e.number()).pages)
 				s.MediumObjects++
-				s.Live += int(sp.size)
-			} else {
-				c := &classes[sp.class]
-				c.Spans++
-				c.Bytes += int(sp.pages) * pageSize
-				for i := range sp.groups() {
-					free := bits.OnesCount32(uint32(a.groups.word(sp.group + uint32(i)).Load()))
-					c.Objects += bits.OnesCount64(objectsIn(int(sp.objects), i)) - free
+				s.MediumBytes += n * pageSize
+				page += n
+				continue
+			}
+			k := &kinds[e.class()]
+			c := &classes[e.class()]
+			c.Spans++
+			c.Bytes += int(classPages[e.class()]) * pageSize
+			for i := range k.groups {
+				v := a.groups.at(e.number() + i).word.Load()
+				if v>>classShift != 0 { // Or it is about to end, see sweepLocked.
+					c.Objects += bits.OnesCount64(objectsIn(int(k.objects), int(i)) &^ v)
 				}
 			}
-			page += int(sp.pages)
+			page += int(classPages[e.class()])
 		}
 	}
-	s.FreePages, s.Kept = h.free*pageSize, h.dirty*pageSize
+	s.FreePages, s.Kept, s.Held = h.free*pageSize, h.dirty*pageSize, h.held*pageSize
+	if invariants.Enabled && h.used+h.free+h.held != pages {
+		panic(fmt.Sprintf("slab: BUG: %d pages are used, %d free, %d held, of %d", h.used, h.free, h.held, pages))
+	}
 	h.mu.Unlock()
 	s.Charged = int(a.charged.Load())
 	s.Returned = int(a.decommitted.Load())
-	s.Objects = s.MediumObjects
+	s.Refused = int(a.decommitFailed.Load())
+	s.Objects, s.Live = s.MediumObjects, s.MediumBytes
 	for c := range classes {
 		k := &classes[c]
 		if k.Spans == 0 {
@@ -77,11 +95,10 @@ func (a *Allocator) Stats() Stats {
 		s.Live += k.Objects * k.Size
 		s.Classes = append(s.Classes, *k)
 	}
-	if p := a.large.pool.Load(); p != nil {
-		ps := p.Stats()
-		s.LargeObjects, s.LargeBytes = ps.Buffers, ps.Len
-		s.Objects += ps.Buffers
-		s.Live += ps.Len
-	}
+	a.large.mu.Lock()
+	s.LargeObjects, s.LargeBytes = len(a.large.live), a.large.bytes
+	a.large.mu.Unlock()
+	s.Objects += s.LargeObjects
+	s.Live += s.LargeBytes
 	return s
 }

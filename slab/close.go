@@ -1,0 +1,49 @@
+package slab
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrRetired means that retired objects wait for guards that are still pinned.
+var ErrRetired = errors.New("retired objects wait for guards")
+
+// Close gives everything back, also what is in use: an error says how much that
+// was, in debug mode also who allocated it, and its memory is gone all the same.
+// The allocator must not be used any more. Only with retired objects that wait
+// for guards does Close do nothing, for their readers may be looking at them; the
+// error wraps ErrRetired. Not safe for concurrent use.
+func (a *Allocator) Close() error {
+	a.mustBeOpen("Close")
+	if n := a.retired.waiting(a.domain); n > 0 {
+		return fmt.Errorf("slab: close %q: %d %w", a.name, n, ErrRetired)
+	}
+	if a.watch != nil {
+		a.watch.drain(a)
+	}
+	s := a.Stats()
+	var errs []error
+	if s.Objects > 0 {
+		errs = append(errs, fmt.Errorf("%d objects of %d bytes are in use", s.Objects, s.Live))
+	}
+	if a.watch != nil {
+		errs = append(errs, a.watch.close())
+	}
+	a.closed.Store(true)
+	for i := range a.shards {
+		for c := range a.shards[i].current {
+			a.shards[i].current[c].Store(0)
+		}
+	}
+	a.pages.mu.Lock()
+	defer a.pages.mu.Unlock()
+	a.first.Store(nil)
+	for _, r := range *a.regions.Swap(new([]*region)) {
+		errs = append(errs, r.arena.Free())
+	}
+	a.large.close()
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("slab: close %q: %w", a.name, err)
+	}
+	return nil
+}

@@ -1,0 +1,301 @@
+package slab
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+)
+
+const (
+	// poison fills free objects: no valid UTF-8, no small number, and as an address
+	// one that nothing can be at.
+	poison = 0xdb
+
+	// canary fills what is between the end of an object and the end of its place,
+	// canaryMin bytes at least.
+	canary    = 0xca
+	canaryMin = 8
+)
+
+// debug is what debug mode knows: every object in use, and the last that were
+// freed. It is one lock and maps; debug mode is slow.
+//
+// Objects have no spare capacity in debug mode, and canaries behind. A freed
+// small object is poisoned and kept from being used again for a while; when that
+// is over, and when it is used again, the poison must still be there. Pages of
+// spans that have ended, and large objects, become inaccessible for a while.
+type debug struct {
+	mu    sync.Mutex
+	live  map[uintptr]record // by address. Protected by mu.
+	freed map[uintptr]record // those in queue. Protected by mu.
+	queue []uintptr          // freed objects that are kept, the oldest first. Protected by mu.
+	kept  int                // bytes of those that keep memory. Protected by mu.
+	runs  []heldRun          // pages that are kept, the oldest first. Protected by pages.mu.
+}
+
+// record is what is known of an object.
+type record struct {
+	n         int // bytes asked for: the capacity the user sees
+	place     int // bytes of its place; large: of the object
+	kind      kindOf
+	allocated stack
+	released  stack
+}
+
+// kindOf is the kind of an object: small, medium or large.
+type kindOf uint8
+
+const (
+	small kindOf = iota
+	medium
+	huge
+)
+
+// kindFor returns the kind of an object of n bytes.
+func kindFor(n int) kindOf {
+	switch {
+	case n <= smallMax:
+		return small
+	case n <= mediumMax:
+		return medium
+	}
+	return huge
+}
+
+// The bounds of what is kept from being used again: objects and their memory; and
+// runs of pages, each of which can cost two VMAs.
+const (
+	queueMax     = 256
+	queueKeptMax = 16 << 20
+	runsMax      = 64
+)
+
+func newDebug() *debug {
+	return &debug{live: make(map[uintptr]record), freed: make(map[uintptr]record)}
+}
+
+// alloc is Alloc of n > 0 bytes.
+func (d *debug) alloc(a *Allocator, n, alignment int) ([]byte, error) {
+	room := n + canaryMin
+	if room < n {
+		room = n // No memory is that large: the error is theirs to make.
+	}
+	b, err := a.allocKind(room, alignment)
+	if err != nil {
+		return nil, err
+	}
+	whole := b[:cap(b)]
+	r := record{n: n, place: len(whole), kind: kindFor(max(room, alignment)), allocated: callers()}
+	if r.kind == small {
+		mustBePoisoned("Alloc", whole, record{})
+	}
+	fill(whole[n:], canary)
+	d.mu.Lock()
+	d.live[addrOf(b)] = r
+	delete(d.freed, addrOf(b)) // A medium one, of which only the record is kept.
+	d.mu.Unlock()
+	return whole[:n:n], nil
+}
+
+// claim takes b off the objects in use, so that it is the caller's alone, and
+// panics if it is none or if somebody wrote behind its end.
+func (d *debug) claim(a *Allocator, method string, b []byte) record {
+	d.mu.Lock()
+	r, ok := d.live[addrOf(b)]
+	switch {
+	case !ok:
+		d.mu.Unlock()
+		a.misuse(method, b)
+	case r.n != cap(b):
+		d.mu.Unlock()
+		panic(fmt.Sprintf("slab: %s of a slice of capacity %d at %#x: the object there has %d bytes, allocated by%v",
+			method, cap(b), addrOf(b), r.n, r.allocated))
+	}
+	whole := bytesAt(addrOf(b), r.place, r.place)
+	if i := slices.IndexFunc(whole[r.n:], func(c byte) bool { return c != canary }); i >= 0 {
+		d.mu.Unlock()
+		panic(fmt.Sprintf("slab: %s of %d bytes at %#x: %#x was written %d bytes behind its end, allocated by%v",
+			method, r.n, addrOf(b), whole[r.n+i], i, r.allocated))
+	}
+	delete(d.live, addrOf(b))
+	d.mu.Unlock()
+	return r
+}
+
+// mustBeObject panics unless b is in use.
+func (d *debug) mustBeObject(a *Allocator, method string, b []byte) {
+	d.mu.Lock()
+	r, ok := d.live[addrOf(b)]
+	d.mu.Unlock()
+	if !ok || r.n != cap(b) {
+		a.misuse(method, b)
+	}
+}
+
+// free is Free: the object is kept, and others that have been kept long enough
+// are given back.
+func (d *debug) free(a *Allocator, b []byte) {
+	if cap(b) == 0 {
+		return
+	}
+	a.mustBeOpen("Free")
+	r := d.claim(a, "Free", b)
+	r.released = callers()
+	p := addrOf(b)
+	whole := bytesAt(p, r.place, r.place)
+	switch r.kind {
+	case small:
+		fill(whole, poison)
+	case medium:
+		a.release("Free", whole) // Its pages are held; see holdRunLocked.
+	case huge:
+		a.large.hide(a, whole)
+	}
+	d.mu.Lock()
+	d.freed[p] = r
+	d.queue = append(d.queue, p)
+	d.kept += r.kept()
+	d.mu.Unlock()
+	d.shorten(a, queueMax, queueKeptMax)
+}
+
+// kept returns how many bytes of memory it takes while it is in the queue.
+func (r *record) kept() int {
+	if r.kind == small {
+		return r.place
+	}
+	return 0
+}
+
+// shorten gives back kept objects until there are at most so many, of at most so
+// many bytes.
+func (d *debug) shorten(a *Allocator, objects, bytes int) {
+	for {
+		d.mu.Lock()
+		if len(d.queue) == 0 || len(d.queue) <= objects && d.kept <= bytes {
+			d.mu.Unlock()
+			return
+		}
+		p := d.queue[0]
+		d.queue = d.queue[1:]
+		r, ok := d.freed[p]
+		delete(d.freed, p)
+		d.kept -= r.kept()
+		d.mu.Unlock()
+		whole := bytesAt(p, r.place, r.place)
+		switch {
+		case !ok || r.kind == medium: // Only the record was kept, if at all.
+		case r.kind == small:
+			mustBePoisoned("Free", whole, r)
+			a.release("Free", whole)
+		case r.kind == huge:
+			a.large.show(whole)
+		}
+	}
+}
+
+// realloc is Realloc. What is small or medium always moves, to find stale slices;
+// what is large grows as ever.
+func (d *debug) realloc(a *Allocator, b []byte, n int) ([]byte, error) {
+	d.mu.Lock()
+	r, ok := d.live[addrOf(b)]
+	d.mu.Unlock()
+	if !ok || r.n != cap(b) {
+		d.claim(a, "Realloc", b) // Panics.
+	}
+	if r.kind != huge || n+canaryMin < n {
+		return a.reallocCopy(b, n)
+	}
+	r = d.claim(a, "Realloc", b)
+	whole := bytesAt(addrOf(b), r.place, r.place)
+	clear(whole[r.n:]) // What grows over it reads as zero.
+	got, err := a.large.realloc(a, whole, n+canaryMin)
+	if err == nil {
+		whole = got[:len(got):len(got)]
+		r.n, r.place, r.allocated = n, len(got), callers()
+	}
+	fill(whole[r.n:], canary)
+	d.mu.Lock()
+	d.live[addrOf(whole)] = r
+	d.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	return whole[:n:n], nil
+}
+
+// why says who freed what was at p, if that is kept.
+func (d *debug) why(p uintptr) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r, ok := d.freed[p]; ok {
+		return fmt.Sprintf("free already: %d bytes, allocated by%v\nfreed by%v", r.n, r.allocated, r.released)
+	}
+	if r, ok := d.live[p]; ok {
+		return fmt.Sprintf("the object there has a capacity of %d bytes, allocated by%v", r.n, r.allocated)
+	}
+	return ""
+}
+
+// leaksShown is how many stacks a report of leaks shows.
+const leaksShown = 10
+
+// leaks returns an error that says who allocated what is in use, those with most
+// bytes first, or nil.
+func (d *debug) leaks() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	type sum struct {
+		by             stack
+		objects, bytes int
+	}
+	sums := make(map[stack]*sum)
+	for _, r := range d.live {
+		s := sums[r.allocated]
+		if s == nil {
+			s = &sum{by: r.allocated}
+			sums[r.allocated] = s
+		}
+		s.objects++
+		s.bytes += r.n
+	}
+	if len(sums) == 0 {
+		return nil
+	}
+	var all []*sum
+	for _, s := range sums {
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(x, y *sum) int { return y.bytes - x.bytes })
+	var b strings.Builder
+	for _, s := range all[:min(len(all), leaksShown)] {
+		fmt.Fprintf(&b, "%d objects of %d bytes, allocated by%v\n", s.objects, s.bytes, s.by)
+	}
+	if len(all) > leaksShown {
+		fmt.Fprintf(&b, "and %d stacks more\n", len(all)-leaksShown)
+	}
+	return errors.New(strings.TrimSuffix(b.String(), "\n"))
+}
+
+// fill sets all of b.
+func fill(b []byte, with byte) {
+	for i := range b {
+		b[i] = with
+	}
+}
+
+// mustBePoisoned panics if somebody has written into b since it was freed.
+func mustBePoisoned(method string, b []byte, r record) {
+	i := slices.IndexFunc(b, func(c byte) bool { return c != poison })
+	if i < 0 {
+		return
+	}
+	who := ""
+	if r.n != 0 {
+		who = fmt.Sprintf(", allocated by%v\nfreed by%v", r.allocated, r.released)
+	}
+	panic(fmt.Sprintf("slab: %s: %#x was written at %#x, byte %d of %d that are free%s",
+		method, b[i], addrOf(b)+uintptr(i), i, len(b), who))
+}

@@ -1,0 +1,158 @@
+package slab
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+)
+
+const (
+	// keepShare and keepMin say how much free memory is kept for what comes: an
+	// eighth of what is in use, and enough that a small program never asks twice.
+	keepShare = 8
+	keepMin   = 16 << 20
+)
+
+// keepPages is how many free pages may keep their memory.
+func (a *Allocator) keepPages() int { return max(a.pages.used/keepShare, keepMin/pageSize) }
+
+// soiledIn calls f for each word of the bitmap that covers part of [page, page+n),
+// with a mask of that part.
+func (r *region) soiledIn(page, n int, f func(word *uint64, mask uint64)) {
+	for end := page + n; page < end; {
+		k := min(64-page%64, end-page)
+		c, i := r.chunk(page)
+		f(&c.soiled[i/64], ^uint64(0)>>(64-k)<<(page%64))
+		page += k
+	}
+}
+
+// soilLocked notes that pages may have memory.
+func (r *region) soilLocked(page, n int) {
+	r.soiledIn(page, n, func(word *uint64, mask uint64) { *word |= mask })
+}
+
+// cleanLocked notes that pages have no memory, or that it does not matter because
+// they are in use, and returns how many it was noted of that they may.
+func (r *region) cleanLocked(page, n int) (dirt int) {
+	r.soiledIn(page, n, func(word *uint64, mask uint64) {
+		dirt += bits.OnesCount64(*word & mask)
+		*word &^= mask
+	})
+	return dirt
+}
+
+// dirtLocked returns how many of the pages may have memory.
+func (r *region) dirtLocked(page, n int) (dirt int) {
+	r.soiledIn(page, n, func(word *uint64, mask uint64) { dirt += bits.OnesCount64(*word & mask) })
+	return dirt
+}
+
+// decommitLocked gives memory of free runs back to the system, the longest first,
+// if more than keep pages may have any, until three quarters of that may.
+//
+// Preconditions: pages.mu is held; it is released for a while.
+func (a *Allocator) decommitLocked(keep int) error {
+	h := &a.pages
+	if h.dirty <= keep {
+		return nil
+	}
+	for h.dirty > keep-keep/4 {
+		b := h.lastIn(dirtyBins, 2*binCount)
+		if b < 0 {
+			break
+		}
+		r, page := a.pageOf(h.bins[b])
+		n, dirt := a.unlinkLocked(r, page)
+		h.held += n
+		h.mu.Unlock()
+		// Nobody else knows of the run now. Its clean pages cost nothing.
+		err := r.arena.Decommit(page*pageSize, n*pageSize)
+		h.mu.Lock()
+		h.held -= n
+		if err == nil {
+			r.cleanLocked(page, n)
+			a.decommitted.Add(int64(dirt * pageSize))
+		}
+		a.mergeLocked(r, page, n)
+		if err != nil {
+			a.decommitFailed.Add(1)
+			return err // Nothing is lost: it stays dirty, and is tried again.
+		}
+	}
+	return nil
+}
+
+// Trim gives all free memory back to the system: free pages, and spans that only
+// a shard holds on to. What is in use stays where it is. An error is the system's;
+// what could not be given back is kept, and tried again.
+func (a *Allocator) Trim() error {
+	a.mustBeOpen("Trim")
+	if a.watch != nil {
+		a.watch.drain(a)
+	}
+	for c := 1; c < classCount; c++ {
+		a.trimClass(c)
+	}
+	errs := []error{a.large.trim()}
+	a.pages.mu.Lock()
+	errs = append(errs, a.decommitLocked(0))
+	for _, r := range *a.regions.Load() {
+		errs = append(errs, r.arena.Trim())
+	}
+	a.pages.mu.Unlock()
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("slab: trim %q: %w", a.name, err)
+	}
+	return nil
+}
+
+// trimClass ends the spans of a class of which nothing is in use.
+func (a *Allocator) trimClass(c int) {
+	cl := &a.classes[c]
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	for i := range a.shards {
+		if g := a.shards[i].current[c].Swap(0); g != 0 {
+			a.leaveLocked(cl, g)
+		}
+	}
+	// Of the list only what is true stays, once.
+	list := cl.list
+	cl.list = nil
+	seen := make(map[uint32]struct{}, len(list))
+	for _, g := range list {
+		v := a.groups.at(g).word.Load()
+		if _, twice := seen[g]; twice || v&listed == 0 || v>>classShift != uint64(c) {
+			continue
+		}
+		seen[g] = struct{}{}
+		if !a.sweepLocked(c, a.spans.at(*a.groups.spanOf(g)).group) {
+			cl.list = append(cl.list, g)
+		}
+	}
+}
+
+// sweepShards ends the spans that only shards hold on to, for an allocation that
+// would fail otherwise.
+func (a *Allocator) sweepShards() {
+	for c := 1; c < classCount; c++ {
+		cl := &a.classes[c]
+		cl.mu.Lock()
+		for i := range a.shards {
+			g := a.shards[i].current[c].Load()
+			if g == 0 {
+				continue
+			}
+			sp := a.spans.at(*a.groups.spanOf(g))
+			v := a.groups.at(g).word.Load()
+			if v&freeBits != objectsIn(int(kinds[c].objects), int(g-sp.group)) {
+				continue
+			}
+			a.shards[i].current[c].Store(0)
+			a.leaveLocked(cl, g)
+			a.sweepLocked(c, sp.group)
+		}
+		cl.mu.Unlock()
+	}
+}

@@ -1,0 +1,77 @@
+package slab
+
+import (
+	"os"
+
+	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/sys"
+)
+
+// heldRun is a run of pages that debug mode keeps inaccessible.
+type heldRun struct {
+	r       *region
+	page, n int
+}
+
+// holdRunLocked makes free pages inaccessible and keeps them; the ones kept
+// longest are given back. It reports false where that cannot be.
+//
+// Preconditions: pages.mu is held.
+func (d *debug) holdRunLocked(a *Allocator, r *region, page, n int) bool {
+	if sys.Protect(r.base+uintptr(page)*pageSize, uintptr(n)*pageSize, sys.ProtNone) != nil {
+		return false // At the limit of VMAs, or pages of the system are larger than ours.
+	}
+	d.runs = append(d.runs, heldRun{r, page, n})
+	a.pages.held += n
+	if len(d.runs) > runsMax {
+		d.showRunLocked(a)
+	}
+	return true
+}
+
+// showRunLocked makes the pages that were kept longest accessible again, and gives
+// them back. It reports false if it cannot; they stay where they are.
+//
+// Preconditions: pages.mu is held; there is one.
+func (d *debug) showRunLocked(a *Allocator) bool {
+	h := d.runs[0]
+	if sys.Protect(h.r.base+uintptr(h.page)*pageSize, uintptr(h.n)*pageSize, sys.ProtRead|sys.ProtWrite) != nil {
+		return false
+	}
+	d.runs = d.runs[1:]
+	a.pages.held -= h.n
+	a.freeRunLocked(h.r, h.page, h.n)
+	return true
+}
+
+// drain gives back all that is kept.
+func (d *debug) drain(a *Allocator) {
+	d.shorten(a, 0, 0)
+	a.pages.mu.Lock()
+	defer a.pages.mu.Unlock()
+	for len(d.runs) > 0 && d.showRunLocked(a) {
+	}
+}
+
+// hide frees a large object but for its addresses: its memory is given back, and
+// the addresses become inaccessible until show. Should the system refuse that, a
+// use after free goes unnoticed.
+func (l *large) hide(a *Allocator, b []byte) {
+	l.claim(a, "Free", b).Shrink(b, 0)
+	a.charged.Add(-int64(len(b)))
+	_ = sys.Protect(addrOf(b), pagesOf(b), sys.ProtNone)
+}
+
+// show ends what hide began. If the system refuses that, the addresses stay
+// inaccessible and taken until Close.
+func (l *large) show(b []byte) {
+	if sys.Protect(addrOf(b), pagesOf(b), sys.ProtRead|sys.ProtWrite) == nil {
+		l.pool.Load().Free(b)
+	}
+}
+
+// pagesOf returns the length of b in whole pages of the system.
+func pagesOf(b []byte) uintptr {
+	n, _ := align.Up(len(b), os.Getpagesize())
+	return uintptr(n)
+}

@@ -1,0 +1,176 @@
+package slab
+
+import (
+	"math/bits"
+	"sync/atomic"
+
+	"github.com/growarena/growarena/arena"
+	"github.com/growarena/growarena/internal/align"
+)
+
+const (
+	chunkPages   = 1 << 13 // pages to a piece of the page table: 64 MiB
+	regionChunks = 1 << (2 + bits.UintSize>>6*8)
+	regionBytes  = regionChunks * chunkPages * pageSize // 64 GiB; 256 MiB where addresses have 32 bits
+	regionMin    = chunkPages * pageSize
+	regionMax    = 250 // a span's region is a byte
+
+	// growBytes is how much a region gets longer by, at least: one huge page, so
+	// that the arena prepares it as one.
+	growBytes = 2 << 20
+)
+
+// region is an arena that never moves: all it can hold is reserved when it is
+// made.
+type region struct {
+	index  uint8
+	base   uintptr // Immutable.
+	bytes  uintptr // it can hold. Immutable.
+	arena  *arena.Arena
+	pages  int // that have been taken from the arena. Protected by pages.mu.
+	chunks [regionChunks]atomic.Pointer[pageChunk]
+}
+
+// pageChunk is a piece of a region's page table.
+type pageChunk struct {
+	entry [chunkPages]atomic.Uint64 // see entry
+
+	// Protected by pages.mu:
+	soiled [chunkPages / 64]uint64 // pages that may have memory, of free runs
+	run    [chunkPages]uint32      // length, at the first page and the last; 0 if not free
+	dirt   [chunkPages]uint32      // how many of the run's pages are soiled, at the first page
+	next   [chunkPages]pageID      // in its list, at the first page
+	prev   [chunkPages]pageID
+}
+
+// entry says what a page is part of, in one word, so that what is read of it
+// belongs together: 0 for nothing in use.
+//
+//	bits 0-31   number of the first group, or of a medium object the span
+//	bits 32-47  which of the span's pages it is
+//	bits 48-55  class
+type entry uint64
+
+func newEntry(class, page int, number uint32) entry {
+	return entry(class)<<48 | entry(page)<<32 | entry(number)
+}
+
+func (e entry) class() uint64  { return uint64(e >> 48) }
+func (e entry) page() uint32   { return uint32(e>>32) & (1<<16 - 1) }
+func (e entry) number() uint32 { return uint32(e) }
+
+// look returns the page table's entry for address p, and how far p is from the
+// start of the span.
+func (a *Allocator) look(p uintptr) (e entry, off uint32) {
+	r := a.first.Load()
+	if r == nil {
+		return 0, 0
+	}
+	at := p - r.base
+	if at >= r.bytes {
+		return a.lookFurther(p)
+	}
+	return r.look(at)
+}
+
+func (r *region) look(at uintptr) (e entry, off uint32) {
+	c := r.chunks[at/(chunkPages*pageSize)%regionChunks].Load()
+	if c == nil {
+		return 0, 0
+	}
+	e = entry(c.entry[at/pageSize%chunkPages].Load())
+	return e, e.page()*pageSize + uint32(at%pageSize)
+}
+
+// lookFurther is look in all regions but the first.
+func (a *Allocator) lookFurther(p uintptr) (e entry, off uint32) {
+	for _, r := range (*a.regions.Load())[1:] {
+		if at := p - r.base; at < r.bytes {
+			return r.look(at)
+		}
+	}
+	return 0, 0
+}
+
+// pageID names a page of any region; 0 is none.
+type pageID uint32
+
+const pageBits = 23 // regionBytes / pageSize
+
+func (r *region) id(page int) pageID { return pageID(r.index)<<pageBits | pageID(page) + 1 }
+
+func (a *Allocator) pageOf(id pageID) (*region, int) {
+	i := id - 1
+	return (*a.regions.Load())[i>>pageBits], int(i & (1<<pageBits - 1))
+}
+
+// entry returns the page table's entry of a page.
+func (r *region) entry(page int) *atomic.Uint64 {
+	return &r.chunks[page/chunkPages].Load().entry[page%chunkPages]
+}
+
+func (r *region) chunk(page int) (*pageChunk, int) {
+	return r.chunks[page/chunkPages].Load(), page % chunkPages
+}
+
+// growLocked makes at least n pages free by making a region longer, or a new
+// one.
+func (a *Allocator) growLocked(n int) error {
+	bytes, _ := align.Up(n*pageSize, growBytes)
+	regions := *a.regions.Load()
+	if k := len(regions) - 1; k >= 0 {
+		if r := regions[k]; r.pages*pageSize+bytes <= int(r.bytes) {
+			return a.extendLocked(r, bytes)
+		}
+	}
+	r, err := a.newRegionLocked(len(regions))
+	if err != nil {
+		return err
+	}
+	return a.extendLocked(r, bytes)
+}
+
+func (a *Allocator) extendLocked(r *region, bytes int) error {
+	b, err := r.arena.Alloc(bytes)
+	if err != nil {
+		return err
+	}
+	page, n := r.arena.Offset(b)/pageSize, bytes/pageSize
+	for i := page / chunkPages; i <= (page+n-1)/chunkPages; i++ {
+		if r.chunks[i].Load() == nil {
+			r.chunks[i].Store(new(pageChunk))
+		}
+	}
+	r.pages = page + n
+	r.soilLocked(page, n) // The arena may have prepared it.
+	a.mergeLocked(r, page, n)
+	return nil
+}
+
+// newRegionLocked adds a region, as large as the address space gives.
+func (a *Allocator) newRegionLocked(index int) (*region, error) {
+	if index >= regionMax {
+		return nil, errTables
+	}
+	var ar *arena.Arena
+	var err error
+	size := a.regionBytes
+	for ; size >= regionMin; size /= 2 {
+		ar, err = arena.NewArena(arena.Options{
+			Name: a.name, Reserve: size, Limit: size, Space: a.space,
+			Rungs: arena.RungInWindow, // It must stay where it is.
+		})
+		if err == nil {
+			break
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	r := &region{index: uint8(index), base: baseOf(ar), arena: ar, bytes: uintptr(size)}
+	// A new slice: readers go through the old one meanwhile.
+	regions := append(append([]*region(nil), *a.regions.Load()...), r)
+	a.regions.Store(&regions)
+	a.first.Store(regions[0])
+	return r, nil
+}

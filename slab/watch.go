@@ -1,0 +1,116 @@
+package slab
+
+// watch is what stands between the methods of an allocator and its mechanism in
+// debug mode and with a profile.
+type watch struct {
+	debug   *debug   // nil without. Immutable.
+	profile *profile // nil without. Immutable.
+}
+
+func newWatch(opts Options) *watch {
+	w := new(watch)
+	if opts.Debug {
+		w.debug = newDebug()
+	}
+	if opts.Profile > 0 {
+		w.profile = newProfile(opts.Profile)
+	}
+	return w
+}
+
+// alloc is Alloc of more than 0 bytes.
+func (w *watch) alloc(a *Allocator, n, alignment int) (b []byte, err error) {
+	if w.debug != nil {
+		b, err = w.debug.alloc(a, n, alignment)
+	} else {
+		b, err = a.allocKind(n, alignment)
+	}
+	if err == nil && w.profile != nil {
+		w.profile.count(a.shard(), addrOf(b), cap(b))
+	}
+	return b, err
+}
+
+// free is Free.
+func (w *watch) free(a *Allocator, b []byte) {
+	if w.profile != nil && w.profile.has(addrOf(b)) {
+		w.mustBeObject(a, "Free", b)
+		w.profile.forget(addrOf(b))
+	}
+	if w.debug != nil {
+		w.debug.free(a, b)
+		return
+	}
+	a.release("Free", b)
+}
+
+// realloc is Realloc of something to something.
+func (w *watch) realloc(a *Allocator, b []byte, n int) (got []byte, err error) {
+	p, had := addrOf(b), 0
+	if w.profile != nil && w.profile.has(p) {
+		w.mustBeObject(a, "Realloc", b)
+		had = w.profile.forget(p) // Now, for soon the address may be another's.
+	}
+	e, _ := a.look(p)
+	if w.debug != nil {
+		got, err = w.debug.realloc(a, b, n)
+	} else {
+		got, err = a.realloc(b, n)
+	}
+	switch {
+	case w.profile == nil:
+	case err != nil:
+		w.profile.note(p, had)
+	case e == 0 || addrOf(got) == p: // Otherwise it went through alloc.
+		w.profile.recount(a.shard(), addrOf(got), cap(b), cap(got), had)
+	}
+	return got, err
+}
+
+func (w *watch) mustBeObject(a *Allocator, method string, b []byte) {
+	if w.debug != nil {
+		w.debug.mustBeObject(a, method, b)
+		return
+	}
+	a.mustBeObject(method, b)
+}
+
+// why says what is known about p that is no object in use, or "".
+func (w *watch) why(p uintptr) string {
+	if w.debug == nil {
+		return ""
+	}
+	return w.debug.why(p)
+}
+
+// begun is told of a new span of small objects.
+func (w *watch) begun(start uintptr, n int) {
+	if w.debug != nil {
+		fill(bytesAt(start, n, n), poison)
+	}
+}
+
+// holdRun keeps free pages from being used again for a while, if it reports true.
+//
+// Preconditions: pages.mu is held.
+func (w *watch) holdRun(a *Allocator, r *region, page, n int) bool {
+	return w.debug != nil && w.debug.holdRunLocked(a, r, page, n)
+}
+
+// drain gives back what debug mode keeps from being used again.
+func (w *watch) drain(a *Allocator) {
+	if w.debug != nil {
+		w.debug.drain(a)
+	}
+}
+
+// close returns a report of what is still in use, in debug mode.
+func (w *watch) close() error {
+	if w.profile != nil {
+		w.profile.close()
+	}
+	if w.debug != nil {
+		return w.debug.leaks()
+	}
+	return nil
+}
