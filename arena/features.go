@@ -1,9 +1,10 @@
 package arena
 
 import (
+	"errors"
 	"fmt"
 	"os"
-	"sync"
+	"sync/atomic"
 
 	"github.com/growarena/growarena/internal/sys"
 )
@@ -54,9 +55,29 @@ var probes = []probe{
 
 // canMoveKeep and canCollapse remember what the probe found.
 var (
-	canMoveKeep = sync.OnceValue(func() bool { return withTrial(tryMoveKeep)() == nil })
-	canCollapse = sync.OnceValue(func() bool { return withTrial(tryCollapse)() == nil })
+	canMoveKeep = remember(withTrial(tryMoveKeep))
+	canCollapse = remember(withTrial(tryCollapse))
 )
+
+// remember returns whether try succeeds, tried once; but if it failed because
+// there was no room for a trial, it is tried again the next time.
+func remember(try func() error) func() bool {
+	const unknown, yes, no = 0, 1, 2
+	var found atomic.Int32
+	return func() bool {
+		if f := found.Load(); f != unknown {
+			return f == yes
+		}
+		err := try()
+		switch {
+		case err == nil:
+			found.Store(yes)
+		case !sys.IsLimit(err) && !errors.Is(err, sys.EMFILE) && !errors.Is(err, sys.ENFILE):
+			found.Store(no)
+		}
+		return err == nil
+	}
+}
 
 // trial is what a probe tries things on: one extent of a memfd mapped at addr,
 // and one reserved extent at spare.

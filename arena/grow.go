@@ -121,26 +121,26 @@ func (a *Arena) climb(v *view, goal int) error {
 	if limit, err := a.windowSize(a.limit); err == nil {
 		size = min(size, max(limit, least))
 	}
-	var failed []error
-	try := func(rung Rungs, f func() error) bool {
-		if a.rungs&rung == 0 {
-			return false
+	var extendErr, moveErr error
+	if a.rungs&RungExtend != 0 {
+		if extendErr = a.extend(v, least, size, goal); extendErr == nil {
+			return nil
 		}
-		err := f()
-		if err != nil {
-			failed = append(failed, fmt.Errorf("%v: %w", rung, err))
+	}
+	if a.rungs&(RungRehome|RungAlias) != 0 {
+		if moveErr = a.move(v, least, size, goal); moveErr == nil {
+			return nil
 		}
-		return err == nil
 	}
-	if try(RungExtend, func() error { return a.extend(v, least, size, goal) }) ||
-		try(RungRehome, func() error { return a.move(v, least, size, goal, RungRehome) }) ||
-		try(RungAlias, func() error { return a.move(v, least, size, goal, RungAlias) }) {
-		return nil
+	switch {
+	case extendErr != nil && moveErr != nil:
+		return fmt.Errorf("extend: %w; move: %w", extendErr, moveErr)
+	case extendErr != nil:
+		return fmt.Errorf("extend: %w", extendErr)
+	case moveErr != nil:
+		return fmt.Errorf("move: %w", moveErr)
 	}
-	if len(failed) == 0 {
-		return fmt.Errorf("%w: the window holds %d bytes and Rungs (%v) allow no bigger one", ErrFull, v.window.Size(), a.rungs)
-	}
-	return errors.Join(failed...)
+	return fmt.Errorf("%w: the window holds %d bytes and Rungs (%v) allow no bigger one", ErrFull, v.window.Size(), a.rungs)
 }
 
 // extend makes the current window longer in place, by as much as to be size
@@ -163,22 +163,19 @@ func (a *Arena) extend(v *view, least, size, goal int) error {
 }
 
 // move goes to a window elsewhere, of size or at least least bytes: by moving
-// the page tables there (RungRehome) or by mapping the file again (RungAlias).
-// The old window stays usable either way; see publish for what becomes of it.
-func (a *Arena) move(v *view, least, size, goal int, rung Rungs) (err error) {
-	if rung == RungRehome && !canMoveKeep() {
-		return fmt.Errorf("mremap with MREMAP_DONTUNMAP of shared memory: %w", errors.ErrUnsupported)
-	}
+// the page tables there or, where that is off or fails, by mapping the file
+// again. The old window stays usable either way; see publish for what becomes of
+// it.
+func (a *Arena) move(v *view, least, size, goal int) error {
 	w, err := a.space.Reserve(size, addrspace.ReserveOptions{Name: a.name, Min: least})
 	if err != nil {
 		return err
 	}
 	a.prep.Lock()
 	defer a.prep.Unlock()
-	counter := &a.grown.Aliased
-	if rung == RungRehome {
-		counter = &a.grown.Rehomed
-		err = v.window.Rehome(w)
+	counter := &a.grown.Rehomed
+	if err = a.moveTables(v.window, w); err != nil && a.rungs&RungAlias != 0 {
+		counter, err = &a.grown.Aliased, nil
 	}
 	if err == nil {
 		err = a.mapWindow(w)
@@ -190,6 +187,18 @@ func (a *Arena) move(v *view, least, size, goal int, rung Rungs) (err error) {
 		release(w)
 	}
 	return err
+}
+
+// errNoRehome is why page tables are not moved where they could not be.
+var errNoRehome = fmt.Errorf("mremap with MREMAP_DONTUNMAP of shared memory: %w", errors.ErrUnsupported)
+
+// moveTables moves the page tables of from to the same place in to. An error has
+// changed nothing.
+func (a *Arena) moveTables(from, to *addrspace.Window) error {
+	if a.rungs&RungRehome == 0 || !canMoveKeep() {
+		return errNoRehome
+	}
+	return from.Rehome(to)
 }
 
 // mapWindow maps the file over whatever of w is not mapped yet: all of it, also
