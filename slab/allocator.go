@@ -3,6 +3,7 @@ package slab
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"runtime"
 	"sync/atomic"
 
@@ -62,7 +63,7 @@ type Allocator struct {
 
 	shards    []shard                // Immutable after New; their content is atomic.
 	shardMask uint64                 // Immutable after New.
-	first     atomic.Pointer[region] // (*regions)[0], or nil.
+	first     atomic.Pointer[region] // (*regions)[0], or noRegion.
 
 	regions atomic.Pointer[[]*region] // Replaced under pages.mu, read by anyone.
 	groups  groupTable
@@ -104,6 +105,7 @@ func New(opts Options) *Allocator {
 	a.shards = make([]shard, n)
 	a.shardMask = uint64(n - 1)
 	a.regions.Store(new([]*region))
+	a.first.Store(noRegion)
 	if opts.Debug || opts.Profile > 0 {
 		a.watch = newWatch(opts)
 	}
@@ -118,9 +120,15 @@ func New(opts Options) *Allocator {
 // system call that failed, and nothing has changed. Panics if n is negative.
 func (a *Allocator) Alloc(n int) ([]byte, error) {
 	if uint(n-1) < smallMax && a.watch == nil {
-		c := classOf(n)
-		if p := a.take(a.shard(), c); p != 0 {
-			return bytesAt(p, n, int(kinds[c&int(kindMask)].size)), nil
+		c := uint64(classOf(n)) & kindMask
+		// As take, by hand and without the loop: a call less.
+		if g := a.shard().current[c].Load(); g != 0 {
+			gr := a.groups.at(g)
+			v := gr.word.Load()
+			if uint32(v) != 0 && v>>classShift == c && gr.word.CompareAndSwap(v, v&(v-1)) {
+				size := kinds[c].size
+				return bytesAt(gr.base.Load()+uintptr(bits.TrailingZeros64(v))*uintptr(size), n, int(size)), nil
+			}
 		}
 	}
 	return a.allocSlow(n, 1)

@@ -37,7 +37,7 @@ func (a *Allocator) Close() error {
 	}
 	a.pages.mu.Lock()
 	defer a.pages.mu.Unlock()
-	a.first.Store(nil)
+	a.first.Store(noRegion)
 	for _, r := range *a.regions.Swap(new([]*region)) {
 		errs = append(errs, r.arena.Free())
 	}

@@ -12,38 +12,45 @@ func (a *Allocator) Free(b []byte) {
 		a.watch.free(a, b)
 		return
 	}
-	a.release("Free", b)
+	if !a.put(addrOf(b), cap(b)) {
+		a.releaseSlow("Free", b)
+	}
 }
 
 // release is Free, but for what watch does.
 func (a *Allocator) release(method string, b []byte) {
-	p := addrOf(b)
+	if !a.put(addrOf(b), cap(b)) {
+		a.releaseSlow(method, b)
+	}
+}
+
+// put frees a small object. It reports false, and has done nothing, if there is
+// no small object of that capacity in use at p.
+func (a *Allocator) put(p uintptr, capacity int) bool {
 	e, off := a.look(p)
 	k := &kinds[e.class()&kindMask]
 	idx := uint32(uint64(off) * uint64(k.magic) >> 32)
-	if idx >= k.objects || idx*k.size != off || uint(cap(b)) != uint(k.size) {
-		a.releaseSlow(method, b, e)
-		return
+	if idx >= k.objects || idx*k.size != off || uint(capacity) != uint(k.size) {
+		return false
 	}
-	i := idx >> groupShift
-	bit := uint64(1) << (idx % groupLen)
-	gr := a.groups.at(e.number() + i)
+	gr := a.groups.at(e.number() + idx>>groupShift)
+	base := p - uintptr(idx%groupLen*k.size)
 	for {
 		v := gr.word.Load()
+		next := v | 1<<(idx%groupLen)
 		// Of whom frees twice while the span ends and the group serves another
 		// one, class or base differ. Checked after the word is loaded: see group.
-		if v&bit != 0 || v>>classShift != e.class() || gr.base.Load() != p-uintptr(idx%groupLen*k.size) {
-			a.misuse(method, b)
+		if next == v || v>>classShift != e.class() || gr.base.Load() != base {
+			return false
 		}
-		next := v | bit
 		if v&(owned|listed) == 0 {
 			next |= listed
 		}
 		if gr.word.CompareAndSwap(v, next) {
 			if next&owned == 0 {
-				a.released(e, i, v, next)
+				a.released(e, idx>>groupShift, v, next)
 			}
-			return
+			return true
 		}
 	}
 }
@@ -66,8 +73,9 @@ func (a *Allocator) released(e entry, i uint32, v, next uint64) {
 }
 
 // releaseSlow frees what is not small, or panics.
-func (a *Allocator) releaseSlow(method string, b []byte, e entry) {
+func (a *Allocator) releaseSlow(method string, b []byte) {
 	a.mustBeOpen(method)
+	e, _ := a.look(addrOf(b))
 	switch {
 	case cap(b) == 0:
 	case e == 0:

@@ -59,21 +59,17 @@ func (e entry) class() uint64  { return uint64(e >> 48) }
 func (e entry) page() uint32   { return uint32(e>>32) & (1<<16 - 1) }
 func (e entry) number() uint32 { return uint32(e) }
 
+// noRegion holds nothing.
+var noRegion = new(region)
+
 // look returns the page table's entry for address p, and how far p is from the
 // start of the span.
 func (a *Allocator) look(p uintptr) (e entry, off uint32) {
 	r := a.first.Load()
-	if r == nil {
-		return 0, 0
-	}
 	at := p - r.base
 	if at >= r.bytes {
-		return a.lookFurther(p)
+		r, at = a.regionOf(p)
 	}
-	return r.look(at)
-}
-
-func (r *region) look(at uintptr) (e entry, off uint32) {
 	c := r.chunks[at/(chunkPages*pageSize)%regionChunks].Load()
 	if c == nil {
 		return 0, 0
@@ -82,14 +78,14 @@ func (r *region) look(at uintptr) (e entry, off uint32) {
 	return e, e.page()*pageSize + uint32(at%pageSize)
 }
 
-// lookFurther is look in all regions but the first.
-func (a *Allocator) lookFurther(p uintptr) (e entry, off uint32) {
-	for _, r := range (*a.regions.Load())[1:] {
+// regionOf returns the region that p is in, or noRegion, and where in it.
+func (a *Allocator) regionOf(p uintptr) (*region, uintptr) {
+	for _, r := range *a.regions.Load() {
 		if at := p - r.base; at < r.bytes {
-			return r.look(at)
+			return r, at
 		}
 	}
-	return 0, 0
+	return noRegion, 0
 }
 
 // pageID names a page of any region; 0 is none.
