@@ -47,7 +47,7 @@ import (
 // grows. What is seen there changes by writes to these very bytes (WriteAt, or
 // Write after Seek), by writes after Reset or Truncate, and, only in the first
 // line of the table, by any write once something has been read: what is unread may
-// move to the front then. The slices have no spare capacity, so append copies.
+// move to the front then. All but the last have no spare capacity: append copies.
 //
 // # Concurrency
 //

@@ -130,6 +130,7 @@ func TestBuffer_EachFailure(t *testing.T) {
 			}
 			t.Run(ladder+"/"+rule, func(t *testing.T) {
 				testutil.EachFailure(t, func(t *testing.T, arm testutil.Arm) {
+					testutil.NoLeaks(t, trim)
 					o := arena.Options{Reserve: 2 * mib, Rungs: rungs}
 					set(&o)
 					b := arena.NewBufferIn(newArena(t, o))
@@ -150,7 +151,7 @@ func TestBuffer_EachFailure(t *testing.T) {
 					if !bytes.Equal(b.Bytes(), p[1000:]) {
 						t.Error("content is wrong after writing again")
 					}
-					free(t, b.Arena())
+					freeNow(t, b.Arena())
 				})
 			})
 		}

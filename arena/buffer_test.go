@@ -182,7 +182,7 @@ func TestBuffer_File(t *testing.T) {
 	defer f.Close()
 	old := bytes.Repeat([]byte("0123456789abcdef"), 10000)
 	write(t, f, old)
-	for range 2 { // Also after Reset, which empties it.
+	for range 2 {
 		b := arena.NewBufferIn(newArena(t, arena.Options{File: f}))
 		if got, err := io.ReadAll(b); err != nil || !bytes.Equal(got, old) {
 			t.Fatalf("read %d bytes, %v", len(got), err)
@@ -201,6 +201,9 @@ func TestBuffer_File(t *testing.T) {
 		b.Reset()
 		old = bytes.Repeat([]byte("new"), 70000)
 		write(t, b, old)
+		b.Next(len(old)) // Kept, as before Reset.
+		write(t, b, []byte("!"))
+		old = append(old, '!')
 		if err := b.Free(); err != nil {
 			t.Fatal(err)
 		}
@@ -479,6 +482,11 @@ func TestBuffer_SeekFirst(t *testing.T) {
 		"after WriteAt":    {func(b *arena.Buffer) { b.WriteAt([]byte("xy"), 20) }, 0},
 		"after both":       {func(b *arena.Buffer) { b.WriteByte('x'); b.WriteAt([]byte("xy"), 20) }, 22},
 		"after Peek":       {func(b *arena.Buffer) { b.WriteByte('x'); b.Peek(1) }, 11},
+		"after dropping": {func(b *arena.Buffer) {
+			b.Write(make([]byte, 64<<10))
+			b.Next(b.Len())
+			b.Write([]byte("xyz"))
+		}, 3},
 	} {
 		a := newArena(t, arena.Options{})
 		p, _ := a.Alloc(10)
@@ -489,6 +497,21 @@ func TestBuffer_SeekFirst(t *testing.T) {
 			t.Errorf("%s: %d, %v, want %d", name, pos, err, c.want)
 		}
 		free(t, a)
+	}
+}
+
+// TestBuffer_UnreadDropped cannot take back what Grow has dropped.
+func TestBuffer_UnreadDropped(t *testing.T) {
+	b := newBuffer(t, arena.Options{})
+	write(t, b, make([]byte, 2*mib))
+	b.Next(2*mib - 10)
+	b.ReadByte()
+	b.Grow(1000)
+	if b.Cap() != 2*mib || b.Arena().Len() != 9 {
+		t.Fatalf("Cap %d, %d bytes held", b.Cap(), b.Arena().Len())
+	}
+	if err := b.UnreadByte(); err == nil || b.Len() != 9 {
+		t.Errorf("%v, Len %d", err, b.Len())
 	}
 }
 
@@ -504,6 +527,8 @@ func TestBuffer_WriteSeeker(t *testing.T) {
 		}
 		end, _ := w.Seek(0, io.SeekCurrent)
 		w.Seek(5, io.SeekStart)
+		io.WriteString(w, "....")
+		w.Seek(-4, io.SeekCurrent)
 		fmt.Fprintf(w, "%04d", end-start)
 		w.Seek(0, io.SeekEnd)
 		io.WriteString(w, "end")
