@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"math"
 	"reflect"
-	"sync"
+
+	"github.com/growarena/growarena/internal/pointerfree"
 )
 
 // New returns a zeroed T in the arena, aligned for it. It panics if T contains
@@ -124,46 +125,10 @@ func layout[T any]() (size, alignment int) {
 	return sizeOf[T]()
 }
 
-// pointerFree remembers which types have been found to contain no pointers.
-var pointerFree sync.Map // of reflect.Type → struct{}
-
-// mustBePointerFree panics unless values of type T contain no pointers. The
-// types the compiler shows us as such cost nothing; others a look into a map.
+// mustBePointerFree panics unless values of type T contain no pointers.
 func mustBePointerFree[T any]() {
-	var zero T
-	switch any(zero).(type) {
-	case bool, int8, int16, int32, int64, int, uint8, uint16, uint32, uint64, uint, uintptr, float32, float64, complex64, complex128:
-		return
+	if path := pointerfree.Pointer[T](); path != "" {
+		panic(fmt.Sprintf("arena: %v contains a pointer (%s): the garbage collector does not look into an arena; store a Ref or an offset instead",
+			reflect.TypeFor[T](), path))
 	}
-	t := reflect.TypeFor[T]()
-	if _, ok := pointerFree.Load(t); ok {
-		return
-	}
-	if path := pointerIn(t); path != "" {
-		panic(fmt.Sprintf("arena: %v contains a pointer (%s): the garbage collector does not look into an arena; store a Ref or an offset instead", t, path))
-	}
-	pointerFree.Store(t, struct{}{})
-}
-
-// pointerIn returns where in a value of type t a pointer is, or "".
-func pointerIn(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
-		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr,
-		reflect.Float32, reflect.Float64, reflect.Complex64, reflect.Complex128:
-		return ""
-	case reflect.Array:
-		if t.Len() == 0 {
-			return ""
-		}
-		return pointerIn(t.Elem())
-	case reflect.Struct:
-		for f := range t.Fields() {
-			if path := pointerIn(f.Type); path != "" {
-				return f.Name + ": " + path
-			}
-		}
-		return ""
-	}
-	return t.String()
 }

@@ -21,16 +21,17 @@ const module = "github.com/growarena/growarena/"
 // import downwards only. Packages in nested modules are clients and may import
 // everything.
 var layers = map[string][]string{
-	".":                   {},
-	"internal/align":      {},
-	"internal/invariants": {},
-	"internal/lint":       {},
-	"internal/sys":        {},
-	"internal/testutil":   {"internal/sys"},
-	"addrspace":           {"internal/sys", "internal/align", "internal/invariants"},
-	"epoch":               {"internal/invariants"},
-	"slab":                {"arena", "addrspace", "epoch", "internal/sys", "internal/align", "internal/invariants"},
-	"arena":               {"addrspace", "epoch", "internal/sys", "internal/align", "internal/invariants"},
+	".":                    {},
+	"internal/align":       {},
+	"internal/invariants":  {},
+	"internal/lint":        {},
+	"internal/pointerfree": {},
+	"internal/sys":         {},
+	"internal/testutil":    {"internal/sys"},
+	"addrspace":            {"internal/sys", "internal/align", "internal/invariants"},
+	"epoch":                {"internal/invariants"},
+	"slab":                 {"arena", "addrspace", "epoch", "internal/sys", "internal/align", "internal/invariants", "internal/pointerfree"},
+	"arena":                {"addrspace", "epoch", "internal/sys", "internal/align", "internal/invariants", "internal/pointerfree"},
 }
 
 // lineLimit is how long a file may be before it is two.

@@ -1,0 +1,30 @@
+package pointerfree
+
+import (
+	"testing"
+	"unsafe"
+)
+
+func TestPointer(t *testing.T) {
+	type inner struct{ Name string }
+	tests := map[string]struct{ got, want string }{
+		"int":                  {Pointer[int](), ""},
+		"array":                {Pointer[[4]struct{ a, b float32 }](), ""},
+		"empty array":          {Pointer[[0]*int](), ""},
+		"named":                {Pointer[kind](), ""},
+		"string":               {Pointer[string](), "string"},
+		"pointer":              {Pointer[*int](), "*int"},
+		"unsafe pointer":       {Pointer[unsafe.Pointer](), "unsafe.Pointer"},
+		"interface":            {Pointer[any](), "interface {}"},
+		"nested":               {Pointer[struct{ A [2]inner }](), "A: Name: string"},
+		"second time the same": {Pointer[struct{ A [2]inner }](), "A: Name: string"},
+		"func":                 {Pointer[func()](), "func()"},
+	}
+	for name, tt := range tests {
+		if tt.got != tt.want {
+			t.Errorf("%s: %q, want %q", name, tt.got, tt.want)
+		}
+	}
+}
+
+type kind uint8
