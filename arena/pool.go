@@ -18,7 +18,7 @@ const (
 	bandMax     = 1 << 30 // Lengths within a band are kept in 32 bits.
 
 	// keepDefault bounds the freed memory that is kept to be handed out again:
-	// clearing a page costs a twentieth of giving it back and faulting anew.
+	// clearing a page costs less than a twentieth of giving it back and faulting anew.
 	keepDefault = 64 << 20
 
 	// keepShare bounds one buffer's part of it, so that a few large ones do not

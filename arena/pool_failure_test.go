@@ -2,6 +2,7 @@ package arena_test
 
 import (
 	"errors"
+	"syscall"
 	"testing"
 
 	"github.com/growarena/growarena/addrspace"
@@ -274,6 +275,42 @@ func TestPool_NextRunEachFailure(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestPool_HoleLeftByMove plays a kernel that has unmapped the goal before it
+// refuses to move page tables there.
+func TestPool_HoleLeftByMove(t *testing.T) {
+	probeKernel(t)
+	testutil.NoLeaks(t, trim)
+	p := newPool(t, arena.PoolOptions{Name: "hole", Band: 256 * kib})
+	defer closePool(t, p)
+	b := alloc(t, p, 200*kib)
+	fill(b, 0)
+	holes := 0
+	restore := sys.SetHook(func(c sys.Call) syscall.Errno {
+		if c != sys.CallMremap {
+			return 0
+		}
+		for w := range addrspace.Default().All() {
+			// The window that is new has the band mapped and nothing behind it yet.
+			if w.Name() == "hole" && w.Mapped() == 256*kib {
+				if err := sys.Unmap(w.Range().Start, 256*kib); err != nil {
+					t.Error(err)
+				}
+				holes++
+			}
+		}
+		return sys.ENOMEM
+	})
+	b, err := p.Grow(b, mib)
+	restore()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k := check(b[:200*kib], 0); holes != 1 || k >= 0 {
+		t.Errorf("%d holes; byte %d is wrong", holes, k)
+	}
+	p.Free(b)
 }
 
 // TestPool_FileSizeLimit plays a limit on the size of files: the tail of a buffer
