@@ -53,6 +53,11 @@ type Options struct {
 	// through a copy. Every pin allocates.
 	Debug bool
 
+	// Profile enters every pin into the profile "growarena.pins" of package
+	// runtime/pprof until it ends, so that go tool pprof shows who holds pins.
+	// Implies Trace. Every pin allocates, and takes a lock of the process.
+	Profile bool
+
 	// Slots is the least size of the first slot table. 0 means eight per
 	// processor and at least 64.
 	Slots int
@@ -76,6 +81,7 @@ type Domain struct {
 	shift  uint64              // brings the good bits of a hash to the mask. Immutable after NewDomain.
 	traced atomicUint32        // 1 when pins record their stacks. Set once, read by anyone (atomic).
 	debug  bool                // Options.Debug. Immutable after NewDomain.
+	leases bool                // Guards have leases: Options.Debug or Profile. Immutable after NewDomain.
 	_      [64]byte
 
 	// The countdown, which every Unpin reads; see collect.go.
@@ -110,7 +116,7 @@ type Domain struct {
 type view struct {
 	value   any
 	version uint64
-	lease   *lease // non-nil in the copy that a guard of a Debug domain holds
+	lease   *lease // non-nil in the copy that a guard of a Debug or Profile domain holds
 }
 
 // NewDomain returns a Domain that has published version 1 with the value nil.
@@ -133,12 +139,13 @@ func NewDomain(opts Options) *Domain {
 		mask:    1<<log - 1,
 		shift:   uint64(64 - log),
 		debug:   opts.Debug,
+		leases:  opts.Debug || opts.Profile,
 		wake:    newEvent(),
 		opts:    opts,
 		closeE:  fmt.Errorf("epoch: %q: %w", opts.Name, ErrClosed),
 		version: 1,
 	}
-	if opts.Trace || opts.Debug {
+	if opts.Trace || opts.Debug || opts.Profile {
 		d.traced.Store(1)
 	}
 	d.cur.Store(&view{version: 1})

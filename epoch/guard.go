@@ -45,7 +45,7 @@ func (g *Guard) Unpin() {
 	}
 }
 
-// unpinSlow unpins a guard of a Debug domain, and panics for one that is not
+// unpinSlow unpins a guard that has a lease, and panics for one that is not
 // pinned.
 //
 //go:noinline
@@ -90,8 +90,8 @@ func (g *Guard) refreshSlow() error {
 		return d.closeE
 	}
 	g.word = w
-	if d.debug {
-		g.lend()
+	if d.leases {
+		g.lend(3) // lend, refreshSlow, Refresh
 	}
 	return nil
 }

@@ -1,6 +1,10 @@
 package epoch
 
-import "runtime"
+import (
+	"runtime"
+	"runtime/pprof"
+	"sync"
+)
 
 // traceDepth is how many frames of a pin are kept: enough to leave the layers
 // between a user and Pin behind.
@@ -70,12 +74,17 @@ func (d *Domain) stackOf(number int, w uint64) []uintptr {
 	return nil
 }
 
-// A lease is what makes a guard of a Debug domain notice that it was lost. The
-// guard's view is then a copy of the published one that only the guard and its
-// copies refer to, with a cleanup on it.
+// A lease is what makes a guard of a Debug domain notice that it was lost, and
+// its entry in the profile of a Profile domain. The guard's view is then a copy of
+// the published one that only the guard and its copies refer to, in a Debug domain
+// with a cleanup on it.
 type lease struct {
-	cleanup runtime.Cleanup // Written by lend, before the guard is returned.
+	cleanup  runtime.Cleanup // Written by lend, before the guard is returned.
+	profiled bool            // Written by lend, before the guard is returned.
 }
+
+// pinsProfile is the profile of all pins of Profile domains.
+var pinsProfile = sync.OnceValue(func() *pprof.Profile { return pprof.NewProfile("growarena.pins") })
 
 // A lostPin is what a cleanup needs to know. It must not refer to the view.
 type lostPin struct {
@@ -87,18 +96,28 @@ type lostPin struct {
 // lostMax bounds how many lost guards are remembered for Stats.
 const lostMax = 64
 
-// lend replaces the guard's view by a leased copy.
-func (g *Guard) lend() {
+// lend replaces the guard's view by a leased copy. The profile shows who called
+// the function that is skip calls up the stack.
+func (g *Guard) lend(skip int) {
 	v := *g.view
-	v.lease = &lease{}
+	v.lease = &lease{profiled: g.d.opts.Profile}
 	g.view = &v
-	v.lease.cleanup = runtime.AddCleanup(g.view, lostPin.report, lostPin{g.d, g.slot, g.word})
+	if g.d.debug {
+		v.lease.cleanup = runtime.AddCleanup(g.view, lostPin.report, lostPin{g.d, g.slot, g.word})
+	}
+	if v.lease.profiled {
+		pinsProfile().Add(v.lease, skip)
+	}
 }
 
-// end stops the cleanup. It does nothing for a nil lease.
+// end stops the cleanup and removes the entry. It does nothing for a nil lease.
 func (l *lease) end() {
-	if l != nil {
-		l.cleanup.Stop()
+	if l == nil {
+		return
+	}
+	l.cleanup.Stop()
+	if l.profiled {
+		pinsProfile().Remove(l)
 	}
 }
 
