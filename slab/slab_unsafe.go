@@ -35,3 +35,37 @@ func stackHash() uint64 {
 	// address over the high bits.
 	return uint64(uintptr(unsafe.Pointer(&x))>>11) * 0x9e3779b97f4a7c15
 }
+
+func sizeOf[T any]() int {
+	var zero T
+	return int(unsafe.Sizeof(zero))
+}
+
+// first returns the T at the start of an object.
+//
+// Preconditions: T is pointer-free and fits into b.
+func first[T any](b []byte) *T {
+	// safety: objects are aligned to 8, more than any type asks for.
+	return (*T)(unsafe.Pointer(unsafe.SliceData(b)))
+}
+
+// valuesIn returns n T from the start of an object on, with room for as many as
+// fit.
+//
+// Preconditions: T is pointer-free and not empty; n fit into cap(b).
+func valuesIn[T any](b []byte, n int) []T {
+	if cap(b) == 0 {
+		return []T{}
+	}
+	// safety: as first; there are cap(b) bytes.
+	return unsafe.Slice(first[T](b), cap(b)/sizeOf[T]())[:n]
+}
+
+func addrOfValue[T any](p *T) uintptr { return uintptr(unsafe.Pointer(p)) }
+
+// valueAt returns the T at addr, which lies in a region.
+func valueAt[T any](addr uintptr) *T {
+	// safety: as bytesAt; whether a T is there is the user's affair, as it is with
+	// any pointer into memory that is freed by hand.
+	return (*T)(sys.Pointer(addr))
+}

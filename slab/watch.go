@@ -114,3 +114,18 @@ func (w *watch) close() error {
 	}
 	return nil
 }
+
+// isLive reports whether addr is in an object in use, as far as debug mode knows.
+func (w *watch) isLive(a *Allocator, addr uintptr) bool {
+	if w.debug == nil {
+		return true
+	}
+	e, off := a.look(addr)
+	if e.class() < mediumClass {
+		off %= max(kinds[e.class()].size, 1)
+	}
+	w.debug.mu.Lock()
+	defer w.debug.mu.Unlock()
+	_, ok := w.debug.live[addr-uintptr(off)]
+	return ok
+}
