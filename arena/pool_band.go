@@ -46,10 +46,10 @@ type bandChunk [chunkBands]band
 
 // coloursMax is the number of pages over which buffers' starts are spread. At
 // equal strides the first pages of all buffers would compete for the same few
-// sets of the TLB, and their page-table entries for the same cache sets: reading
-// the first page of 1,000 buffers at random took 61 ns with one colour, 48 with
-// 64, 6.3 with 128, 5.9 with 256, and no less with 512; with 300 buffers 37 ns
-// against 3.3.
+// sets of the TLB, and their page-table entries for the same cache sets. Reading
+// the first page of 1,000 buffers at random took 59 ns with one colour, 37 with
+// 64, 15 with 128, 10 with 256 as with 512; of 300 buffers 35 ns with one and
+// 6.4 with 64 or more (BenchmarkPoolColours).
 const coloursMax = 256
 
 // coloursFor bounds the colours to a sixteenth of the band, and to its first
