@@ -91,7 +91,7 @@ func (g *Guard) refreshSlow() error {
 	}
 	g.word = w
 	if d.leases {
-		g.lend(3) // lend, refreshSlow, Refresh
+		g.lend(4) // Add, lend, refreshSlow, Refresh
 	}
 	return nil
 }

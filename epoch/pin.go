@@ -57,7 +57,7 @@ func (d *Domain) settleNew(s *atomicUint64, w uint64) (Guard, error) {
 	}
 	g := Guard{d: d, slot: s, word: w, view: v}
 	if d.leases {
-		g.lend(4) // lend, settleNew, pinSlow, Pin: such domains always pin slowly
+		g.lend(5) // Add, lend, settleNew, pinSlow, Pin: such domains always pin slowly
 	}
 	return g, nil
 }

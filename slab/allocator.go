@@ -183,10 +183,7 @@ func (a *Allocator) allocAny(n, alignment int) (b []byte, err error) {
 		if !errors.Is(err, ErrLimit) {
 			break
 		}
-		if a.watch != nil {
-			a.watch.drain(a)
-		}
-		a.sweepShards()
+		a.relent()
 	}
 	return b, err
 }

@@ -89,7 +89,7 @@ func (d *debug) alloc(a *Allocator, n, alignment int) ([]byte, error) {
 	whole := b[:cap(b)]
 	r := record{n: n, place: len(whole), kind: kindFor(max(room, alignment)), allocated: callers()}
 	if r.kind == small {
-		mustBePoisoned("Alloc", whole, record{})
+		mustBePoisoned(a, "Alloc", whole, record{})
 	}
 	fill(whole[n:], canary)
 	d.mu.Lock()
@@ -188,7 +188,7 @@ func (d *debug) shorten(a *Allocator, objects, bytes int) {
 		switch {
 		case !ok || r.kind == medium: // Only the record was kept, if at all.
 		case r.kind == small:
-			mustBePoisoned("Free", whole, r)
+			mustBePoisoned(a, "Free", whole, r)
 			a.release("Free", whole)
 		case r.kind == huge:
 			a.large.show(whole)
@@ -286,8 +286,9 @@ func fill(b []byte, with byte) {
 	}
 }
 
-// mustBePoisoned panics if somebody has written into b since it was freed.
-func mustBePoisoned(method string, b []byte, r record) {
+// mustBePoisoned panics if somebody has written into b since it was freed, and
+// gives it back before.
+func mustBePoisoned(a *Allocator, method string, b []byte, r record) {
 	i := slices.IndexFunc(b, func(c byte) bool { return c != poison })
 	if i < 0 {
 		return
@@ -296,6 +297,9 @@ func mustBePoisoned(method string, b []byte, r record) {
 	if r.n != 0 {
 		who = fmt.Sprintf(", allocated by%v\nfreed by%v", r.allocated, r.released)
 	}
+	what := b[i]
+	fill(b, poison)
+	a.release(method, b)
 	panic(fmt.Sprintf("slab: %s: %#x was written at %#x, byte %d of %d that are free%s",
-		method, b[i], addrOf(b)+uintptr(i), i, len(b), who))
+		method, what, addrOf(b)+uintptr(i), i, len(b), who))
 }

@@ -94,6 +94,9 @@ func (a *Allocator) Trim() error {
 	for c := 1; c < classCount; c++ {
 		a.trimClass(c)
 	}
+	if a.watch != nil {
+		a.watch.drain(a) // Of the spans that have just ended, too.
+	}
 	errs := []error{a.large.trim()}
 	a.pages.mu.Lock()
 	errs = append(errs, a.decommitLocked(0))
@@ -133,8 +136,17 @@ func (a *Allocator) trimClass(c int) {
 	}
 }
 
-// sweepShards ends the spans that only shards hold on to, for an allocation that
-// would fail otherwise.
+// relent gives back what only we hold on to, for an allocation that would fail
+// otherwise.
+func (a *Allocator) relent() {
+	if a.watch != nil {
+		a.watch.drain(a)
+		defer a.watch.drain(a)
+	}
+	a.sweepShards()
+}
+
+// sweepShards ends the spans that only shards hold on to.
 func (a *Allocator) sweepShards() {
 	for c := 1; c < classCount; c++ {
 		cl := &a.classes[c]

@@ -76,7 +76,7 @@ func (p *profile) note(addr uintptr, units int) {
 		return
 	}
 	var pcs [32]uintptr
-	skip := skipOwn(pcs[:runtime.Callers(1, pcs[:])])
+	skip := skipOwn(pcs[:runtime.Callers(1, pcs[:])]) + 1 // and Add itself
 	p.bucket(addr).Add(1)
 	p.mu.Lock()
 	p.sampled[addr] = units

@@ -67,79 +67,92 @@ func size(rng *rand.Rand) int {
 	}
 }
 
+// modes are the ways to make an allocator that behave alike.
+var modes = map[string]slab.Options{
+	"plain":   {},
+	"debug":   {Debug: true},
+	"profile": {Profile: 64 << 10},
+	"all":     {Debug: true, Profile: 512 << 10, Limit: 1 << 40},
+}
+
 // TestAllocator_Model allocates, reallocates and frees at random. Every object
 // keeps what was written into it, and the counters agree with what is held.
 func TestAllocator_Model(t *testing.T) {
-	for seed := range uint64(seeds()) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			rng := rand.New(rand.NewPCG(seed, 11))
-			a := newAllocator(t, slab.Options{})
-			var live []object
-			drop := func(i int) {
-				live[i] = live[len(live)-1]
-				live = live[:len(live)-1]
+	for name, o := range modes {
+		for seed := range uint64(seeds()) {
+			t.Run(fmt.Sprint(name, seed), func(t *testing.T) { model(t, seed, newAllocator(t, o), o) })
+		}
+	}
+}
+
+func model(t *testing.T, seed uint64, a *slab.Allocator, o slab.Options) {
+	rng := rand.New(rand.NewPCG(seed, 11))
+	var live []object
+	check := func() {
+		if !o.Debug { // There, what is kept from being used again counts.
+			checkStats(t, a, live)
+		}
+	}
+	for step := range 3_000 {
+		switch op := rng.IntN(10); {
+		case op < 5 || len(live) == 0:
+			n := size(rng)
+			b, err := a.Alloc(n)
+			if err != nil {
+				t.Fatal(err)
 			}
-			for step := range 5_000 {
-				switch op := rng.IntN(10); {
-				case op < 5 || len(live) == 0:
-					n := size(rng)
-					b, err := a.Alloc(n)
-					if err != nil {
-						t.Fatal(err)
-					}
-					if len(b) != n || cap(b) < n {
-						t.Fatalf("Alloc(%d) has len %d, cap %d", n, len(b), cap(b))
-					}
-					live = append(live, object{b, byte(step)})
-					live[len(live)-1].write()
-				case op < 8 || len(live) > 1000:
-					i := rng.IntN(len(live))
-					if !live[i].intact() {
-						t.Fatalf("step %d: an object of %d bytes has changed", step, len(live[i].b))
-					}
-					a.Free(live[i].b)
-					drop(i)
-				default:
-					i, n := rng.IntN(len(live)), size(rng)
-					o := &live[i]
-					old := len(o.b)
-					b, err := a.Realloc(o.b, n)
-					if err != nil {
-						t.Fatal(err)
-					}
-					o.b = b[:min(old, n)]
-					if !o.intact() {
-						t.Fatalf("step %d: Realloc from %d to %d bytes lost something", step, old, n)
-					}
-					o.b = b
-					o.write()
-				}
-				if step%1000 == 0 {
-					checkStats(t, a, live)
-				}
-				if step%5000 == 2500 {
-					if err := a.Trim(); err != nil {
-						t.Fatal(err)
-					}
-					checkStats(t, a, live)
-				}
+			if len(b) != n || cap(b) < n {
+				t.Fatalf("Alloc(%d) has len %d, cap %d", n, len(b), cap(b))
 			}
-			for _, o := range live {
-				if !o.intact() {
-					t.Fatalf("an object of %d bytes has changed", len(o.b))
-				}
-				a.Free(o.b)
+			live = append(live, object{b, byte(step)})
+			live[len(live)-1].write()
+		case op < 8 || len(live) > 1000:
+			i := rng.IntN(len(live))
+			if !live[i].intact() {
+				t.Fatalf("step %d: an object of %d bytes has changed", step, len(live[i].b))
 			}
-			checkStats(t, a, nil)
+			a.Free(live[i].b)
+			live[i] = live[len(live)-1]
+			live = live[:len(live)-1]
+		default:
+			i, n := rng.IntN(len(live)), size(rng)
+			o := &live[i]
+			old := len(o.b)
+			b, err := a.Realloc(o.b, n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.b = b[:min(old, n)]
+			if !o.intact() {
+				t.Fatalf("step %d: Realloc from %d to %d bytes lost something", step, old, n)
+			}
+			o.b = b
+			o.write()
+		}
+		if step%1000 == 0 {
+			check()
+		}
+		if step%2000 == 1500 {
 			if err := a.Trim(); err != nil {
 				t.Fatal(err)
 			}
-			if s := a.Stats(); s.Charged != 0 || s.Kept != 0 || len(s.Classes) != 0 {
-				t.Errorf("after freeing all and Trim: %+v", s)
-			}
-			closeEmpty(t, a)
-		})
+			check()
+		}
 	}
+	for _, o := range live {
+		if !o.intact() {
+			t.Fatalf("an object of %d bytes has changed", len(o.b))
+		}
+		a.Free(o.b)
+	}
+	if err := a.Trim(); err != nil {
+		t.Fatal(err)
+	}
+	checkStats(t, a, nil)
+	if s := a.Stats(); s.Charged != 0 || s.Kept != 0 || s.Held != 0 || len(s.Classes) != 0 {
+		t.Errorf("after freeing all and Trim: %+v", s)
+	}
+	closeEmpty(t, a)
 }
 
 func checkStats(t *testing.T, a *slab.Allocator, live []object) {
@@ -156,10 +169,15 @@ func checkStats(t *testing.T, a *slab.Allocator, live []object) {
 
 // TestAllocator_Hammer lets goroutines allocate, hand over, check and free.
 func TestAllocator_Hammer(t *testing.T) {
-	a := newAllocator(t, slab.Options{})
-	goroutines, loops := 2*runtime.GOMAXPROCS(0)+2, 30_000
+	for name, o := range modes {
+		t.Run(name, func(t *testing.T) { hammer(t, newAllocator(t, o)) })
+	}
+}
+
+func hammer(t *testing.T, a *slab.Allocator) {
+	goroutines, loops := 2*runtime.GOMAXPROCS(0)+2, 10_000
 	if testing.Short() {
-		loops = 5000
+		loops = 2000
 	}
 	handOver := make(chan object, 64)
 	var wg sync.WaitGroup
@@ -216,18 +234,20 @@ func TestAllocator_Hammer(t *testing.T) {
 	for o := range handOver {
 		a.Free(o.b)
 	}
-	if s := a.Stats(); s.Objects != 0 {
-		t.Errorf("%d objects are left: %+v", s.Objects, s)
-	}
 	closeEmpty(t, a)
 }
 
 // TestAllocator_FreeOnce lets several goroutines free the same objects: one of
 // them does, the others panic, and nothing else is harmed.
 func TestAllocator_FreeOnce(t *testing.T) {
-	a := newAllocator(t, slab.Options{})
+	for name, o := range modes {
+		t.Run(name, func(t *testing.T) { freeOnce(t, newAllocator(t, o)) })
+	}
+}
+
+func freeOnce(t *testing.T, a *slab.Allocator) {
 	for _, n := range []int{8, 100, 5000, 100 << 10, 2 * mib} {
-		for range 50 {
+		for range 20 {
 			b, err := a.Alloc(n)
 			if err != nil {
 				t.Fatal(err)
@@ -254,9 +274,6 @@ func TestAllocator_FreeOnce(t *testing.T) {
 				t.Fatalf("%d bytes: %d goroutines freed the same object, %d were caught", n, freed, caught)
 			}
 		}
-	}
-	if s := a.Stats(); s.Objects != 0 {
-		t.Errorf("%d objects are left", s.Objects)
 	}
 	closeEmpty(t, a)
 }

@@ -37,7 +37,8 @@ type ClassStats struct {
 	Free    int // Bytes of the spans that are not in use: free objects and tails.
 }
 
-// Stats takes a snapshot. It looks at every group: a millisecond for ten million
+// Stats takes a snapshot. What debug mode keeps from being used again counts as in
+// use. It looks at every group: a millisecond for ten million
 // small objects or so, during which no span begins or ends. After Close all is 0.
 // It has the shape of what package expvar publishes; see the example.
 func (a *Allocator) Stats() Stats {
