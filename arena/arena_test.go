@@ -480,7 +480,7 @@ func TestArena_Limit(t *testing.T) {
 func TestArena_Unlimited(t *testing.T) {
 	a := newArena(t, arena.Options{})
 	defer free(t, a)
-	for _, n := range []int{math.MaxInt, math.MaxInt - 4096, 1 << 60, 1 << 48} {
+	for _, n := range []int{math.MaxInt, math.MaxInt - 4096, math.MaxInt / 8, math.MaxInt / 8192} {
 		if _, err := a.Alloc(n); err == nil {
 			t.Errorf("Alloc(%d) succeeded", n)
 		}

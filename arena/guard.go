@@ -7,13 +7,14 @@ import (
 	"github.com/growarena/growarena/epoch"
 )
 
-// Guard pins a view of an arena: what Bytes returns stays valid and in place
-// until Unpin or Refresh, whatever the arena does meanwhile. A Guard is a small
+// Guard pins a view of an arena: what Bytes returns is valid, in place and of the
+// same length until Unpin or Refresh, whatever the arena does meanwhile. A Guard is a small
 // value; it may be kept across blocking calls and unpinned by another goroutine.
 // It belongs to one goroutine at a time.
 type Guard struct {
 	arena *Arena
 	view  *view       // nil when not pinned
+	n     int         // the arena's length, loaded before view: no view is shorter
 	pin   epoch.Guard // Unused where old windows are kept.
 }
 
@@ -22,14 +23,15 @@ type Guard struct {
 // Options.Retire, or after Close of a shared domain; without a domain there is
 // nothing to fail and nothing to wait for.
 func (a *Arena) Pin() (Guard, error) {
+	n := a.Len()
 	if a.domain == nil {
-		return Guard{arena: a, view: a.load()}, nil
+		return Guard{arena: a, view: a.load(), n: n}, nil
 	}
 	pin, err := a.domain.Pin()
 	if err != nil {
 		return Guard{}, err
 	}
-	return Guard{arena: a, view: a.viewOf(&pin), pin: pin}, nil
+	return Guard{arena: a, view: a.viewOf(&pin), n: n, pin: pin}, nil
 }
 
 // viewOf returns the view a pin protects: the very one that was published with
@@ -42,11 +44,9 @@ func (a *Arena) viewOf(pin *epoch.Guard) *view {
 	return a.load()
 }
 
-// Bytes returns [0, Len) as far as the pinned view reaches; Refresh for more.
-// Panics (nil dereference) if g is not pinned.
-func (g *Guard) Bytes() []byte {
-	return g.view.slice(0, min(g.arena.Len(), g.view.cap))
-}
+// Bytes returns what had been handed out, or written through a [Buffer], when g
+// was pinned or last refreshed. Panics (nil dereference) if g is not pinned.
+func (g *Guard) Bytes() []byte { return g.view.slice(0, g.n) }
 
 // Alloc is Arena.Alloc with a slice that g protects. It refreshes g: slices
 // obtained from it before may no longer be valid if the arena has moved.
@@ -61,10 +61,11 @@ func (g *Guard) Alloc(n int) ([]byte, error) {
 	return g.view.slice(off, n), nil
 }
 
-// Refresh moves the guard to the newest view; what Bytes returned before may
+// Refresh moves the guard to the newest bytes; what Bytes returned before may
 // become invalid. While nothing has grown it costs one load. After an error
 // (epoch.ErrClosed) the guard is unpinned.
 func (g *Guard) Refresh() error {
+	g.n = g.arena.Len()
 	if g.arena.domain == nil {
 		g.view = g.arena.load()
 		return nil

@@ -14,9 +14,9 @@ const (
 	// some 40 ms, longer than a helper that wants the processor waits for it.
 	headroomDefault = 256 << 20
 
-	// headroomStart is the length from which memory is prepared. An arena that
-	// stays below has at most this many page faults to lose, and wastes nothing.
-	headroomStart = 8 << 20
+	// headroomStart is the length from which memory is prepared: an arena that
+	// stays below wastes nothing, one that has just passed it a huge page at most.
+	headroomStart = extentSize
 
 	// headroomShare bounds what is prepared ahead to this part of the length.
 	headroomShare = 8
@@ -120,8 +120,8 @@ func (a *Arena) cross(v *view, from, to int) {
 	next := h.next.Load()
 	if next < end && h.next.CompareAndSwap(next, end) {
 		// An allocation of many extents may be for touching here and there: it is
-		// left to page faults. So is memory that has been used before.
-		if to-from <= extentSize && end > a.dirty.Load() && end <= int64(v.cap) && a.huge != HugeNever && canCollapse() && a.prep.TryRLock() {
+		// left to page faults.
+		if to-from <= extentSize && end <= int64(v.cap) && a.huge != HugeNever && canCollapse() && a.prep.TryRLock() {
 			a.prepare(int(end)-extentSize, &h.byWriter)
 			a.prep.RUnlock()
 		}
