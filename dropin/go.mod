@@ -6,12 +6,16 @@ replace github.com/growarena/growarena => ../
 
 require (
 	github.com/apache/arrow-go/v18 v18.8.0
+	github.com/cockroachdb/swiss v0.0.0-20260820225851-333444432258
+	github.com/dgraph-io/ristretto/v2 v2.4.2
 	github.com/growarena/growarena v0.0.0
 	github.com/tetratelabs/wazero v1.12.0
 	modernc.org/memory v1.12.1
 )
 
 require (
+	github.com/cespare/xxhash/v2 v2.3.0 // indirect
+	github.com/dustin/go-humanize v1.0.1 // indirect
 	github.com/goccy/go-json v0.10.6 // indirect
 	github.com/google/btree v1.1.3 // indirect
 	github.com/google/flatbuffers v25.12.19+incompatible // indirect

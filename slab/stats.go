@@ -46,6 +46,10 @@ func (a *Allocator) Stats() Stats {
 	var classes [classCount]ClassStats
 	h := &a.pages
 	h.mu.Lock()
+	if a.closed.Load() {
+		h.mu.Unlock()
+		return s
+	}
 	pages := 0
 	for _, r := range *a.regions.Load() {
 		pages += r.pages
