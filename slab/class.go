@@ -23,7 +23,7 @@ var (
 // with.
 type kind struct {
 	size    uint32 // bytes of an object
-	magic   uint32 // ⌈2³²/size⌉: off×magic>>32 is off/size for off within a span
+	magic   uint32 // ⌈2³²/size⌉: off×magic>>32 is off/size where an object begins
 	objects uint32 // in a span
 	groups  uint32 // in a span
 }

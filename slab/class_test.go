@@ -1,0 +1,110 @@
+package slab
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/growarena/growarena/internal/pointerfree"
+)
+
+// TestClassOf looks up every size: the class is the smallest that holds it, and
+// above 56 bytes an eighth of it is wasted at most.
+func TestClassOf(t *testing.T) {
+	for n := 1; n <= smallMax; n++ {
+		c := classOf(n)
+		size := int(classSize[c])
+		if size < n || c > 1 && int(classSize[c-1]) >= n {
+			t.Fatalf("class %d of %d bytes is for %d", c, n, size)
+		}
+		if n > 56 && (size-n)*8 > size {
+			t.Fatalf("%d bytes waste %d of %d", n, size-n, size)
+		}
+	}
+}
+
+// TestKinds checks what spans are made of: that the magic number finds the object
+// that begins at an offset and finds none to begin where none does, and that no
+// span has more groups than there may be.
+func TestKinds(t *testing.T) {
+	for c := 1; c < classCount; c++ {
+		k := kinds[c]
+		span := uint32(classPages[c]) * pageSize
+		if k.size%8 != 0 || k.size >= 64 && k.size&(k.size-1) == 0 && span%k.size != 0 {
+			t.Errorf("class %d: size %d", c, k.size)
+		}
+		if k.groups > groupsMax || k.groups*groupLen < k.objects || span/k.size != k.objects {
+			t.Errorf("class %d: %+v", c, k)
+		}
+		if tail := span - k.objects*k.size; tail*16 > span {
+			t.Errorf("class %d: %d of %d bytes of a span are never used", c, tail, span)
+		}
+		for off := range span {
+			idx := uint32(uint64(off) * uint64(k.magic) >> 32)
+			if begins := off%k.size == 0; begins && idx != off/k.size || !begins && idx*k.size == off {
+				t.Fatalf("class %d: %d/%d is %d by magic", c, off, k.size, idx)
+			}
+		}
+	}
+	if kinds[0].objects != 0 || kinds[mediumClass].objects != 0 {
+		t.Error("there are objects of no class")
+	}
+}
+
+// TestAlignedClass checks the whole table of alignments: objects at multiples of
+// the class's size are aligned.
+func TestAlignedClass(t *testing.T) {
+	for alignment := 1; alignment <= alignmentMax; alignment *= 2 {
+		for n := 1; n <= smallMax; n += 1 + n/100 {
+			if size := int(classSize[alignedClass(n, alignment)]); size < n || size%alignment != 0 {
+				t.Fatalf("%d bytes at %d: size %d", n, alignment, size)
+			}
+		}
+	}
+}
+
+// TestTables_PointerFree checks that the tables that grow with what is allocated
+// hold no pointers, so that the garbage collector does not look into them.
+func TestTables_PointerFree(t *testing.T) {
+	for _, table := range []any{groupChunk{}, spanChunk{}, pageChunk{}, record{}, entry(0), kind{}} {
+		typ := reflect.TypeOf(table)
+		if path := pointerfree.In(typ); path != "" {
+			t.Errorf("%v has a pointer: %s", typ, path)
+		}
+	}
+}
+
+// TestBins checks that every run in the list for n pages has n, whatever n is.
+func TestBins(t *testing.T) {
+	for n := 1; n < 1<<20; n += 1 + n/50 {
+		b := binFor(n)
+		if b >= binCount {
+			t.Fatalf("list %d for %d pages, there are %d", b, n, binCount)
+		}
+		for m := n; m <= 4*n; m += 1 + n/20 {
+			if binOf(m) < binOf(n) {
+				t.Fatalf("list %d of %d pages, %d of %d", binOf(m), m, binOf(n), n)
+			}
+		}
+		for m := max(1, n/2); m < n; m += 1 + n/50 {
+			if binOf(m) >= b {
+				t.Fatalf("%d pages are in list %d, which is for %d", m, binOf(m), n)
+			}
+		}
+	}
+	var h pageHeap
+	for _, b := range []int{0, 5, 63, 64, 127, 128, 300, 2*binCount - 1} {
+		h.filled[b/64] |= 1 << (b % 64)
+		if got := h.firstIn(b, 2*binCount); got != b {
+			t.Errorf("first from %d on is %d", b, got)
+		}
+		if got := h.lastIn(0, b+1); got != b {
+			t.Errorf("last up to %d is %d", b, got)
+		}
+	}
+	if got := h.firstIn(129, 300); got != -1 {
+		t.Errorf("first in [129, 300) is %d", got)
+	}
+	if got := h.lastIn(129, 300); got != -1 {
+		t.Errorf("last in [129, 300) is %d", got)
+	}
+}
