@@ -33,18 +33,16 @@ func sizes() []int {
 	return s
 }
 
-// span returns the span length for a class: the shortest that holds enough
-// objects and leaves at most a sixteenth unused.
+// span returns the span length for a class: the shortest that holds a full group
+// and leaves at most a sixteenth unused. Of objects of which no group fits, the
+// length up to spanMax that leaves least, with at least a quarter of a group.
 func span(size int) int {
 	best := 0
 	for n := pageSize; n <= spanMax; n += pageSize {
-		if n/size < objectMin && n < spanMax {
-			continue
-		}
-		if n%size*16 <= n {
+		if n/size >= objectMin && n%size*16 <= n {
 			return n
 		}
-		if best == 0 || n%size*best < best%size*n {
+		if n/size >= objectMin/4 && (best == 0 || n%size*best <= best%size*n) {
 			best = n
 		}
 	}
