@@ -16,15 +16,24 @@ func (a *Arena) Alloc(n int) ([]byte, error) {
 	off := a.length.Load()
 	end := off + int64(n)
 	if end >= off && end <= a.soft.Load() && a.length.CompareAndSwap(off, end) {
-		// The view is loaded after soft and stored before it (updateSoft), so it
+		// The view is loaded after soft and stored before it (resetSoft), so it
 		// holds at least soft bytes.
-		return a.view.Load().slice(int(off), n), nil
+		b := a.view.Load().slice(int(off), n)
+		if off < a.dirty.Load() {
+			a.clean(b, off)
+		}
+		return b, nil
 	}
 	v, start, err := a.allocSlow(n, 1)
 	if err != nil {
 		return nil, err
 	}
 	return v.slice(start, n), nil
+}
+
+// clean clears what of b, which begins at off, may hold old bytes.
+func (a *Arena) clean(b []byte, off int64) {
+	clear(b[:min(int64(len(b)), a.dirty.Load()-off)])
 }
 
 // AllocAligned is Alloc at the next multiple of alignment, a power of two of at
@@ -49,13 +58,17 @@ func (a *Arena) alloc(n, alignment int) (*view, int, error) {
 	start := align.Down(off+int64(alignment)-1, int64(alignment))
 	end := start + int64(n)
 	if end >= start && end <= a.soft.Load() && a.length.CompareAndSwap(off, end) {
-		return a.view.Load(), int(start), nil
+		v := a.view.Load()
+		if start < a.dirty.Load() {
+			a.clean(v.slice(int(start), n), start)
+		}
+		return v, int(start), nil
 	}
 	return a.allocSlow(n, alignment)
 }
 
 // allocSlow is alloc where something is to be done on the way: growing,
-// preparing memory, clearing old bytes, or panicking.
+// preparing memory, or panicking.
 func (a *Arena) allocSlow(n, alignment int) (*view, int, error) {
 	if n < 0 {
 		panic(fmt.Sprintf("arena: Alloc of %d bytes in %q", n, a.name))
@@ -78,8 +91,8 @@ func (a *Arena) allocSlow(n, alignment int) (*view, int, error) {
 		if !a.length.CompareAndSwap(int64(off), int64(end)) {
 			continue
 		}
-		if dirty := int(a.dirty.Load()); start < dirty {
-			clear(v.slice(start, min(n, dirty-start)))
+		if int64(start) < a.dirty.Load() {
+			a.clean(v.slice(start, n), int64(start))
 		}
 		a.resetSoft()
 		return v, start, nil
@@ -87,18 +100,14 @@ func (a *Arena) allocSlow(n, alignment int) (*view, int, error) {
 }
 
 // resetSoft stores the end up to which the next Alloc needs nothing but the
-// cursor: the capacity; the next extent to be prepared; or nothing, as long as
-// the cursor is where old bytes may be.
+// cursor: the capacity, or the next extent to be prepared.
 //
 // The capacity only grows and so does the cursor, so a store that another one
 // overtakes leaves a smaller number than possible, which costs a slow Alloc. It
-// never leaves a larger one: what makes it smaller (Reset, Truncate, Free) needs
-// the arena to itself.
+// never leaves a larger one: what makes it smaller (Truncate, Free) needs the
+// arena to itself.
 func (a *Arena) resetSoft() {
-	var soft int64
-	if length := a.length.Load(); length >= a.dirty.Load() {
-		soft = min(int64(a.view.Load().cap), a.head.mark(length))
-	}
+	soft := min(int64(a.view.Load().cap), a.head.mark(a.length.Load()))
 	if a.soft.Load() != soft { // A store is far dearer than a look.
 		a.soft.Store(soft)
 	}

@@ -123,16 +123,16 @@ type Arena struct {
 	// Stored by whoever passes it, loaded by anyone (atomic).
 	soft atomic.Int64
 
+	// dirty is the end of what may hold old bytes: what Alloc hands out below
+	// it is cleared. Stored by Reset and Truncate, loaded by anyone (atomic).
+	dirty atomic.Int64
+
 	_ [128]byte // The cursor is written all the time, what stands before it is read.
 
 	// length is the cursor: bytes handed out. Moved by anyone (atomic).
 	length atomic.Int64
 
 	_ [128]byte
-
-	// dirty is the end of what may hold old bytes: what Alloc hands out below
-	// it is cleared. Stored by Reset and Truncate, loaded by anyone (atomic).
-	dirty atomic.Int64
 
 	head headroom // Has its own rules.
 

@@ -220,7 +220,6 @@ func (b *Buffer) AvailableBuffer() []byte {
 func (a *Arena) lend(to int) {
 	if int64(to) > a.dirty.Load() {
 		a.dirty.Store(int64(to))
-		a.soft.Store(0) // As resetSoft has it for a cursor below dirty.
 	}
 }
 
