@@ -281,8 +281,12 @@ func (d *debug) leaks() error {
 
 // fill sets all of b.
 func fill(b []byte, with byte) {
-	for i := range b {
-		b[i] = with
+	if len(b) == 0 {
+		return
+	}
+	b[0] = with
+	for n := 1; n < len(b); n *= 2 {
+		copy(b[n:], b[:n])
 	}
 }
 

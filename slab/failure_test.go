@@ -109,12 +109,6 @@ func tryOp(t *testing.T, arm testutil.Arm, op func(*slab.Allocator, [][]byte) ([
 	closeEmpty(t, a)
 }
 
-func fillWith(b []byte, with byte) {
-	for i := range b {
-		b[i] = with
-	}
-}
-
 func TestFailure_Close(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs Linux")
@@ -192,7 +186,7 @@ func TestLimit(t *testing.T) {
 	for name, o := range map[string]slab.Options{"plain": {Limit: limit}, "debug": {Limit: limit, Debug: true}} {
 		t.Run(name, func(t *testing.T) {
 			a := newAllocator(t, o)
-			for _, n := range []int{100, 5000, 32 << 10, 200 << 10, 2 * mib, 8*mib - 8192, 64} {
+			for _, n := range []int{1000, 5000, 32 << 10, 200 << 10, 2 * mib, 8*mib - 8192} {
 				var all [][]byte
 				for {
 					b, err := a.Alloc(n)
@@ -207,7 +201,7 @@ func TestLimit(t *testing.T) {
 				if s := a.Stats(); s.Charged > limit {
 					t.Errorf("%d bytes are charged", s.Charged)
 				}
-				if len(all)*n < limit*3/4 && n > 100 {
+				if len(all)*n < limit*3/4 && n > 64 {
 					t.Errorf("only %d objects of %d bytes fit into %d", len(all), n, limit)
 				}
 				if _, err := a.Realloc(all[0], n+limit/2+mib); !errors.Is(err, slab.ErrLimit) {

@@ -31,15 +31,15 @@ func allocForProfile(t *testing.T, a *slab.Allocator, n int) []byte {
 	return b
 }
 
-// TestProfile_InUse allocates 64 MiB in objects of several sizes: the profile has
+// TestProfile_InUse allocates 16 MiB in objects of several sizes: the profile has
 // about an entry for each 64 KiB, by whoever called Alloc, and none in the end.
 func TestProfile_InUse(t *testing.T) {
 	const rate = 64 << 10
-	for _, n := range []int{64, 1000, 20_000, 200_000, 8 * mib} {
+	for _, n := range []int{64, 1000, 20_000, 200_000, 4 * mib} {
 		a := newAllocator(t, slab.Options{Profile: rate})
 		var all [][]byte
 		bytes := 0
-		for bytes < 64*mib {
+		for bytes < 16*mib {
 			all = append(all, allocForProfile(t, a, n))
 			bytes += cap(all[len(all)-1])
 		}

@@ -71,7 +71,7 @@ func TestFree_TwiceWhileSpansEnd(t *testing.T) {
 	a := smallRegions(t)
 	loops := 20_000
 	if testing.Short() {
-		loops = 2000
+		loops = 500
 	}
 	var done atomic.Bool
 	var others sync.WaitGroup
