@@ -116,8 +116,14 @@ func (a *Allocator) trimClass(c int) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	for i := range a.shards {
-		if g := a.shards[i].current[c].Swap(0); g != 0 {
-			a.leaveLocked(cl, g)
+		s := &a.shards[i]
+		if g := s.current[c].Swap(0); g != 0 && a.disown(g) {
+			cl.list = append(cl.list, g)
+		}
+		for k := range s.recent[c] {
+			if g := s.recent[c][k].Swap(0); g != 0 {
+				cl.list = append(cl.list, g)
+			}
 		}
 	}
 	// Of the list only what is true stays, once.
@@ -161,9 +167,12 @@ func (a *Allocator) sweepShards() {
 			if v&freeBits != objectsIn(int(kinds[c].objects), int(g-sp.group)) {
 				continue
 			}
-			a.shards[i].current[c].Store(0)
-			a.leaveLocked(cl, g)
-			a.sweepLocked(c, sp.group)
+			if !a.shards[i].current[c].CompareAndSwap(g, 0) {
+				continue
+			}
+			if a.disown(g) && !a.sweepLocked(c, sp.group) {
+				cl.list = append(cl.list, g)
+			}
 		}
 		cl.mu.Unlock()
 	}

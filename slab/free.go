@@ -62,10 +62,7 @@ func (a *Allocator) put(p uintptr, capacity int) bool {
 func (a *Allocator) released(e entry, i uint32, v, next uint64) {
 	c := int(e.class())
 	if v&listed == 0 {
-		cl := &a.classes[c]
-		cl.mu.Lock()
-		cl.list = append(cl.list, e.number()+i)
-		cl.mu.Unlock()
+		a.list(c, e.number()+i)
 	}
 	if next&freeBits == objectsIn(int(kinds[c].objects), int(i)) {
 		a.sweep(c, e.number())

@@ -7,9 +7,16 @@ import (
 
 // shard is where goroutines whose stacks hash alike take small objects from.
 type shard struct {
-	// current is the owned group of each class, 0 for none. Stored under
-	// class.mu, read by anyone. The length is that of kinds, for the same mask.
+	// current is the owned group of each class, 0 for none. Exchanged by anyone
+	// (atomic); who takes a group out of it gives it up. The length is that of
+	// kinds, for the same mask.
 	current [len(kinds)]atomic.Uint32
+
+	// recent are listed groups that were freed into by goroutines of this shard,
+	// 0 for none: in a full allocator each Free lists a group and each Alloc takes
+	// one, which would be two locks. As in class.list, an entry may be out of date.
+	// Exchanged by anyone (atomic).
+	recent [classCount][recentLen]atomic.Uint32
 
 	// With a profile: bytes to go to the next sample, and whether that was ever
 	// drawn. Moved by anyone (atomic).
@@ -18,6 +25,9 @@ type shard struct {
 
 	_ [128]byte // The next shard belongs to others.
 }
+
+// recentLen is half a line of the cache.
+const recentLen = 8
 
 // shardsPerCPU keeps it unlikely that two running goroutines share a shard.
 const shardsPerCPU = 4
@@ -62,28 +72,80 @@ func (a *Allocator) takeSlow(s *shard, c int) (uintptr, error) {
 	}
 }
 
-// refill gives the shard a group with free objects: one of the class's list, or
-// the first of a new span.
+// refill gives the shard a group with free objects: one that was freed into
+// lately, one of the class's list, one of another shard, or the first of a new
+// span. It may turn out that somebody else has done so, or taken all meanwhile.
 func (a *Allocator) refill(s *shard, c int) error {
-	cl := &a.classes[c]
-	cl.mu.Lock()
-	defer cl.mu.Unlock()
 	old := s.current[c].Load()
 	if old != 0 && uint32(a.groups.at(old).word.Load()) != 0 {
 		return nil // Somebody has refilled it, or freed into it, meanwhile.
 	}
-	next := a.popLocked(cl, c)
-	if next == 0 {
-		var err error
-		if next, err = a.newSpanLocked(cl, c); err != nil {
-			return err
+	if g := a.popRecent(s, c); g != 0 {
+		a.leave(c, s.install(c, old, g))
+		return nil
+	}
+	cl := &a.classes[c]
+	cl.mu.Lock()
+	if s.current[c].Load() != old {
+		cl.mu.Unlock()
+		return nil
+	}
+	g := a.popLocked(cl, c)
+	for i := 0; g == 0 && i < len(a.shards); i++ {
+		g = a.popRecent(&a.shards[i], c)
+	}
+	var err error
+	if g == 0 {
+		g, err = a.newSpanLocked(cl, c)
+	}
+	if g != 0 {
+		g = s.install(c, old, g)
+	}
+	cl.mu.Unlock()
+	a.leave(c, g)
+	return err
+}
+
+// install makes g, which is the caller's as an owned group, the current group if
+// that is old, and returns the group that is the caller's then: old, or g.
+func (s *shard) install(c int, old, g uint32) uint32 {
+	if s.current[c].CompareAndSwap(old, g) {
+		return old
+	}
+	return g
+}
+
+// own makes a listed group of class c owned, and reports whether it has: Listed →
+// Owned. That it is listed is the caller's idea of a while ago.
+func (a *Allocator) own(c int, g uint32) bool {
+	w := &a.groups.at(g).word
+	for {
+		v := w.Load()
+		if v&listed == 0 || v>>classShift != uint64(c) {
+			return false // Dead since, or an entry too many.
+		}
+		next := v &^ listed
+		if uint32(v) != 0 {
+			next |= owned
+		}
+		if w.CompareAndSwap(v, next) {
+			return next&owned != 0 // Full: others with an old idea of it have taken all.
 		}
 	}
-	s.current[c].Store(next)
-	if old != 0 {
-		a.leaveLocked(cl, old)
+}
+
+// popRecent takes a group with free objects from those that were freed into
+// lately: Listed → Owned.
+func (a *Allocator) popRecent(s *shard, c int) uint32 {
+	for i := range s.recent[c] {
+		if s.recent[c][i].Load() == 0 {
+			continue
+		}
+		if g := s.recent[c][i].Swap(0); g != 0 && a.own(c, g) {
+			return g
+		}
 	}
-	return nil
+	return 0
 }
 
 // popLocked takes a group with free objects off the list: Listed → Owned.
@@ -91,30 +153,39 @@ func (a *Allocator) popLocked(cl *class, c int) uint32 {
 	for n := len(cl.list); n > 0; n = len(cl.list) {
 		g := cl.list[n-1]
 		cl.list = cl.list[:n-1]
-		w := &a.groups.at(g).word
-		for {
-			v := w.Load()
-			if v&listed == 0 || v>>classShift != uint64(c) {
-				break // Dead since, or an entry too many.
-			}
-			next := v &^ listed
-			if uint32(v) != 0 {
-				next |= owned
-			}
-			if w.CompareAndSwap(v, next) {
-				if next&owned != 0 {
-					return g
-				}
-				break // Full: others with an old idea of it have taken all.
-			}
+		if a.own(c, g) {
+			return g
 		}
 	}
 	return 0
 }
 
-// leaveLocked gives up a shard's group: Owned → Full, or Listed if something was
-// freed into it meanwhile.
-func (a *Allocator) leaveLocked(cl *class, g uint32) {
+// list puts a listed group where it will be found: with the caller's shard, or
+// where that has enough, in the class's list.
+func (a *Allocator) list(c int, g uint32) {
+	s := a.shard()
+	for i := range s.recent[c] {
+		if r := &s.recent[c][i]; r.Load() == 0 && r.CompareAndSwap(0, g) {
+			return
+		}
+	}
+	cl := &a.classes[c]
+	cl.mu.Lock()
+	cl.list = append(cl.list, g)
+	cl.mu.Unlock()
+}
+
+// leave gives up an owned group, unless it is 0: Owned → Full, or Listed if
+// something was freed into it meanwhile.
+func (a *Allocator) leave(c int, g uint32) {
+	if g != 0 && a.disown(g) {
+		a.list(c, g)
+	}
+}
+
+// disown is leave, but leaves it to the caller to list the group if it reports
+// true.
+func (a *Allocator) disown(g uint32) bool {
 	w := &a.groups.at(g).word
 	for {
 		v := w.Load()
@@ -123,10 +194,7 @@ func (a *Allocator) leaveLocked(cl *class, g uint32) {
 			next |= listed
 		}
 		if w.CompareAndSwap(v, next) {
-			if next&listed != 0 {
-				cl.list = append(cl.list, g)
-			}
-			return
+			return next&listed != 0
 		}
 	}
 }

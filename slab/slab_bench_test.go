@@ -112,7 +112,13 @@ func BenchmarkHandOver(b *testing.B) {
 		b.Run("impl=slab"+size, func(b *testing.B) {
 			a := newAllocator(b, slab.Options{})
 			defer closeEmpty(b, a)
-			run(b, func() []byte { return mustAlloc(b, a, n) }, a.Free)
+			run(b, func() []byte {
+				p, err := a.Alloc(n)
+				if err != nil {
+					b.Error(err)
+				}
+				return p
+			}, a.Free)
 		})
 		b.Run("impl=make"+size, func(b *testing.B) {
 			run(b, func() []byte { return make([]byte, n) }, func([]byte) {})
@@ -130,11 +136,19 @@ func BenchmarkChurn(b *testing.B) {
 			a := newAllocator(b, slab.Options{})
 			rng := rand.New(rand.NewPCG(1, 2))
 			objects := make([][]byte, live)
+			for k := range objects {
+				objects[k] = mustAlloc(b, a, n)
+				objects[k][0] = 1
+			}
 			for b.Loop() {
 				k := rng.IntN(live)
 				a.Free(objects[k])
-				objects[k] = mustAlloc(b, a, n)
-				objects[k][0] = 1
+				p, err := a.Alloc(n)
+				if err != nil {
+					b.Fatal(err)
+				}
+				p[0] = 1
+				objects[k] = p
 			}
 			for _, p := range objects {
 				a.Free(p)
@@ -144,6 +158,9 @@ func BenchmarkChurn(b *testing.B) {
 		b.Run("impl=make"+size, func(b *testing.B) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			objects := make([][]byte, live)
+			for k := range objects {
+				objects[k] = make([]byte, n)
+			}
 			for b.Loop() {
 				k := rng.IntN(live)
 				objects[k] = make([]byte, n)
