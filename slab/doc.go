@@ -8,6 +8,9 @@
 //	medium  to 1 MiB    a run of pages of its own
 //	large   above       a band of an arena.Pool, which grows by moving page tables
 //
+// [NewOf], [MakeSlice] and [Cache] hand out values of types without pointers, and
+// a [Ref] links them. [Arrow] is the allocator arrow-go asks for.
+//
 // # Small
 //
 // A span is a run of pages that holds objects of one size class; its objects are
@@ -21,28 +24,68 @@
 // # States of a group
 //
 //	Owned     some shard takes objects from it
-//	Listed    in its class's list of groups with free objects
+//	Listed    among its shard's recent groups or in its class's list, with free objects
 //	Full      neither: all objects are in use; the first Free lists it
 //	Dead      part of no span
 //
-//	take     Listed → Owned     when a shard's group has nothing left
-//	leave    Owned  → Full      when a shard goes on to another group
-//	free     Full   → Listed
+//	own      Listed → Owned     when a shard's group has nothing left
+//	disown   Owned  → Full      when a shard goes on to another group; Listed
+//	                            if something was freed meanwhile
+//	put      Full   → Listed
 //	sweep    Listed → Dead      when all groups of a span are Listed with nothing in use
+//	newSpan  Dead   → Owned, Listed
+//
+// Lists are hints: an entry may be out of date, or there twice. The word decides,
+// and has the class and a generation in it, so that whoever acts on an old idea of
+// a group fails in the compare-and-swap that would act.
 //
 // # Safety
 //
 // Freeing twice, a foreign slice, the inside of an object, or a slice whose
-// capacity is not what was handed out panics with the values; nothing is
-// damaged by trying.
+// capacity is not what was handed out panics with the values; nothing is damaged
+// by trying, not even while others free and allocate the same pages. What cannot
+// be found out is freeing an address twice when somebody has been given it again
+// in between; [Options].Debug makes that unlikely.
+//
+// # Debug mode
+//
+// With Options.Debug, which needs no other build:
+//
+//   - objects have no spare capacity and canaries behind, checked when freed;
+//   - freed small objects are poisoned and not used again for a while (the last 256,
+//     16 MiB at most); that the poison is still there is checked when that is over
+//     and when they are used again. Use after free that reads shows 0xdb;
+//   - pages of freed medium objects and ended spans (the last 64 runs), and freed
+//     large objects (among the last 256), are inaccessible for a while: touching
+//     them faults. The limits bound the VMAs that takes to some 640;
+//   - Realloc moves what is not large, to find stale slices;
+//   - panics say who allocated and who freed, and Close who allocated what is left.
+//
+// Every call takes a lock and a stack trace.
+//
+// # Profiles
+//
+// With Options.Profile the profile "growarena.inuse" of package runtime/pprof has an
+// entry for each so many bytes in use, by who allocated them, to be read with
+//
+//	pprof.Lookup("growarena.inuse").WriteTo(file, 0)
+//	go tool pprof file
+//
+// or through net/http/pprof. An object of very many times that counts as 4096
+// entries. Who pins what Retire waits for is in "growarena.pins"; see package epoch.
 //
 // # Memory
 //
-// Pages of spans and runs that are free are kept up to an eighth of what is in
-// use and at least 16 MiB, and given back to the system beyond; [Allocator.Trim]
-// gives all of them back.
+// Pages of spans and runs that are free keep their memory for what comes, up to an
+// eighth of the pages in use and at least 16 MiB; beyond, until three quarters of
+// that are left, it is given back to the system, the longest runs first.
+// [Allocator.Trim] gives all of it back, and ends the spans that only a shard holds
+// on to. Freed large objects keep up to 64 MiB, likewise. A span goes back when
+// all its objects are free: where one in ten of random small objects stays,
+// most of their memory does.
 //
 // # Lock order
 //
-// class.mu, then pages.mu, then the locks of package arena.
+// class.mu, then pages.mu, then the locks of package arena. The locks of debug
+// mode, of the profile, of large and of retired are held alone, or last.
 package slab

@@ -14,7 +14,7 @@ import (
 type node struct {
 	key         int64
 	left, right slab.Ref[node]
-	payload     [3]uint16
+	_           [3]uint16
 }
 
 func TestTyped(t *testing.T) {
