@@ -73,7 +73,7 @@ func tryOp(t *testing.T, arm testutil.Arm, op func(*slab.Allocator, [][]byte) ([
 	var held [][]byte
 	for i, n := range []int{200, 50 << 10, 3 * mib} {
 		b := mustAlloc(t, a, n)
-		fillWith(b, byte(i+1))
+		fillWith(b[:200], byte(i+1))
 		held = append(held, b)
 	}
 	if warm { // with free pages, of which there is too much

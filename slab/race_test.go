@@ -69,7 +69,7 @@ func TestRegions(t *testing.T) {
 // records: one of the two panics, and what the others have stays theirs.
 func TestFree_TwiceWhileSpansEnd(t *testing.T) {
 	a := smallRegions(t)
-	loops := 20_000
+	loops := 5_000
 	if testing.Short() {
 		loops = 500
 	}

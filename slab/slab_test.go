@@ -339,5 +339,5 @@ func seeds() int {
 	if testing.Short() {
 		return 1
 	}
-	return 4
+	return 2
 }
