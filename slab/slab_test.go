@@ -76,10 +76,18 @@ var modes = map[string]slab.Options{
 	"all":     {Debug: true, Profile: 512 << 10, Limit: 1 << 40},
 }
 
+// someModes are all modes, or with -short those that cover most.
+func someModes() map[string]slab.Options {
+	if testing.Short() {
+		return map[string]slab.Options{"plain": modes["plain"], "all": modes["all"]}
+	}
+	return modes
+}
+
 // TestAllocator_Model allocates, reallocates and frees at random. Every object
 // keeps what was written into it, and the counters agree with what is held.
 func TestAllocator_Model(t *testing.T) {
-	for name, o := range modes {
+	for name, o := range someModes() {
 		for seed := range uint64(seeds()) {
 			t.Run(fmt.Sprint(name, seed), func(t *testing.T) { model(t, seed, newAllocator(t, o), o) })
 		}
@@ -170,7 +178,7 @@ func checkStats(t *testing.T, a *slab.Allocator, live []object) {
 
 // TestAllocator_Hammer lets goroutines allocate, hand over, check and free.
 func TestAllocator_Hammer(t *testing.T) {
-	for name, o := range modes {
+	for name, o := range someModes() {
 		t.Run(name, func(t *testing.T) { hammer(t, newAllocator(t, o)) })
 	}
 }
@@ -241,7 +249,7 @@ func hammer(t *testing.T, a *slab.Allocator) {
 // TestAllocator_FreeOnce lets several goroutines free the same objects: one of
 // them does, the others panic, and nothing else is harmed.
 func TestAllocator_FreeOnce(t *testing.T) {
-	for name, o := range modes {
+	for name, o := range someModes() {
 		t.Run(name, func(t *testing.T) { freeOnce(t, newAllocator(t, o)) })
 	}
 }

@@ -18,7 +18,7 @@ type node struct {
 }
 
 func TestTyped(t *testing.T) {
-	for name, o := range modes {
+	for name, o := range someModes() {
 		t.Run(name, func(t *testing.T) {
 			a := newAllocator(t, o)
 			typed[uint8](t, a)
@@ -111,7 +111,7 @@ func TestTyped_Misuse(t *testing.T) {
 
 // TestRef builds a tree of Refs, which the garbage collector knows nothing of.
 func TestRef(t *testing.T) {
-	for name, o := range modes {
+	for name, o := range someModes() {
 		t.Run(name, func(t *testing.T) {
 			a := newAllocator(t, o)
 			cache := slab.NewCache[node](a)
