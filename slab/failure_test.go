@@ -129,7 +129,7 @@ func TestFailure_TooMuch(t *testing.T) {
 	for _, debug := range []bool{false, true} {
 		a := newAllocator(t, slab.Options{Debug: debug})
 		b := mustAlloc(t, a, 2*mib)
-		for _, n := range []int{math.MaxInt, math.MaxInt - 1, math.MaxInt - 8, math.MaxInt - 4096, 1 << 62, 1 << 50} {
+		for _, n := range []int{math.MaxInt, math.MaxInt - 1, math.MaxInt - 8, math.MaxInt - 4096, math.MaxInt/2 + 1, math.MaxInt >> 13} {
 			if b, err := a.Alloc(n); err == nil || b != nil {
 				t.Errorf("Alloc(%d) gave %d bytes and %v", n, len(b), err)
 			}

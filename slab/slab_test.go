@@ -73,7 +73,7 @@ var modes = map[string]slab.Options{
 	"plain":   {},
 	"debug":   {Debug: true},
 	"profile": {Profile: 64 << 10},
-	"all":     {Debug: true, Profile: 512 << 10, Limit: 1 << 40},
+	"all":     {Debug: true, Profile: 512 << 10, Limit: 1 << 30},
 }
 
 // someModes are all modes, or with -short those that cover most.
