@@ -87,7 +87,7 @@ func records(mem memory.Allocator, rows int) arrow.RecordBatch {
 // comes out with a batch in the Go heap. Nothing stays allocated, by the count of
 // arrow's own checking allocator and by that of ours.
 func TestArrow_IPC(t *testing.T) {
-	const rows = 50_000
+	const rows = 10_000
 	want := records(memory.NewGoAllocator(), rows)
 	defer want.Release()
 	for name, options := range map[string][]ipc.Option{
@@ -167,7 +167,7 @@ func TestArrow_Buffer(t *testing.T) {
 	defer mem.AssertSize(t, 0)
 	got, want := memory.NewResizableBuffer(mem), memory.NewResizableBuffer(memory.NewGoAllocator())
 	defer got.Release()
-	for i, n := range []int{1, 64, 65, 4096, 100, 0, 0, 10, 5 << 20, 3 << 20, 70 << 20, 1 << 20, 100 << 20, 33, 1} {
+	for i, n := range []int{1, 64, 65, 4096, 100, 0, 0, 10, 5 << 20, 3 << 20, 20 << 20, 1 << 20, 30 << 20, 33, 1} {
 		got.Resize(n)
 		want.Resize(n)
 		if n > 0 {
