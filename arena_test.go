@@ -139,11 +139,12 @@ func runLog(t *testing.T, space *addrspace.Space, rungs arena.Rungs) arena.Growt
 		if head := last.Load(); head != nil {
 			e.prev = *head
 		}
-		ref := arena.RefTo(index, e)
-		last.Store(&ref)
 		// Enough of the others that they climb too.
 		arena.MakeSlice[byte](index, 64<<10, 64<<10)
 		binary.LittleEndian.PutUint32(arena.MakeSlice[byte](sums, 64<<10, 64<<10), uint32(count))
+		// Readers come by way of this; what it leads to has been written.
+		ref := arena.RefTo(index, e)
+		last.Store(&ref)
 		if alias == nil {
 			if first = index.Bytes(); len(first) == 0 {
 				t.Fatal("the index is empty")
