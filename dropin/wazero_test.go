@@ -20,7 +20,9 @@ import (
 )
 
 // arenaMemory gives every instance a memory that grows in place. wazero cannot be
-// told that an instance is to have none, so that is a panic.
+// told that an instance is to have none, so that is a panic. It frees the memory
+// when the instance is closed, but (v1.12.0) not that of an instance whose start
+// function or data fails.
 var arenaMemory = experimental.MemoryAllocatorFunc(func(capacity, limit uint64) experimental.LinearMemory {
 	m, err := arena.NewLinearMemory(capacity, limit, arena.LinearOptions{Name: "wasm"})
 	if err != nil {
