@@ -173,6 +173,9 @@ func TestLimit_ManyWindows(t *testing.T) {
 // are refused: what is left then is enough for the runtime to go on, with a new
 // heap and new threads.
 func TestLimit_LeavesRoomForTheRuntime(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector needs more than any limit")
+	}
 	if !testutil.InChild(t, "-v 3000000") {
 		return
 	}

@@ -2,6 +2,9 @@ package testutil
 
 import (
 	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -39,11 +42,20 @@ func EachFailure(t *testing.T, try func(t *testing.T, arm Arm)) {
 	var made []sys.Call
 	t.Run("none", func(t *testing.T) {
 		try(t, func(op func() error) error {
+			var mu sync.Mutex // Helpers and reapers make calls too, also late ones.
+			var calls []sys.Call
 			restore := sys.SetHook(func(c sys.Call) syscall.Errno {
-				made = append(made, c)
+				mu.Lock()
+				defer mu.Unlock()
+				calls = append(calls, c)
 				return 0
 			})
-			defer restore()
+			defer func() {
+				restore()
+				mu.Lock()
+				defer mu.Unlock()
+				made = slices.Clone(calls)
+			}()
 			return op()
 		})
 	})
@@ -61,9 +73,9 @@ func EachFailure(t *testing.T, try func(t *testing.T, arm Arm)) {
 
 // FailAt makes the system call number n from now (from 0) fail with errno, once.
 func FailAt(n int, errno syscall.Errno) (restore func()) {
+	var made atomic.Int64
 	return sys.SetHook(func(sys.Call) syscall.Errno {
-		n--
-		if n == -1 {
+		if made.Add(1) == int64(n+1) {
 			return errno
 		}
 		return 0
@@ -82,12 +94,10 @@ func FailAll(c sys.Call, errno syscall.Errno) (restore func()) {
 
 // FailNth makes the n-th call of kind c from now (from 1) fail with errno, once.
 func FailNth(c sys.Call, n int, errno syscall.Errno) (restore func()) {
+	var of atomic.Int64
 	return sys.SetHook(func(made sys.Call) syscall.Errno {
-		if made == c {
-			n--
-			if n == 0 {
-				return errno
-			}
+		if made == c && of.Add(1) == int64(n) {
+			return errno
 		}
 		return 0
 	})
@@ -95,11 +105,18 @@ func FailNth(c sys.Call, n int, errno syscall.Errno) (restore func()) {
 
 // CountCalls returns how many system calls of each kind f makes.
 func CountCalls(f func()) map[sys.Call]int {
-	calls := make(map[sys.Call]int)
-	defer sys.SetHook(func(c sys.Call) syscall.Errno {
-		calls[c]++
+	var calls [sys.NumCalls]atomic.Int64
+	restore := sys.SetHook(func(c sys.Call) syscall.Errno {
+		calls[c].Add(1)
 		return 0
-	})()
+	})
 	f()
-	return calls
+	restore()
+	made := make(map[sys.Call]int)
+	for c := range calls {
+		if n := calls[c].Load(); n > 0 {
+			made[sys.Call(c)] = int(n)
+		}
+	}
+	return made
 }
