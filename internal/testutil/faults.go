@@ -63,7 +63,7 @@ func EachFailure(t *testing.T, try func(t *testing.T, arm Arm)) {
 		for _, errno := range plausible[call] {
 			t.Run(fmt.Sprintf("call=%d/%v=%d", i, call, errno), func(t *testing.T) {
 				try(t, func(op func() error) error {
-					defer FailAt(i, errno)()
+					defer failAt(i, errno)()
 					return op()
 				})
 			})
@@ -71,8 +71,8 @@ func EachFailure(t *testing.T, try func(t *testing.T, arm Arm)) {
 	}
 }
 
-// FailAt makes the system call number n from now (from 0) fail with errno, once.
-func FailAt(n int, errno syscall.Errno) (restore func()) {
+// failAt makes the system call number n from now (from 0) fail with errno, once.
+func failAt(n int, errno syscall.Errno) (restore func()) {
 	var made atomic.Int64
 	return sys.SetHook(func(sys.Call) syscall.Errno {
 		if made.Add(1) == int64(n+1) {
