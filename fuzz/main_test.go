@@ -8,5 +8,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testutil.Main(m, func() { _ = addrspace.Default().Trim() }) // what stays is reported
+	testutil.Main(m, func() {
+		Settle()
+		_ = addrspace.Default().Trim() // what stays is reported
+	})
 }
