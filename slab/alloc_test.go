@@ -98,8 +98,15 @@ func TestAlloc_Nothing(t *testing.T) {
 // TestAlloc_NoGarbage checks that allocating takes nothing from the Go heap.
 func TestAlloc_NoGarbage(t *testing.T) {
 	a := newAllocator(t, slab.Options{})
+	l := a.NewLocal()
 	for _, n := range []int{8, 100, 5000, 32 << 10, 100 << 10} {
 		a.Free(mustAlloc(t, a, n))
+		if got := testing.AllocsPerRun(100, func() {
+			b, _ := l.Alloc(n)
+			l.Free(b)
+		}); got != 0 {
+			t.Errorf("Alloc and Free of %d bytes of a Local make %v allocations", n, got)
+		}
 		if got := testing.AllocsPerRun(100, func() {
 			b, _ := a.Alloc(n)
 			a.Free(b)

@@ -61,9 +61,11 @@ type Allocator struct {
 	// it: one branch in Alloc and Free for both. Immutable after New.
 	watch *watch
 
-	shards    []shard                // Immutable after New; their content is atomic.
-	shardMask uint64                 // Immutable after New.
-	first     atomic.Pointer[region] // (*regions)[0], or noRegion.
+	shards    []shard                  // Immutable after New; their content is atomic.
+	shardMask uint64                   // Immutable after New.
+	places    [placesLen]atomic.Uint32 // number of the shard, modulo how many there are
+	moved     atomic.Uint32            // counts up whenever a place is given another shard
+	first     atomic.Pointer[region]   // (*regions)[0], or noRegion.
 
 	regions atomic.Pointer[[]*region] // Replaced under pages.mu, read by anyone.
 	groups  groupTable
@@ -72,6 +74,7 @@ type Allocator struct {
 	pages   pageHeap
 	large   large
 	retired retired
+	locals  locals
 
 	charged        atomic.Int64 // bytes of spans and large objects
 	decommitted    atomic.Int64 // bytes given back to the system so far
@@ -104,6 +107,9 @@ func New(opts Options) *Allocator {
 	}
 	a.shards = make([]shard, n)
 	a.shardMask = uint64(n - 1)
+	for i := range a.places {
+		a.places[i].Store(uint32(i))
+	}
 	a.regions.Store(new([]*region))
 	a.first.Store(noRegion)
 	if opts.Debug || opts.Profile > 0 {
@@ -125,9 +131,12 @@ func (a *Allocator) Alloc(n int) ([]byte, error) {
 		if g := a.shard().current[c].Load(); g != 0 {
 			gr := a.groups.at(g)
 			v := gr.word.Load()
-			if uint32(v) != 0 && v>>classShift == c && gr.word.CompareAndSwap(v, v&(v-1)) {
-				size := kinds[c].size
-				return bytesAt(gr.base.Load()+uintptr(bits.TrailingZeros64(v))*uintptr(size), n, int(size)), nil
+			if uint32(v) != 0 && v>>apartShift == c<<1 {
+				if gr.word.CompareAndSwap(v, v&(v-1)) {
+					size := kinds[c].size
+					return bytesAt(gr.base.Load()+uintptr(bits.TrailingZeros64(v))*uintptr(size), n, int(size)), nil
+				}
+				a.collided(&gr.word, v)
 			}
 		}
 	}

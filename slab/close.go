@@ -18,6 +18,7 @@ func (a *Allocator) Close() error {
 	if n := a.retired.waiting(a.domain); n > 0 {
 		return fmt.Errorf("slab: close %q: %d %w", a.name, n, ErrRetired)
 	}
+	a.closeLocals()
 	if a.watch != nil {
 		a.watch.drain(a)
 	}

@@ -24,6 +24,7 @@
 // # States of a group
 //
 //	Owned     some shard takes objects from it
+//	Apart     a Local has it, and only that takes objects from it
 //	Listed    among its shard's recent groups or in its class's list, with free objects
 //	Full      neither: all objects are in use; the first Free lists it
 //	Dead      part of no span
@@ -31,6 +32,9 @@
 //	own      Listed → Owned     when a shard's group has nothing left
 //	disown   Owned  → Full      when a shard goes on to another group; Listed
 //	                            if something was freed meanwhile
+//	setApart Owned  → Apart     when a Local's group has nothing left
+//	giveUp   Apart  → Full      when a Local goes on to another group, or ends;
+//	                            Listed if it has free objects
 //	put      Full   → Listed
 //	sweep    Listed → Dead      when all groups of a span are Listed with nothing in use
 //	newSpan  Dead   → Owned, Listed

@@ -132,6 +132,22 @@ func ExampleAllocator_Retire() {
 	// <nil>
 }
 
+// A goroutine that allocates much has a handle of its own.
+func ExampleLocal() {
+	a := slab.New(slab.Options{})
+	l := a.NewLocal()
+	for range 1_000_000 {
+		b, err := l.Alloc(100)
+		if err != nil {
+			log.Fatal(err)
+		}
+		l.Free(b) // Or a.Free, from whatever goroutine.
+	}
+	l.Close()
+	fmt.Println(a.Close())
+	// Output: <nil>
+}
+
 func ExampleCache() {
 	type point struct{ x, y float64 }
 	a := slab.New(slab.Options{})

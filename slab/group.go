@@ -13,10 +13,16 @@ const (
 	listed     = 1 << 33
 	classShift = 56 // the class from here on; 0 in a dead group
 
-	// genShift counts how often a group was made anew, modulo 2¹⁶, so that a
+	// apart is set while a Local has the group: then the free bits are what others
+	// have freed, and only the Local takes from them. It stands next to the class,
+	// so that the others' look at the class covers it.
+	apartShift = classShift - 1
+	apart      = 1 << apartShift
+
+	// genShift counts how often a group was made anew, modulo 2¹⁵, so that a
 	// word does not come back while somebody is about to compare with it.
 	genShift = 40
-	genBits  = (1<<16 - 1) << genShift
+	genBits  = (1<<15 - 1) << genShift
 )
 
 // group is what there is of a group of objects: one line of the cache holds four,

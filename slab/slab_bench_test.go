@@ -33,6 +33,19 @@ func BenchmarkAllocFree(b *testing.B) {
 				a.Free(p)
 			}
 		})
+		b.Run("impl=slab.Local"+size, func(b *testing.B) {
+			a := newAllocator(b, slab.Options{})
+			defer closeEmpty(b, a)
+			l := a.NewLocal()
+			for b.Loop() {
+				p, err := l.Alloc(n)
+				if err != nil {
+					b.Fatal(err)
+				}
+				p[0] = 1
+				l.Free(p)
+			}
+		})
 		b.Run("impl=make"+size, func(b *testing.B) {
 			for b.Loop() {
 				sink = make([]byte, n)
@@ -119,6 +132,18 @@ func BenchmarkHandOver(b *testing.B) {
 				}
 				return p
 			}, a.Free)
+		})
+		b.Run("impl=slab.Local"+size, func(b *testing.B) {
+			a := newAllocator(b, slab.Options{})
+			defer closeEmpty(b, a)
+			get, put := a.NewLocal(), a.NewLocal()
+			run(b, func() []byte {
+				p, err := get.Alloc(n)
+				if err != nil {
+					b.Error(err)
+				}
+				return p
+			}, put.Free)
 		})
 		b.Run("impl=make"+size, func(b *testing.B) {
 			run(b, func() []byte { return make([]byte, n) }, func([]byte) {})

@@ -68,6 +68,13 @@ func size(rng *rand.Rand) int {
 	}
 }
 
+// source is what both an allocator and a Local are.
+type source interface {
+	Alloc(n int) ([]byte, error)
+	AllocZero(n int) ([]byte, error)
+	Free(b []byte)
+}
+
 // modes are the ways to make an allocator that behave alike.
 var modes = map[string]slab.Options{
 	"plain":   {},
@@ -96,8 +103,12 @@ func TestAllocator_Model(t *testing.T) {
 
 func model(t *testing.T, seed uint64, a *slab.Allocator, o slab.Options) {
 	rng := rand.New(rand.NewPCG(seed, 11))
+	sources := []source{a, a.NewLocal(), a.NewLocal()}
 	var live []object
 	check := func() {
+		for _, l := range sources[1:] {
+			l.(*slab.Local).Trim() // What it has at hand counts.
+		}
 		if !o.Debug { // There, what is kept from being used again counts.
 			checkStats(t, a, live)
 		}
@@ -106,7 +117,7 @@ func model(t *testing.T, seed uint64, a *slab.Allocator, o slab.Options) {
 		switch op := rng.IntN(10); {
 		case op < 5 || len(live) == 0:
 			n := size(rng)
-			b, err := a.Alloc(n)
+			b, err := sources[rng.IntN(len(sources))].Alloc(n)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -120,7 +131,7 @@ func model(t *testing.T, seed uint64, a *slab.Allocator, o slab.Options) {
 			if !live[i].intact() {
 				t.Fatalf("step %d: an object of %d bytes has changed", step, len(live[i].b))
 			}
-			a.Free(live[i].b)
+			sources[rng.IntN(len(sources))].Free(live[i].b)
 			live[i] = live[len(live)-1]
 			live = live[:len(live)-1]
 		default:
@@ -142,6 +153,7 @@ func model(t *testing.T, seed uint64, a *slab.Allocator, o slab.Options) {
 			check()
 		}
 		if step%2000 == 1500 {
+			check()
 			if err := a.Trim(); err != nil {
 				t.Fatal(err)
 			}
@@ -152,8 +164,10 @@ func model(t *testing.T, seed uint64, a *slab.Allocator, o slab.Options) {
 		if !o.intact() {
 			t.Fatalf("an object of %d bytes has changed", len(o.b))
 		}
-		a.Free(o.b)
+		sources[rng.IntN(len(sources))].Free(o.b)
 	}
+	sources[1].(*slab.Local).Close()
+	sources[2].(*slab.Local).Trim() // Close of the allocator closes it.
 	if err := a.Trim(); err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +190,8 @@ func checkStats(t *testing.T, a *slab.Allocator, live []object) {
 	}
 }
 
-// TestAllocator_Hammer lets goroutines allocate, hand over, check and free.
+// TestAllocator_Hammer lets goroutines allocate, hand over, check and free, every
+// other one through a Local.
 func TestAllocator_Hammer(t *testing.T) {
 	for name, o := range someModes() {
 		t.Run(name, func(t *testing.T) { hammer(t, newAllocator(t, o)) })
@@ -193,19 +208,25 @@ func hammer(t *testing.T, a *slab.Allocator) {
 	for g := range goroutines {
 		wg.Go(func() {
 			rng := rand.New(rand.NewPCG(uint64(g), 12))
+			var from source = a
+			if g%2 == 1 {
+				l := a.NewLocal()
+				defer l.Close()
+				from = l
+			}
 			var mine []object
 			free := func(o object) {
 				if !o.intact() {
 					t.Errorf("an object of %d bytes has changed", len(o.b))
 				}
-				a.Free(o.b)
+				from.Free(o.b)
 			}
 			for i := range loops {
 				n := 1 + rng.IntN(1<<(4+rng.IntN(8)))
 				if rng.IntN(2000) == 0 {
 					n = 1 + rng.IntN(2*mib)
 				}
-				b, err := a.Alloc(n)
+				b, err := from.Alloc(n)
 				if err != nil {
 					t.Error(err)
 					return
