@@ -1,0 +1,100 @@
+package bench
+
+import (
+	"encoding/json"
+	"math"
+	"testing"
+)
+
+// results has ours and two peers with two rounds of two sizes each.
+func results() *Results {
+	e := Experiment{
+		Name: "e", Metric: "ns/op", Axis: "size",
+		Cases:      []Case{{Label: "10", Size: 10}, {Label: "1000", Size: 1000}},
+		Contenders: []Contender{{Name: "ours", Ours: true}, {Name: "slow"}, {Name: "fast"}, {Name: "c", Context: true}},
+	}
+	r := NewResults(e)
+	for name, values := range map[string][2][]float64{
+		"ours": {{1, 2, 3}, {20, 20, 20}}, "slow": {{40, 40, 40}, {400, 400, 400}}, "fast": {{8, 10, 12}, {80, 100, 120}}, "c": {{1, 1, 1}, {1, 1, 1}},
+	} {
+		for i, of := range e.Cases {
+			for _, v := range values[i] {
+				cell := r.Cell(name, of.Label)
+				cell.Samples = append(cell.Samples, Sample{Values: map[string]float64{"ns/op": v}})
+			}
+		}
+	}
+	return r
+}
+
+func TestGoal(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		goal  Goal
+		ratio float64
+		peer  string
+		met   bool
+	}{
+		{"the best peer counts, the worst case decides", Goal{Rule: RatioAtMost, Limit: 0.2, Ours: "ours"}, 0.2, "fast", true},
+		{"just missed", Goal{Rule: RatioAtMost, Limit: 0.19, Ours: "ours"}, 0.2, "fast", false},
+		{"a peer by name", Goal{Rule: RatioAtMost, Limit: 0.05, Ours: "ours", Peers: []string{"slow"}}, 0.05, "slow", true},
+		{"factor", Goal{Rule: FactorAtLeast, Limit: 6, Ours: "ours"}, 0.2, "fast", false},
+		{"context by name", Goal{Rule: RatioAtMost, Limit: 10, Ours: "ours", Peers: []string{"c"}}, 20, "c", false},
+		{"at most", Goal{Rule: AtMost, Limit: 20, Ours: "ours"}, 0.2, "fast", true},
+		{"at least", Goal{Rule: AtLeast, Limit: 3, Ours: "ours"}, 0.2, "fast", false},
+		{"one case", Goal{Rule: AtLeast, Limit: 3, Ours: "ours", Cases: []string{"1000"}}, 0.2, "fast", true},
+		{"flat", Goal{Rule: FlatAtMost, Limit: 0.1, Ours: "ours"}, 0.5, "", false},
+	} {
+		v := test.goal.Check(results())
+		if v.Err != nil || math.Abs(v.Ratio-test.ratio) > 1e-9 || v.BestPeerName != test.peer || v.Met != test.met {
+			t.Errorf("%s: ratio %v of %q, met %v, %v; want %v of %q, %v", test.name, v.Ratio, v.BestPeerName, v.Met, v.Err, test.ratio, test.peer, test.met)
+		}
+	}
+	if v := (Goal{Rule: RatioAtMost, Ours: "ours", Cases: []string{"10"}}).Check(results()); v.Spread != [2]float64{0.125, 0.25} {
+		t.Errorf("spread %v", v.Spread)
+	}
+	for _, g := range []Goal{{Ours: "nobody"}, {Ours: "ours", Cases: []string{"7"}}, {Ours: "ours", Metric: "faults"}} {
+		if v := g.Check(results()); v.Err == nil || v.Met {
+			t.Errorf("%+v: met %v, %v", g, v.Met, v.Err)
+		}
+	}
+	if v := (Goal{}).Check(nil); v.Err == nil || v.Met {
+		t.Errorf("without results: met %v, %v", v.Met, v.Err)
+	}
+}
+
+func TestSample_JSON(t *testing.T) {
+	want := Sample{Values: map[string]float64{"faults": 7}, Latencies: NewHistogram(), Curve: []Point{{1, 2}}}
+	for _, ns := range []int64{0, 5, 5, 1e6, 1e15} {
+		Record(want.Latencies, ns)
+	}
+	b, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got Sample
+	if err := json.Unmarshal(b, &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Values["faults"] != 7 || got.Curve[0] != want.Curve[0] || !got.Latencies.Equals(want.Latencies) {
+		t.Errorf("%s gives %+v", b, got)
+	}
+	c := Cell{Samples: []Sample{want, got, {Values: map[string]float64{}}}}
+	if n := c.Latencies().TotalCount(); n != 10 {
+		t.Errorf("%d latencies together", n)
+	}
+	if v := c.Values("p50-ns"); len(v) != 2 || v[0] != 5 {
+		t.Errorf("medians %v", v)
+	}
+}
+
+func TestFit(t *testing.T) {
+	r := results()
+	f, err := r.Fit("slow", "ns/op", nil)
+	if err != nil || math.Abs(f.Exponent-0.5) > 1e-9 || f.N != 2 || math.Abs(f.R2-1) > 1e-9 {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if _, err := r.Fit("slow", "ns/op", []string{"10"}); err == nil {
+		t.Error("a fit through one point")
+	}
+}

@@ -1,0 +1,108 @@
+package bench
+
+import "slices"
+
+// Case is one size of the work. Which fields mean something depends on the
+// experiment.
+type Case struct {
+	Label      string // unique in the experiment, as short as "1 GiB"
+	Size       int64  // in bytes
+	Goroutines int
+	Count      int // of whatever the experiment counts: windows, readers, objects
+}
+
+// Contender is one way to do the work.
+type Contender struct {
+	Name string
+	Ours bool
+
+	// Context marks one that is shown but is no peer: it does less than the
+	// work, or is not free of cgo. It never is the best peer of a goal.
+	Context bool
+
+	// Note says what a reader must know: a version, an option, what it does not do.
+	Note string
+
+	// Cannot says why it cannot do the work at all; Run is nil then.
+	Cannot string
+
+	// Skip says why it cannot, or should not be made to, do one case, and "" if
+	// it can. May be nil.
+	Skip func(Case) string
+
+	// GoExperiment is the GOEXPERIMENT that Run needs, for a Run that is nil in
+	// a program built without: it is run in a process built with it.
+	GoExperiment string
+
+	// Run does the work of a case once, checks that the content is what it should
+	// be, and gives back all it took. It must do as much as the others do.
+	Run func(Case) (Sample, error)
+}
+
+// Experiment is a piece of work, and who does it.
+type Experiment struct {
+	Name  string // in commands and file names: lower case, with dashes
+	Title string
+	Work  string // one or two sentences: exactly what is done, and what is compared
+
+	Metric string // the one that is compared; every sample has it
+	Unit   string // of Metric, for people: "ns", "s", "bytes", "" for a count
+	More   bool   // more of Metric is better
+
+	// Columns are other metrics that the table shows.
+	Columns []string
+
+	// Axis is by what the cases differ: "size", "goroutines", "count"; "" if there
+	// is nothing to plot by. AxisTitle names it in plots: "live windows".
+	Axis      string
+	AxisTitle string
+
+	// LatencyTitle says what one latency is: "one write of 64 KiB".
+	LatencyTitle string
+
+	// CurveX and CurveY are the titles of the axes of the samples' curves, with
+	// the metric names that give their units.
+	CurveX, CurveY           string
+	CurveXMetric, CurveYUnit string
+
+	Cases      []Case
+	Contenders []Contender
+
+	// Rounds is how often all is done, time permitting.
+	Rounds int
+
+	// Child has each sample taken in a process of its own, so that its peak
+	// memory is its own.
+	Child bool
+}
+
+// X returns where c lies on the experiment's axis.
+func (e Experiment) X(c Case) float64 {
+	switch e.Axis {
+	case "size":
+		return float64(c.Size)
+	case "goroutines":
+		return float64(c.Goroutines)
+	}
+	return float64(c.Count)
+}
+
+// Contender returns the contender of that name.
+func (e Experiment) Contender(name string) (Contender, bool) {
+	i := slices.IndexFunc(e.Contenders, func(c Contender) bool { return c.Name == name })
+	if i < 0 {
+		return Contender{}, false
+	}
+	return e.Contenders[i], true
+}
+
+// Why returns why contender c does not do the case, or "" if it does.
+func (c Contender) Why(of Case) string {
+	switch {
+	case c.Cannot != "":
+		return c.Cannot
+	case c.Skip != nil:
+		return c.Skip(of)
+	}
+	return ""
+}

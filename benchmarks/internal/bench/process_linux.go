@@ -1,0 +1,65 @@
+package bench
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// Faults returns the page faults of this process so far.
+func Faults() int64 {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return u.Minflt + u.Majflt
+}
+
+// CPUTime returns the processor time of this process so far, in seconds.
+func CPUTime() float64 {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+}
+
+// RSS returns the resident memory of this process in bytes, the pages of shared
+// files it has touched included.
+func RSS() int64 { return status("VmRSS:") }
+
+// PeakRSS returns the most that RSS has been since the process began.
+func PeakRSS() int64 { return status("VmHWM:") }
+
+// PageTables returns the bytes of this process's page tables.
+func PageTables() int64 { return status("VmPTE:") }
+
+// VMAs returns the number of this process's mappings.
+func VMAs() int64 {
+	b, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		panic(err)
+	}
+	return int64(bytes.Count(b, []byte{'\n'}))
+}
+
+// status returns a line of /proc/self/status that is in kB, in bytes.
+func status(line string) int64 {
+	b, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		panic(err)
+	}
+	for l := range bytes.Lines(b) {
+		if f := bytes.Fields(l); len(f) == 3 && string(f[0]) == line {
+			n, err := strconv.ParseInt(string(f[1]), 10, 64)
+			if err != nil {
+				panic(err)
+			}
+			return n << 10
+		}
+	}
+	panic(fmt.Sprintf("bench: no %s in /proc/self/status", line))
+}

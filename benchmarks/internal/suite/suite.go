@@ -1,0 +1,36 @@
+// Package suite lists all experiments and goals: a line in packages for each
+// package that has some.
+package suite
+
+import (
+	"slices"
+
+	"github.com/growarena/growarena/benchmarks/internal/bench"
+)
+
+// A source is a package with experiments and the goals they are to show.
+type source struct {
+	experiments func(quick bool) []bench.Experiment
+	goals       func() []bench.Goal
+}
+
+var packages = []source{}
+
+// Experiments returns all experiments, smaller ones and fewer rounds if quick.
+func Experiments(quick bool) []bench.Experiment {
+	var all []bench.Experiment
+	for _, p := range packages {
+		all = append(all, p.experiments(quick)...)
+	}
+	return all
+}
+
+// Goals returns all goals by the row of the table they are in.
+func Goals() []bench.Goal {
+	var all []bench.Goal
+	for _, p := range packages {
+		all = append(all, p.goals()...)
+	}
+	slices.SortStableFunc(all, func(a, b bench.Goal) int { return a.Row - b.Row })
+	return all
+}
