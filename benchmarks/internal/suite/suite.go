@@ -5,7 +5,9 @@ package suite
 import (
 	"slices"
 
+	"github.com/growarena/growarena/benchmarks/alloc"
 	"github.com/growarena/growarena/benchmarks/internal/bench"
+	"github.com/growarena/growarena/benchmarks/pins"
 )
 
 // A source is a package with experiments and the goals they are to show.
@@ -14,7 +16,10 @@ type source struct {
 	goals       func() []bench.Goal
 }
 
-var packages = []source{}
+var packages = []source{
+	{pins.Experiments, pins.Goals},
+	{alloc.Experiments, alloc.Goals},
+}
 
 // Experiments returns all experiments, smaller ones and fewer rounds if quick.
 func Experiments(quick bool) []bench.Experiment {
