@@ -46,8 +46,8 @@ import (
 // the pointer rule of the arena: by default until Free, however much the Buffer
 // grows. What is seen there changes by writes to these very bytes (WriteAt, or
 // Write after Seek), by writes after Reset or Truncate, and, only in the first
-// line of the table, by any write once something has been read: what is unread may
-// move to the front then. All but the last have no spare capacity: append copies.
+// line of the table, by any write or Grow once something has been read: what is
+// unread may move to the front then. All but the last have no spare capacity: append copies.
 //
 // # Concurrency
 //

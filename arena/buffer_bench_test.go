@@ -13,6 +13,16 @@ import (
 //
 //	go test ./arena -run '^$' -bench Buffer
 
+// buffer is what the benchmarks use of both.
+type buffer interface {
+	io.ReadWriter
+	io.ByteReader
+	io.ByteWriter
+	AvailableBuffer() []byte
+	Len() int
+	Reset()
+}
+
 // buffers makes what the benchmarks compare.
 var buffers = map[string]func(testing.TB) buffer{
 	"bytes": func(testing.TB) buffer { return new(bytes.Buffer) },

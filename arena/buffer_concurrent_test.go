@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/growarena/growarena/arena"
+	"github.com/growarena/growarena/internal/testutil"
 )
 
 // TestBuffer_Concurrent writes in every way while others read through pins and
@@ -82,7 +83,7 @@ func TestBuffer_Concurrent(t *testing.T) {
 			case 0:
 				_, err = b.WriteString(string(q))
 			case 1:
-				_, err = b.ReadFrom(&scribbler{r: bytes.NewReader(q), most: 1 + len(q)/5})
+				_, err = b.ReadFrom(&testutil.Scribbler{R: bytes.NewReader(q), Most: 1 + len(q)/5})
 			case 2:
 				_, err = b.WriteAt(q, int64(end))
 			case 3:

@@ -65,10 +65,7 @@ func (b *Buffer) readRoom(size int) (v *view, at int, room []byte, err error) {
 	gap := min(b.gap(), math.MaxInt-bytes.MinRead)
 	v, end, err := b.makeRoom(gap + bytes.MinRead)
 	if err != nil {
-		if b.arena == nil {
-			return nil, 0, nil, err
-		}
-		if v, end = b.arena.load(), b.end(); v.cap-end <= gap {
+		if v, end, err = b.lastRoom(gap, err); err != nil {
 			return nil, 0, nil, err
 		}
 	}
@@ -82,6 +79,27 @@ func (b *Buffer) readRoom(size int) (v *view, at int, room []byte, err error) {
 	b.arena.cross(v, at, to)
 	b.arena.lend(to)
 	return v, at, v.slice(at, to-at), nil
+}
+
+// lastRoom is makeRoom for gap and for less than bytes.MinRead bytes behind it,
+// where that failed with full: for what the limit leaves or, where the system
+// refuses that too, the capacity. It returns full if that is nothing.
+func (b *Buffer) lastRoom(gap int, full error) (v *view, end int, err error) {
+	if b.arena == nil {
+		return nil, 0, full
+	}
+	held := b.end()
+	if !b.kept.Load() {
+		held = b.Len()
+	}
+	for _, top := range [...]int{b.arena.limit, b.arena.load().cap} {
+		if left := top - held - gap; 0 < left && left < bytes.MinRead {
+			if v, end, err = b.makeRoom(gap + left); err == nil {
+				return v, end, nil
+			}
+		}
+	}
+	return nil, 0, full
 }
 
 // take makes p, which has been read into the room at offset at, part of the

@@ -253,6 +253,43 @@ func TestBuffer_Pipe(t *testing.T) {
 	}
 }
 
+// TestBuffer_LastBytes fills a Buffer up to the limit of its arena, where less
+// than a read's usual room, or only what has been read, is left to be had.
+func TestBuffer_LastBytes(t *testing.T) {
+	const limit = 2*mib + 100 // The first growth leaves 100 bytes to a second one.
+	for name, c := range map[string]struct {
+		wrote, read int
+		write       func(b *arena.Buffer, p []byte) (int64, error)
+		n           int
+	}{
+		"ReadFrom, capacity left": {limit - 150, 0, readFrom, 149},
+		"ReadFrom, limit left":    {limit - 50, 0, readFrom, 49},
+		"ReadFrom, read bytes":    {limit, 400, readFrom, 399},
+		"Write, read bytes":       {limit, 400, writeAll, 400},
+		"Write, both":             {limit - 100, 400, writeAll, 500},
+		"ReadFrom, both":          {limit - 100, 400, readFrom, 499},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBuffer(t, arena.Options{Limit: limit})
+			p := make([]byte, c.wrote)
+			fill(p, 0)
+			write(t, b, p)
+			b.Next(c.read)
+			q := make([]byte, c.n)
+			fill(q, c.wrote)
+			if n, err := c.write(b, q); n != int64(c.n) || err != nil {
+				t.Errorf("%d, %v, want %d", n, err, c.n)
+			}
+			if i := check(b.Bytes(), c.read); i >= 0 || b.Len() != c.wrote-c.read+c.n {
+				t.Errorf("Len %d, byte %d is wrong", b.Len(), i)
+			}
+		})
+	}
+}
+
+func readFrom(b *arena.Buffer, p []byte) (int64, error) { return b.ReadFrom(bytes.NewReader(p)) }
+func writeAll(b *arena.Buffer, p []byte) (int64, error) { return count(b.Write(p)) }
+
 // TestBuffer_SlicesSurvive takes slices of a Buffer that then grows through
 // several windows: where old windows are kept, each stays where it is and shows
 // the same bytes as the newest view.
@@ -322,7 +359,7 @@ func TestBuffer_Available(t *testing.T) {
 // space: bytes that are held stay, and what was scribbled does not show.
 func TestBuffer_Scratch(t *testing.T) {
 	b := newBuffer(t, arena.Options{})
-	if n, err := b.ReadFrom(&scribbler{r: strings.NewReader("abc"), most: 3}); n != 3 || err != nil {
+	if n, err := b.ReadFrom(&testutil.Scribbler{R: strings.NewReader("abc"), Most: 3}); n != 3 || err != nil {
 		t.Fatal(n, err)
 	}
 	b.WriteAt([]byte("z"), 6)
@@ -330,17 +367,17 @@ func TestBuffer_Scratch(t *testing.T) {
 		t.Errorf("holds %q", b)
 	}
 	seek(t, b, 1, io.SeekStart, 1)
-	if n, err := b.ReadFrom(&scribbler{r: strings.NewReader("BC"), most: 1}); n != 2 || err != nil {
+	if n, err := b.ReadFrom(&testutil.Scribbler{R: strings.NewReader("BC"), Most: 1}); n != 2 || err != nil {
 		t.Fatal(n, err)
 	}
 	if got := b.Arena().Bytes(); string(got) != "aBC\x00\x00\x00z" {
 		t.Errorf("holds %q", got)
 	}
 	seek(t, b, 2, io.SeekEnd, 9)
-	if n, err := b.ReadFrom(&scribbler{r: strings.NewReader(""), most: 1}); n != 0 || err != nil || b.Arena().Len() != 7 {
+	if n, err := b.ReadFrom(&testutil.Scribbler{R: strings.NewReader(""), Most: 1}); n != 0 || err != nil || b.Arena().Len() != 7 {
 		t.Errorf("a stream of nothing: %d, %v, %d bytes held", n, err, b.Arena().Len())
 	}
-	if n, err := b.ReadFrom(&scribbler{r: strings.NewReader("end"), most: 5}); n != 3 || err != nil {
+	if n, err := b.ReadFrom(&testutil.Scribbler{R: strings.NewReader("end"), Most: 5}); n != 3 || err != nil {
 		t.Fatal(n, err)
 	}
 	if got := b.Arena().Bytes(); string(got) != "aBC\x00\x00\x00z\x00\x00end" {

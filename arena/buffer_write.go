@@ -114,9 +114,10 @@ func (b *Buffer) makeRoom(n int) (v *view, end int, err error) {
 	}
 	if err := a.Grow(n); err == nil {
 		return a.load(), end, nil
-	} else if !mayDrop || n > v.cap-unread {
+	} else if !mayDrop || a.Grow(max(n-b.off, 0)) != nil {
 		return nil, 0, err
 	}
+	v = a.load()
 	b.dropRead(v, end)
 	return v, unread, nil
 }
