@@ -83,6 +83,8 @@ func smoke(t *testing.T, target Target, seed uint64) {
 		}
 		program := Random(seed, i)
 		if err := target.Try(program); err != nil {
+			program = Shrink(target, program, 10*time.Second)
+			err = errors.Join(target.Try(program), err)
 			dir := filepath.Join(os.TempDir(), "growarena-fuzz", target.Name)
 			file, saveErr := Save(dir, program)
 			t.Fatalf("seed %d, program %d: %v\nreplay: go test ./fuzz -run Replay -target %s -replay %s %v",
@@ -108,6 +110,20 @@ func TestReplay(t *testing.T) {
 	}
 	if err := target.Try(program); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestShrink: of a program what fails is left.
+func TestShrink(t *testing.T) {
+	picky := Target{Run: func(program []byte) error {
+		if i := bytes.IndexByte(program, 7); i >= 0 && bytes.IndexByte(program[i:], 9) == 2 {
+			return errors.New("7, anything, 9")
+		}
+		return nil
+	}}
+	program := append(append(make([]byte, 100, 200), 1, 2, 7, 8, 9, 10), make([]byte, 50)...)
+	if got := Shrink(picky, program, time.Minute); !bytes.Equal(got, []byte{7, 0, 9}) {
+		t.Errorf("%v is left", got)
 	}
 }
 

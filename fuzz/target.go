@@ -1,9 +1,6 @@
 package fuzz
 
-import (
-	"fmt"
-	"runtime/debug"
-)
+import "fmt"
 
 // A Target interprets bytes as a program of operations on one package and on a
 // model of it.
@@ -27,7 +24,9 @@ type Target struct {
 }
 
 // Targets are all of them.
-var Targets = []Target{}
+var Targets = []Target{
+	{Name: "buffer", Run: runBuffer},
+}
 
 // Find returns the target of that name.
 func Find(name string) (Target, error) {
@@ -51,14 +50,5 @@ func Settle() {
 // Try is Run, except that a panic and a fault, with the stack, are errors too.
 // After those not everything was given back.
 func (t Target) Try(program []byte) (err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
-			if at, ok := r.(interface{ Addr() uintptr }); ok {
-				err = fmt.Errorf("fault at %#x: %w", at.Addr(), err)
-			}
-		}
-	}()
-	return t.Run(program)
+	return protect(func() error { return t.Run(program) })
 }
