@@ -90,17 +90,24 @@ func monotonic(workers, count int) (allocator, error) {
 	const buffer = 1 << 20
 	n := count*size/buffer + 1
 	if workers > 1 {
-		return monotonicOf(peers.NewLockedMonotonic(buffer, n)), nil
+		return lockedMonotonic(peers.NewLockedMonotonic(buffer, n)), nil
 	}
-	return monotonicOf(peers.NewMonotonic(buffer, n)), nil
+	m := peers.NewMonotonic(buffer, n)
+	return allocator{
+		fill: func(_ int, objects []*object, first uint64) error {
+			for i := range objects {
+				objects[i] = (*object)(m.Alloc(size))
+				objects[i].mark(first + uint64(i))
+			}
+			return nil
+		},
+		reset: func() error { m.Reset(); return nil },
+		close: nothing,
+	}, nil
 }
 
-// monotonicOf returns the allocator that m is. It is a function of the type, so
-// that calls of m are direct ones.
-func monotonicOf[M interface {
-	Alloc(n int) []byte
-	Reset()
-}](m M) allocator {
+// lockedMonotonic is the same behind a mutex.
+func lockedMonotonic(m *peers.LockedMonotonic) allocator {
 	return allocator{
 		fill: func(_ int, objects []*object, first uint64) error {
 			for i := range objects {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/growarena/growarena/benchmarks/alloc"
 	"github.com/growarena/growarena/benchmarks/internal/bench"
+	"github.com/growarena/growarena/benchmarks/objects"
 	"github.com/growarena/growarena/benchmarks/pins"
 )
 
@@ -19,6 +20,7 @@ type source struct {
 var packages = []source{
 	{pins.Experiments, pins.Goals},
 	{alloc.Experiments, alloc.Goals},
+	{objects.Experiments, objects.Goals},
 }
 
 // Experiments returns all experiments, smaller ones and fewer rounds if quick.
