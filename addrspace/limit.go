@@ -25,8 +25,9 @@ func (s *Space) readMaxVMAs() int {
 }
 
 // budgetLocked asks for delta VMAs before they are made: it gives cached windows
-// back and reads the setting anew before it refuses, so that
-// raising the setting helps a running process. The error is an ErrNoSpace.
+// back, tries again to give back what is stuck, and reads the setting anew before
+// it refuses, so that raising the setting helps a running process. The error is
+// an ErrNoSpace.
 //
 // Preconditions: s.mu is held.
 func (s *Space) budgetLocked(delta int) error {
@@ -34,19 +35,28 @@ func (s *Space) budgetLocked(delta int) error {
 		return nil
 	}
 	s.vmasMax = s.readMaxVMAs()
+	var err error
+	if s.vmas+delta > s.vmasMax {
+		err = s.retryLocked(retriesMax)
+	}
 	for s.vmas+delta > s.vmasMax && s.cache.oldest != nil {
-		s.evictLocked()
+		err = errors.Join(err, s.evictLocked())
 	}
 	if s.vmas+delta <= s.vmasMax {
 		return nil
 	}
+	if err != nil { // What there is would be fewer, had the kernel taken it back.
+		err = fmt.Errorf("%w (some of them because of: %w)", errTooMany, err)
+	} else {
+		err = errTooMany
+	}
 	if s.opts.MaxVMAs > 0 {
 		return fmt.Errorf("%w: %w: %d mappings in use, and Options.MaxVMAs is %d",
-			ErrNoSpace, errTooMany, s.vmas, s.vmasMax)
+			ErrNoSpace, err, s.vmas, s.vmasMax)
 	}
 	count := sys.MaxMapCount()
 	return fmt.Errorf("%w: %w: %d mappings in use, and vm.max_map_count is %d, of which windows take at most half: sysctl -w vm.max_map_count=%d",
-		ErrNoSpace, errTooMany, s.vmas, count, max(2*count, 1<<20))
+		ErrNoSpace, err, s.vmas, count, max(2*count, 1<<20))
 }
 
 // addressesKept is how much of RLIMIT_AS windows leave alone, at most (of a small
@@ -70,7 +80,7 @@ func (s *Space) addressBudgetLocked(n uintptr) error {
 	if fits() {
 		return nil
 	}
-	s.flushLocked()
+	s.makeRoomLocked()
 	if s.limitAS = sys.LimitAS(); s.limitAS == math.MaxUint64 || fits() {
 		return nil
 	}

@@ -66,7 +66,7 @@ func (w *Window) Release() error {
 	p.w.Store(nil)
 	s.stats.Windows--
 	s.stats.ReservedBytes -= uint64(p.len())
-	_ = s.retryLocked(retriesPerRelease) // not this call's; Stats.Stuck tells
+	_ = s.retryLocked(retriesMax) // not this call's; Stats.Stuck tells
 	dirty := w.dirty()
 	w.setSegs(nil)
 	err := s.letGoLocked(p, dirty)
@@ -77,10 +77,10 @@ func (w *Window) Release() error {
 	return nil
 }
 
-// retriesPerRelease bounds how many stuck places a Release tries again: what made
-// them stuck is often over when a window can be released, and four calls that
-// fail are not felt beside the one that succeeds.
-const retriesPerRelease = 4
+// retriesMax bounds how many stuck places a Release tries again, or a reservation
+// that is about to be refused: what made them stuck is often over when a window can
+// be released, and four calls that fail are not felt beside the one that succeeds.
+const retriesMax = 4
 
 // letGoLocked moves p, whose window is gone and which may be mapped in dirty:
 // live → cached, None, or stuck. Covering the mapped part and keeping the
@@ -161,7 +161,19 @@ func (s *Space) evictLocked() error {
 	return s.endLocked(p)
 }
 
-// flushLocked ends all cached places, when a limit leaves no room for them.
+// makeRoomLocked gives back what is kept only for speed, the cached places, and
+// some of what is stuck, when a limit leaves no room for more. It reports whether
+// there was anything.
+//
+// Preconditions: s.mu is held.
+func (s *Space) makeRoomLocked() bool {
+	any := len(s.stuck) > 0 || s.cache.count > 0
+	_ = s.retryLocked(retriesMax) // Whether it has helped shows when the caller tries again.
+	_ = s.flushLocked()
+	return any
+}
+
+// flushLocked ends all cached places.
 //
 // Preconditions: s.mu is held.
 func (s *Space) flushLocked() error {

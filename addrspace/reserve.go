@@ -140,7 +140,7 @@ func (s *Space) reserveLocked(n uintptr, o ReserveOptions) (*place, error) {
 			switch {
 			case !flushed:
 				flushed = true
-				s.flushLocked()
+				s.makeRoomLocked()
 			case !relearned:
 				relearned = true
 				s.relearnLocked()
@@ -171,8 +171,7 @@ func (s *Space) reserveLocked(n uintptr, o ReserveOptions) (*place, error) {
 func (s *Space) hintLocked(addr, n uintptr) (learned bool, err error) {
 	s.stats.Hints++
 	_, err = sys.Reserve(addr, n)
-	if sys.IsLimit(err) && s.cache.count > 0 {
-		s.flushLocked()
+	if sys.IsLimit(err) && s.makeRoomLocked() {
 		_, err = sys.Reserve(addr, n)
 	}
 	if errors.Is(err, sys.EEXIST) {
@@ -195,8 +194,7 @@ func (s *Space) reserveAnywhereLocked(n uintptr, o ReserveOptions) (*place, erro
 		return nil, ErrNoSpace
 	}
 	got, err := sys.Reserve(0, more)
-	if sys.IsLimit(err) && s.cache.count > 0 {
-		s.flushLocked()
+	if sys.IsLimit(err) && s.makeRoomLocked() {
 		got, err = sys.Reserve(0, more)
 	}
 	if err != nil {
