@@ -39,103 +39,12 @@ func newScene(t *testing.T, o Options) *scene {
 	return sc
 }
 
-// print describes all that an operation which fails must leave as it is.
-func (sc *scene) print() string {
-	st := sc.s.Stats()
-	text := fmt.Sprintln(st.Windows, st.ReservedBytes, st.MappedBytes, st.Quarantined, st.Stuck)
-	for w := range sc.s.All() {
-		text += fmt.Sprintln(w, w.segs, w.state.Load())
-	}
-	return text
-}
-
-// TestFailure makes every system call of every operation fail in turn. After
-// an error all is as it was, also for the kernel, and the operation succeeds
-// when it is repeated.
-func TestFailure(t *testing.T) {
-	ops := map[string]func(sc *scene) error{
-		"reserve":         func(sc *scene) error { return sc.reserve(2*mib, ReserveOptions{}) },
-		"reserve named":   func(sc *scene) error { return sc.reserve(2*mib, ReserveOptions{Name: "n"}) },
-		"reserve compact": func(sc *scene) error { return sc.reserve(2*mib, ReserveOptions{Compact: true}) },
-		"reserve outside": func(sc *scene) error { return sc.reserve(8*gib, ReserveOptions{}) },
-		"reserve or less": func(sc *scene) error { return sc.reserve(256*mib, ReserveOptions{Min: 2 * mib}) },
-		"recycle":         func(sc *scene) error { return sc.reserve(4*mib, ReserveOptions{}) },
-		"extend":          func(sc *scene) error { return sc.w.Extend(16 * mib) },
-		"map":             func(sc *scene) error { return sc.v.MapFile(0, 8*mib, sc.fd, 0, readWrite) },
-		"map tail":        func(sc *scene) error { return sc.w.MapFile(8*mib, 8*mib, sc.fd, 8*mib, readWrite) },
-		"rehome":          func(sc *scene) error { return sc.w.Rehome(sc.v) },
-		"unmap all":       func(sc *scene) error { return sc.w.Unmap(0, 8*mib) },
-		"unmap middle":    func(sc *scene) error { return sc.w.Unmap(2*mib, 2*mib) },
-		"quarantine":      func(sc *scene) error { return sc.w.Quarantine() },
-		"trim":            func(sc *scene) error { return sc.s.Trim() },
-	}
-	for name, op := range ops {
-		t.Run(name, func(t *testing.T) {
-			testutil.EachFailure(t, func(t *testing.T, arm testutil.Arm) {
-				sc := newScene(t, Options{})
-				before := sc.print()
-				err := arm(func() error { return op(sc) })
-				sc.s.agree(t)
-				if err == nil {
-					return
-				}
-				if name == "trim" { // what it could not give back is stuck
-					if st := sc.s.Stats(); st.Stuck != 1 || st.StuckBytes != 4*mib {
-						t.Errorf("%v, and %+v", err, st)
-					}
-				} else if after := sc.print(); after != before {
-					t.Errorf("after %v\n%swant\n%s", err, after, before)
-				}
-				if sc.w.data(8 * mib)[5*mib] != 7 {
-					t.Error("the content has changed")
-				}
-				ok(t, op(sc))
-				sc.s.agree(t)
-			})
-		})
-	}
-}
-
 func (sc *scene) reserve(n int, o ReserveOptions) error {
 	w, err := sc.s.Reserve(n, o)
 	if err == nil {
 		sc.t.Cleanup(func() { ok(sc.t, w.Release()) })
 	}
 	return err
-}
-
-// TestFailure_Release makes every system call of Release fail in turn: the
-// handle is dead whatever happens, nothing stays accessible or is lost, and the
-// next Release or Trim gives the addresses back.
-func TestFailure_Release(t *testing.T) {
-	for name, o := range map[string]Options{"cached": {}, "not cached": {CacheWindows: -1}, "one cached": {CacheWindows: 1}} {
-		t.Run(name, func(t *testing.T) {
-			testutil.EachFailure(t, func(t *testing.T, arm testutil.Arm) {
-				sc := newScene(t, o)
-				r := sc.w.Range()
-				err := arm(func() error { return sc.w.Release() })
-				mustPanic(t, func() { sc.w.Release() }, "it was released")
-				if sc.s.Lookup(r.Start) != nil {
-					t.Error("still a window")
-				}
-				sc.s.agree(t)
-				if st := sc.s.Stats(); (err != nil) != (st.Stuck > 0) || st.MappedBytes != 0 || st.Windows != 2 {
-					t.Errorf("%v, and %+v", err, st)
-				}
-				ok(t, sys.Maps(func(v sys.VMA) bool {
-					if r.Contains(v.Start) && v.Perms != "---p" && v.Perms != "---s" {
-						t.Errorf("accessible: %+v", v)
-					}
-					return true
-				}))
-				ok(t, sc.q.Release()) // tries again
-				if st := sc.s.Stats(); st.Stuck != 0 || err != nil && st.Retried == 0 {
-					t.Errorf("%+v", st)
-				}
-				sc.s.agree(t)
-			})
-		})
-	}
 }
 
 // TestFailure_Always lets a kind of call fail for as long as it takes: nothing
@@ -182,19 +91,6 @@ func TestFailure_Always(t *testing.T) {
 			ok(t, sc.reserve(2*mib, ReserveOptions{}))
 		})
 	}
-}
-
-// TestFailure_FirstUse fails the calls by which a Space looks for its zones.
-func TestFailure_FirstUse(t *testing.T) {
-	testutil.EachFailure(t, func(t *testing.T, arm testutil.Arm) {
-		s := newSpace(t, Options{})
-		var w *Window
-		if err := arm(func() (err error) { w, err = s.Reserve(2*mib, ReserveOptions{}); return err }); err != nil {
-			w = reserve(t, s, 2*mib, ReserveOptions{})
-		}
-		s.agree(t)
-		ok(t, w.Release())
-	})
 }
 
 // TestFailure_Hole takes the memory from under a window as a kernel does that

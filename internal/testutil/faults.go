@@ -12,7 +12,7 @@ import (
 )
 
 // plausible lists, per kind of system call, the errnos a healthy kernel can
-// answer with when the machine or a limit refuses.
+// answer with when the machine or a limit refuses, the most likely first.
 var plausible = map[sys.Call][]syscall.Errno{
 	sys.CallMmap:        {syscall.ENOMEM, syscall.EEXIST, syscall.EAGAIN},
 	sys.CallMunmap:      {syscall.ENOMEM},
@@ -26,6 +26,38 @@ var plausible = map[sys.Call][]syscall.Errno{
 	sys.CallFstat:       {syscall.ENOMEM},
 	sys.CallFcntl:       {syscall.EMFILE, syscall.EPERM},
 	// Not CallClose: Linux has closed the descriptor whatever it says.
+}
+
+// Errnos returns the errnos a healthy kernel can answer call c with when the
+// machine or a limit refuses, the most likely first.
+func Errnos(c sys.Call) []syscall.Errno { return plausible[c] }
+
+// Tap runs f and returns the system calls it made, in order, those of helpers and
+// reapers among them. Each is put to fault first, with its number from 0: the
+// answer, if not zero, is the errno it fails with.
+func Tap(f func(), fault func(n int, c sys.Call) syscall.Errno) []sys.Call {
+	var mu sync.Mutex
+	var calls []sys.Call
+	over := false // Helpers may be about to ask.
+	restore := sys.SetHook(func(c sys.Call) syscall.Errno {
+		mu.Lock()
+		defer mu.Unlock()
+		if over {
+			return 0
+		}
+		calls = append(calls, c)
+		return fault(len(calls)-1, c)
+	})
+	defer func() {
+		restore()
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
+	}()
+	f()
+	mu.Lock()
+	defer mu.Unlock()
+	return slices.Clone(calls)
 }
 
 // Arm runs op under a planned failure and returns what op returns.

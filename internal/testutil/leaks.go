@@ -91,14 +91,16 @@ func (s state) added() string {
 }
 
 // windows lists the mappings that can only be ours: of memfds, and anonymous
-// inaccessible ones where neither the Go heap nor the kernel puts any.
+// inaccessible ones where neither the Go heap nor the kernel puts any, or longer
+// than those that they make while a program runs.
 func windows() []string {
 	var w []string
 	_ = sys.Maps(func(v sys.VMA) bool {
 		memfd := strings.HasPrefix(v.Path, "/memfd:")
 		named := strings.HasPrefix(v.Path, "[anon:growarena")
 		zone := v.Perms == "---p" && uint64(v.Start) >= 0x4000<<32 && uint64(v.End) < 0x7c00<<32
-		if memfd || named || zone {
+		long := v.Perms == "---p" && uint64(v.End-v.Start) >= 1<<30
+		if memfd || named || zone || long {
 			w = append(w, fmt.Sprintf("%x-%x %s %s", v.Start, v.End, v.Perms, v.Path))
 		}
 		return true

@@ -1,0 +1,186 @@
+//go:build linux && !(386 || arm || mips || mipsle)
+
+package faults
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/growarena/growarena/internal/sys"
+	"github.com/growarena/growarena/internal/testutil"
+)
+
+// operation is a line of the table: a way to use a public function that makes
+// system calls.
+type operation struct {
+	name   string
+	covers []string // what of the public interface, as "arena.Arena.Grow"
+	setup  func(t *testing.T) *scene
+}
+
+// scene is an operation ready to be run. Functions that are nil have nothing to
+// do.
+type scene struct {
+	// op runs the operation. It returns nil where it has no way to fail.
+	op func() error
+
+	// once says that op cannot be run again after it has succeeded.
+	once bool
+
+	// also are errnos that an error may wrap though no system call returned them.
+	also []syscall.Errno
+
+	// mend does what it takes, by the documentation, for op to succeed after an
+	// error.
+	mend func()
+
+	// print describes all that must be the same after an error as before.
+	print func() string
+
+	// check checks what must hold whatever has happened: contents and slices.
+	// Done says that op has succeeded the last time it was run.
+	check func(t *testing.T, done bool)
+
+	// failed are the calls that were made to fail. Set by whoever runs the scene,
+	// before it calls check.
+	failed []sys.Call
+
+	// close gives back all there is, and checks that it could.
+	close func(t *testing.T)
+}
+
+// operations is the table.
+var operations = slices.Concat(
+	addrspaceOperations,
+)
+
+// Bounds on the plans of an operation, of those that are too many to try all.
+const (
+	errnosMax, errnosMaxShort = 9, 1 // of a call
+	pairsMax, pairsMaxShort   = 40, 4
+	burstsMax, burstsMaxShort = 24, 4
+)
+
+func TestFaults(t *testing.T) {
+	for _, o := range operations {
+		t.Run(o.name, o.test)
+	}
+}
+
+// test runs the operation under plans of all kinds.
+func (o operation) test(t *testing.T) {
+	var calls []sys.Call
+	for range 2 { // Features of the kernel are probed when they are first needed, and only then.
+		t.Run(plan{}.String(), func(t *testing.T) { calls = o.try(t, plan{}) })
+	}
+	errnos, pairsMax, burstsMax := errnosMax, pairsMax, burstsMax
+	if testing.Short() {
+		errnos, pairsMax, burstsMax = errnosMaxShort, pairsMaxShort, burstsMaxShort
+	}
+	if len(calls) == 0 {
+		t.Error("makes no system call: it belongs into the list of those")
+	}
+	var runs []tried
+	try := func(plans []plan) {
+		for _, p := range plans {
+			t.Run(p.String(), func(t *testing.T) {
+				runs = append(runs, tried{p, o.try(t, p)})
+			})
+		}
+	}
+	try(singles(calls, errnos))
+	single := runs
+	try(some(pairs(single), pairsMax))
+	try(some(bursts(single), burstsMax))
+}
+
+// try runs the operation in a new scene under a plan, and returns the calls it
+// made.
+func (o operation) try(t *testing.T, p plan) (trace []sys.Call) {
+	testutil.NoLeaks(t, trim)
+	s := o.setup(t)
+	if s.close != nil {
+		defer s.close(t)
+	}
+	before := s.state()
+	var err error
+	var injected []syscall.Errno
+	trace = testutil.Tap(func() { err = s.op() }, func(n int, c sys.Call) syscall.Errno {
+		e := p.errno(n, c)
+		if e != 0 {
+			injected = append(injected, e)
+			s.failed = append(s.failed, c)
+		}
+		return e
+	})
+	defer func() {
+		if t.Failed() {
+			t.Logf("calls: %v", trace)
+		}
+	}()
+	if err != nil {
+		o.checkError(t, err, append(injected, s.also...))
+		if after := s.state(); after != before {
+			t.Errorf("after %v it is\n%swas\n%s", err, after, before)
+		}
+		s.verify(t, false)
+		if s.mend != nil {
+			s.mend()
+		}
+		if err := s.op(); err != nil {
+			t.Fatalf("repeated: %v", err)
+		}
+	}
+	s.verify(t, true)
+	if !s.once {
+		if err := s.op(); err != nil {
+			t.Errorf("once more: %v", err)
+		}
+		s.verify(t, true)
+	}
+	return trace
+}
+
+// checkError checks that an error says whose it is, and which system call failed.
+func (o operation) checkError(t *testing.T, err error, injected []syscall.Errno) {
+	t.Helper()
+	pkg, _, _ := strings.Cut(o.covers[0], ".")
+	if !strings.HasPrefix(err.Error(), pkg+": ") {
+		t.Errorf("%q does not begin with the package", err)
+	}
+	if !slices.ContainsFunc(injected, func(e syscall.Errno) bool { return errors.Is(err, e) }) {
+		t.Errorf("%q wraps none of the errnos %v", err, injected)
+	}
+}
+
+func (s *scene) state() string {
+	if s.print == nil {
+		return ""
+	}
+	return s.print()
+}
+
+func (s *scene) verify(t *testing.T, done bool) {
+	t.Helper()
+	if s.check != nil {
+		s.check(t, done)
+	}
+}
+
+// recovered runs f and returns the error it panics with; other panics go on.
+func recovered(f func()) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			var ok bool
+			if err, ok = r.(error); !ok {
+				panic(fmt.Sprint(r))
+			}
+		}
+	}()
+	f()
+	return nil
+}

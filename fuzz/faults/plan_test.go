@@ -1,0 +1,127 @@
+//go:build linux && !(386 || arm || mips || mipsle)
+
+package faults
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/growarena/growarena/internal/sys"
+	"github.com/growarena/growarena/internal/testutil"
+)
+
+// A plan says which system calls of an operation fail. The zero plan is none.
+type plan struct {
+	faults []fault // by call
+}
+
+// fault is the failure of some calls in a row.
+type fault struct {
+	call  int           // number of the first, from 0
+	calls int           // how many fail
+	errno syscall.Errno // of the first; the others fail with what is likeliest
+}
+
+// forever is a number of calls that no operation makes.
+const forever = 1 << 30
+
+// String names the plan as a test is named.
+func (p plan) String() string {
+	if len(p.faults) == 0 {
+		return "none"
+	}
+	var parts []string
+	for _, f := range p.faults {
+		part := fmt.Sprintf("%d=%d", f.call, f.errno)
+		switch {
+		case f.calls == forever:
+			part += "..."
+		case f.calls > 1:
+			part += fmt.Sprintf("x%d", f.calls)
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, ",")
+}
+
+// errno returns what call number n, of kind c, fails with, or 0.
+func (p plan) errno(n int, c sys.Call) syscall.Errno {
+	for _, f := range p.faults {
+		if n < f.call || n-f.call >= f.calls {
+			continue
+		}
+		if n == f.call {
+			return f.errno
+		}
+		if errnos := testutil.Errnos(c); len(errnos) > 0 {
+			return errnos[0]
+		}
+	}
+	return 0
+}
+
+// tried is what came of trying an operation under a plan.
+type tried struct {
+	plan  plan
+	calls []sys.Call // that it made
+}
+
+// singles returns the plans in which one of the calls fails.
+func singles(calls []sys.Call, errnos int) (plans []plan) {
+	for i, c := range calls {
+		for k, e := range testutil.Errnos(c) {
+			if k < errnos {
+				plans = append(plans, plan{[]fault{{i, 1, e}}})
+			}
+		}
+	}
+	return plans
+}
+
+// pairs returns the plans in which, after what failed in one of the runs, a later
+// call fails as well.
+func pairs(runs []tried) (plans []plan) {
+	for _, r := range runs {
+		for i := r.plan.last() + 1; i < len(r.calls); i++ {
+			// The number of the pair chooses among the errnos.
+			if errnos := testutil.Errnos(r.calls[i]); len(errnos) > 0 {
+				second := fault{i, 1, errnos[len(plans)%len(errnos)]}
+				plans = append(plans, plan{append(slices.Clone(r.plan.faults), second)})
+			}
+		}
+	}
+	return plans
+}
+
+// bursts returns the plans in which what failed in one of the runs fails together
+// with two calls more, or with all that follow.
+func bursts(runs []tried) (plans []plan) {
+	for _, r := range runs {
+		first := r.plan.faults[0]
+		for _, n := range []int{3, forever} {
+			plans = append(plans, plan{[]fault{{first.call, n, first.errno}}})
+		}
+	}
+	return plans
+}
+
+// last returns the number of the last call that is planned to fail.
+func (p plan) last() int {
+	f := p.faults[len(p.faults)-1]
+	return f.call + f.calls - 1
+}
+
+// some returns n of the plans, or all if there are no more: always the same
+// ones, evenly spread.
+func some(plans []plan, n int) []plan {
+	if len(plans) <= n {
+		return plans
+	}
+	chosen := make([]plan, n)
+	for i := range chosen {
+		chosen[i] = plans[i*len(plans)/n]
+	}
+	return chosen
+}

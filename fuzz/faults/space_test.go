@@ -1,0 +1,130 @@
+//go:build linux && !(386 || arm || mips || mipsle)
+
+package faults
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/internal/sys"
+)
+
+const (
+	kib = 1 << 10
+	mib = 1 << 20
+	gib = 1 << 30
+)
+
+// zone is a part of the address space of our own: what lies there is of the Space
+// under test. Where addresses have fewer bits windows lie where the kernel puts
+// them, and agree has nothing to look at.
+var zone = addrspace.Range{Start: 0x4800 << 32, End: 0x4880 << 32}
+
+// newSpace returns a Space with the zone for itself, always the same.
+func newSpace(t *testing.T, o addrspace.Options) *addrspace.Space {
+	t.Helper()
+	o.Seed = 1
+	if o.Zones == nil {
+		o.Zones = []addrspace.Range{zone}
+	}
+	return addrspace.New(o)
+}
+
+// closeSpace checks that nothing is left of a Space.
+func closeSpace(t *testing.T, s *addrspace.Space) {
+	t.Helper()
+	if err := s.Trim(); err != nil {
+		t.Errorf("Trim: %v", err)
+	}
+	st := s.Stats()
+	if st.Windows != 0 || st.VMAs != 0 || st.ReservedBytes != 0 || st.MappedBytes != 0 || st.Quarantined != 0 ||
+		st.Stuck != 0 || st.Cached != 0 {
+		t.Errorf("the Space is not empty: %+v", st)
+	}
+	agree(t, s)
+}
+
+// agree compares what a Space counts with what the kernel says of its zone: so
+// many VMAs, so many bytes of addresses, so many that are accessible, and each
+// window without a hole.
+func agree(t *testing.T, s *addrspace.Space) {
+	t.Helper()
+	agreeBut(t, s, 0)
+}
+
+// agreeBut is agree where so many bytes more may be accessible: of a window that
+// was released while the kernel refused all of unmapping, covering and protecting.
+func agreeBut(t *testing.T, s *addrspace.Space, exposed uint64) {
+	t.Helper()
+	st := s.Stats()
+	if st.KernelPlaced > 0 || st.Foreign > 0 {
+		return // Not all that is ours is in the zone, or not all that is there.
+	}
+	covered := make(map[*addrspace.Window]uintptr)
+	vmas, bytes, accessible := 0, uint64(0), uint64(0)
+	var last sys.VMA
+	err := sys.Maps(func(v sys.VMA) bool {
+		if !zone.Overlaps(addrspace.Range{Start: v.Start, End: v.End}) {
+			return true
+		}
+		n := v.End - v.Start
+		bytes += uint64(n)
+		if v.Perms[0] == 'r' {
+			accessible += uint64(n)
+		}
+		if w := s.Lookup(v.Start); w != nil {
+			covered[w] += n
+			if v.End > w.Range().End {
+				t.Errorf("VMA %#x-%#x sticks out of window %v", v.Start, v.End, w)
+			}
+		}
+		// Of a window's Reserved part, some may have kept its name and some not.
+		if v.Start != last.End || v.Perms != "---p" || last.Perms != "---p" {
+			vmas++
+		}
+		last = v
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if vmas != st.VMAs || bytes != st.ReservedBytes+st.CachedBytes+st.StuckBytes ||
+		accessible < st.MappedBytes || accessible > st.MappedBytes+exposed {
+		t.Errorf("the kernel has %d VMAs of %d bytes, %d of them accessible: %+v", vmas, bytes, accessible, st)
+	}
+	for w := range s.All() {
+		if n := covered[w]; n != uintptr(w.Size()) {
+			t.Errorf("of window %v, %d bytes are ours", w, n)
+		}
+	}
+}
+
+// printSpace describes what a Space holds, but for what is cached.
+func printSpace(s *addrspace.Space) string {
+	var b strings.Builder
+	st := s.Stats()
+	fmt.Fprintln(&b, st.Windows, st.ReservedBytes, st.MappedBytes, st.Quarantined, st.QuarantinedBytes)
+	for w := range s.All() {
+		fmt.Fprintln(&b, w, w.Mapped())
+	}
+	return b.String()
+}
+
+// memfd returns a file of n bytes that is closed in the end.
+func memfd(t *testing.T, n int) int {
+	t.Helper()
+	fd, err := sys.Memfd("faults", 0)
+	must(t, err)
+	t.Cleanup(func() { must(t, sys.Close(fd)) })
+	must(t, sys.Truncate(fd, int64(n)))
+	return fd
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
