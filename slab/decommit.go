@@ -83,9 +83,10 @@ func (a *Allocator) decommitLocked(keep int) error {
 	return nil
 }
 
-// Trim gives all free memory back to the system: free pages, and spans that only
-// a shard holds on to. What is in use stays where it is. An error is the system's;
-// what could not be given back is kept, and tried again.
+// Trim gives all free memory back to the system: free pages, spans that only a
+// shard holds on to, and pages of other spans that no object in use lies on. What
+// is in use stays where it is. An error is the system's; what could not be given
+// back is kept, and tried again.
 func (a *Allocator) Trim() error {
 	a.mustBeOpen("Trim")
 	if a.watch != nil {
@@ -98,6 +99,9 @@ func (a *Allocator) Trim() error {
 		a.watch.drain(a) // Of the spans that have just ended, too.
 	}
 	errs := []error{a.large.trim()}
+	if a.watch == nil || a.watch.debug == nil { // There, freed objects are poisoned.
+		errs = append(errs, a.punch(1))
+	}
 	a.pages.mu.Lock()
 	errs = append(errs, a.decommitLocked(0))
 	for _, r := range *a.regions.Load() {

@@ -82,11 +82,14 @@
 //
 // Pages of spans and runs that are free keep their memory for what comes, up to an
 // eighth of the pages in use and at least 16 MiB; beyond, until three quarters of
-// that are left, it is given back to the system, the longest runs first.
-// [Allocator.Trim] gives all of it back, and ends the spans that only a shard holds
-// on to. Freed large objects keep up to 64 MiB, likewise. A span goes back when
-// all its objects are free: where one in ten of random small objects stays,
-// most of their memory does.
+// that are left, it is given back to the system, the longest runs first. When of
+// the objects of 4 KiB and more in spans less than half of what was in use still
+// is, the pages of the others are given back from between them. Freed large objects
+// keep up to 64 MiB.
+//
+// [Allocator.Trim] gives all of that back, ends the spans that only a shard holds on
+// to, and gives back all pages between objects in use that none of them lies on. A
+// page with one object of 16 bytes in use stays: nothing is ever moved.
 //
 // # Lock order
 //

@@ -67,6 +67,9 @@ func (a *Allocator) released(e entry, i uint32, v, next uint64) {
 	if next&freeBits == objectsIn(int(kinds[c].objects), int(i)) {
 		a.sweep(c, e.number())
 	}
+	if n := int(kinds[c].size); n >= punchSize && a.watch == nil {
+		a.freedLarge(n)
+	}
 }
 
 // releaseSlow frees what is not small, or panics.

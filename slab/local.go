@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/bits"
 	"sync"
-	"sync/atomic"
 )
 
 // Local hands out and takes back memory of an [Allocator] for one goroutine at a
@@ -25,19 +24,7 @@ import (
 type Local struct {
 	a       *Allocator // Immutable.
 	closed  bool
-	current [len(kinds)]localGroup // by class; the length is that of kinds, for the same mask
-}
-
-// localGroup is a group that a Local has apart; all is 0 if there is none.
-type localGroup struct {
-	word    *atomic.Uint64 // the group's
-	base    uintptr        // address of the first object
-	free    uint32         // the objects at hand; none of them is free in word
-	size    uint32         // as in kind
-	magic   uint32         // as in kind
-	objects uint32         // in the group
-	number  uint32         // of the group
-	first   uint32         // number of the first group of its span
+	current [len(kinds)]apartGroup // by class; the length is that of kinds, for the same mask
 }
 
 // locals are the Locals that are not closed.
@@ -124,7 +111,7 @@ func (l *Local) allocSlow(n int) ([]byte, error) {
 // group, or another group.
 func (l *Local) refill(c int) error {
 	h := &l.current[c]
-	h.mustNotHold(h.free & uint32(h.others()))
+	h.mustNotHave(h.free & uint32(h.others()))
 	for {
 		if h.free = h.collect(); h.free != 0 {
 			return nil
@@ -134,7 +121,7 @@ func (l *Local) refill(c int) error {
 		if err != nil {
 			return err
 		}
-		l.a.setApart(c, g, h)
+		*h = l.a.setApart(c, g)
 	}
 }
 
@@ -156,6 +143,16 @@ func (l *Local) Close() {
 	l.a.locals.mu.Unlock()
 }
 
+// giveUp gives the Local's group of class c back, if it has one.
+func (l *Local) giveUp(c int) {
+	h := l.current[c]
+	if h.word == nil {
+		return
+	}
+	l.current[c] = apartGroup{}
+	h.mustNotHave(l.a.giveBack(c, &h))
+}
+
 // closeLocals closes the Locals that are left.
 func (a *Allocator) closeLocals() {
 	for l := range a.locals.open {
@@ -166,83 +163,5 @@ func (a *Allocator) closeLocals() {
 func (l *Local) mustBeOpen(method string) {
 	if l.closed {
 		panic(fmt.Sprintf("slab: %s on a Local of %q after Close", method, l.a.name))
-	}
-}
-
-// takeGroup returns a group of class c that the caller owns then.
-func (a *Allocator) takeGroup(c int) (uint32, error) {
-	if g := a.popRecent(a.shard(), c); g != 0 {
-		return g, nil
-	}
-	cl := &a.classes[c]
-	cl.mu.Lock()
-	defer cl.mu.Unlock()
-	return a.nextLocked(cl, c)
-}
-
-// setApart makes an owned group the group of a Local: Owned → Apart. Its free
-// objects stay where they are, to be collected.
-func (a *Allocator) setApart(c int, g uint32, h *localGroup) {
-	gr, k := a.groups.at(g), &kinds[c]
-	first := a.spans.at(*a.groups.spanOf(g)).group // Ours, so it stays what it is.
-	*h = localGroup{
-		word: &gr.word, base: gr.base.Load(), size: k.size, magic: k.magic,
-		objects: uint32(bits.OnesCount64(objectsIn(int(k.objects), int(g-first)))),
-		number:  g, first: first,
-	}
-	gr.word.Or(apart)
-}
-
-// others returns the group's objects that others have freed.
-func (h *localGroup) others() uint64 {
-	if h.word == nil {
-		return 0
-	}
-	return h.word.Load() & freeBits
-}
-
-// collect takes what others have freed.
-func (h *localGroup) collect() uint32 {
-	free := h.others()
-	if free != 0 {
-		h.word.And(^free) // They only add to it meanwhile.
-	}
-	return uint32(free)
-}
-
-// giveUp gives the Local's group of class c back: Apart → Full, or Listed if it has
-// free objects.
-func (l *Local) giveUp(c int) {
-	h := l.current[c]
-	if h.word == nil {
-		return
-	}
-	l.current[c] = localGroup{}
-	var v, next uint64
-	for {
-		v = h.word.Load()
-		next = (v | uint64(h.free)) &^ (owned | apart)
-		if uint32(next) != 0 {
-			next |= listed
-		}
-		if h.word.CompareAndSwap(v, next) {
-			break
-		}
-	}
-	if next&listed != 0 {
-		l.a.list(c, h.number)
-	}
-	if next&freeBits == 1<<h.objects-1 {
-		l.a.sweep(c, h.first)
-	}
-	h.mustNotHold(h.free & uint32(v))
-}
-
-// mustNotHold panics if there is an object that is at hand and was freed by others.
-func (h *localGroup) mustNotHold(twice uint32) {
-	if twice != 0 {
-		h.free &^= twice // It is in word.
-		panic(fmt.Sprintf("slab: object of %d bytes at %#x: freed twice",
-			h.size, h.base+uintptr(bits.TrailingZeros32(twice))*uintptr(h.size)))
 	}
 }

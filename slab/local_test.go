@@ -96,7 +96,7 @@ func TestLocal_Misuse(t *testing.T) {
 	for want, f := range map[string]func(){
 		"8 bytes inside":                func() { l.Free(b[8:]) },
 		"capacity":                      func() { l.Free(b[:50:50]) },
-		"not allocated by \"x\"":         func() { l.Free(foreign) },
+		"not allocated by \"x\"":        func() { l.Free(foreign) },
 		"Alloc of -1 bytes":             func() { _, _ = l.Alloc(-1) },
 		`Free on a Local of "x" after`:  func() { c := a.NewLocal(); c.Close(); c.Free(b) },
 		`Alloc on a Local of "x" after`: func() { c := a.NewLocal(); c.Close(); _, _ = c.Alloc(1) },

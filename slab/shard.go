@@ -18,6 +18,8 @@ type shard struct {
 	// Exchanged by anyone (atomic).
 	recent [classCount][recentLen]atomic.Uint32
 
+	freed atomic.Int64 // bytes, for emptied. Moved by anyone.
+
 	// With a profile: bytes to go to the next sample, and whether that was ever
 	// drawn. Moved by anyone (atomic).
 	unsampled atomic.Int64
@@ -116,6 +118,17 @@ func (a *Allocator) refill(s *shard, c int) error {
 	cl.mu.Unlock()
 	a.leave(c, g)
 	return err
+}
+
+// takeGroup returns a group of class c that the caller owns then.
+func (a *Allocator) takeGroup(c int) (uint32, error) {
+	if g := a.popRecent(a.shard(), c); g != 0 {
+		return g, nil
+	}
+	cl := &a.classes[c]
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	return a.nextLocked(cl, c)
 }
 
 // nextLocked returns a group of class c that the caller owns then: of the class's

@@ -206,8 +206,8 @@ func BenchmarkDay(b *testing.B) {
 		a := newAllocator(b, slab.Options{})
 		rng := rand.New(rand.NewPCG(1, 3))
 		var held [][]byte
-		var full, tenth float64
-		for range 10 {
+		var full, tenth, trimmed float64
+		for round := range 10 {
 			live := 0
 			for _, p := range held {
 				live += cap(p)
@@ -234,6 +234,12 @@ func BenchmarkDay(b *testing.B) {
 				live += cap(p)
 			}
 			tenth = max(tenth, float64(resident(b)-start)/float64(live))
+			if round%2 == 1 {
+				if err := a.Trim(); err != nil {
+					b.Fatal(err)
+				}
+				trimmed = max(trimmed, float64(resident(b)-start)/float64(live))
+			}
 		}
 		for _, p := range held {
 			a.Free(p)
@@ -245,13 +251,14 @@ func BenchmarkDay(b *testing.B) {
 		closeEmpty(b, a)
 		b.ReportMetric(full, "resident/live")
 		b.ReportMetric(tenth, "resident/live-of-a-tenth")
+		b.ReportMetric(trimmed, "resident/live-trimmed")
 		b.ReportMetric(float64(left)/mib, "MiB-left")
 	}
 }
 
 // resident returns the bytes of files that are resident in the process: the
 // payload, and not the Go heap.
-func resident(b *testing.B) int {
+func resident(b testing.TB) int {
 	text, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		b.Skip(err)

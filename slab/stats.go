@@ -2,7 +2,6 @@ package slab
 
 import (
 	"fmt"
-	"math/bits"
 
 	"github.com/growarena/growarena/internal/invariants"
 )
@@ -16,7 +15,7 @@ type Stats struct {
 	Charged   int // Bytes of spans and large objects: what Options.Limit limits.
 	FreePages int // Bytes of free pages.
 	Kept      int // Bytes of those that may have memory.
-	Returned  int // Bytes of pages given back to the system so far.
+	Returned  int // Bytes of pages given back to the system so far, whether they had memory or not.
 	Refused   int // Times the system refused to take pages back.
 	Held      int // Bytes of pages that debug mode keeps from being used again.
 
@@ -67,16 +66,10 @@ func (a *Allocator) Stats() Stats {
 				page += n
 				continue
 			}
-			k := &kinds[e.class()]
 			c := &classes[e.class()]
 			c.Spans++
 			c.Bytes += int(classPages[e.class()]) * pageSize
-			for i := range k.groups {
-				v := a.groups.at(e.number() + i).word.Load()
-				if v>>classShift != 0 { // Or it is about to end, see sweepLocked.
-					c.Objects += bits.OnesCount64(objectsIn(int(k.objects), int(i)) &^ v)
-				}
-			}
+			c.Objects += a.inSpan(e)
 			page += int(classPages[e.class()])
 		}
 	}

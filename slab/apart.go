@@ -1,0 +1,85 @@
+package slab
+
+import (
+	"fmt"
+	"math/bits"
+	"sync/atomic"
+)
+
+// apartGroup is a group that one goroutine has apart, or nothing if all is 0. It
+// alone takes objects from the group, so those that it has collected need no
+// atomic operations. What others free meanwhile shows in the group's word.
+type apartGroup struct {
+	word    *atomic.Uint64 // the group's
+	base    uintptr        // address of the first object
+	free    uint32         // the objects collected; none of them is free in word
+	size    uint32         // as in kind
+	magic   uint32         // as in kind
+	objects uint32         // in the group
+	number  uint32         // of the group
+	first   uint32         // number of the first group of its span
+}
+
+// setApart makes an owned group of the caller's its own alone: Owned → Apart. Its
+// free objects stay where they are, to be collected.
+func (a *Allocator) setApart(c int, g uint32) apartGroup {
+	gr, k := a.groups.at(g), &kinds[c]
+	first := a.spans.at(*a.groups.spanOf(g)).group // Ours, so it stays what it is.
+	gr.word.Or(apart)
+	return apartGroup{
+		word: &gr.word, base: gr.base.Load(), size: k.size, magic: k.magic,
+		objects: uint32(bits.OnesCount64(objectsIn(int(k.objects), int(g-first)))),
+		number:  g, first: first,
+	}
+}
+
+// others returns the group's objects that others have freed.
+func (h *apartGroup) others() uint64 {
+	if h.word == nil {
+		return 0
+	}
+	return h.word.Load() & freeBits
+}
+
+// collect takes what others have freed.
+func (h *apartGroup) collect() uint32 {
+	free := h.others()
+	if free != 0 {
+		h.word.And(^free) // They only add to it meanwhile.
+	}
+	return uint32(free)
+}
+
+// giveBack ends that the group is apart: Apart → Full, or Listed if it has free
+// objects, and ends the span if that was the last in use. It returns those of the
+// group's objects that were freed twice.
+func (a *Allocator) giveBack(c int, h *apartGroup) (twice uint32) {
+	var v, next uint64
+	for {
+		v = h.word.Load()
+		next = (v | uint64(h.free)) &^ (owned | apart)
+		if uint32(next) != 0 {
+			next |= listed
+		}
+		if h.word.CompareAndSwap(v, next) {
+			break
+		}
+	}
+	if next&listed != 0 {
+		a.list(c, h.number)
+	}
+	if next&freeBits == 1<<h.objects-1 {
+		a.sweep(c, h.first)
+	}
+	return h.free & uint32(v)
+}
+
+// mustNotHave panics if there is an object that was collected, and then freed by
+// others.
+func (h *apartGroup) mustNotHave(twice uint32) {
+	if twice != 0 {
+		h.free &^= twice // It is in word.
+		panic(fmt.Sprintf("slab: object of %d bytes at %#x: freed twice",
+			h.size, h.base+uintptr(bits.TrailingZeros32(twice))*uintptr(h.size)))
+	}
+}

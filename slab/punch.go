@@ -1,0 +1,156 @@
+package slab
+
+import (
+	"math/bits"
+	"sync"
+	"sync/atomic"
+)
+
+const (
+	// punchSize is the smallest size of objects whose pages are given back between
+	// others that are in use without being asked to: each has pages of its own. Of
+	// many small objects on a page some are nearly always in use.
+	punchSize = pageSize
+
+	// punchMin is how much has to be free for us to look.
+	punchMin = keepMin
+
+	// lookShare is which part of the spans' bytes is freed between two looks, which
+	// take a tenth of the time that takes.
+	lookShare = 16
+)
+
+// emptied watches how much of the spans of large objects is in use.
+type emptied struct {
+	mu    sync.Mutex
+	peak  int          // most bytes in use when we looked, since pages were given back. Protected by mu.
+	after atomic.Int64 // bytes a shard has to free until we look again
+}
+
+// freedLarge notes that an object of punchSize or more bytes was freed into a group
+// that no shard owns. From time to time it looks what there is, and when less than
+// half of what was in use still is, it gives the pages of all that is free back.
+func (a *Allocator) freedLarge(size int) {
+	s := a.shard()
+	if s.freed.Add(int64(size)) < a.emptied.after.Load() || !a.emptied.mu.TryLock() {
+		return
+	}
+	defer a.emptied.mu.Unlock()
+	s.freed.Store(0)
+	first := classOf(punchSize)
+	used, total := 0, 0
+	a.eachSpan(func(e entry, _ *region, _ int) {
+		if k := &kinds[e.class()]; int(e.class()) >= first {
+			used += a.inSpan(e) * int(k.size)
+			total += int(classPages[e.class()]) * pageSize
+		}
+	})
+	a.emptied.peak = max(a.emptied.peak, used)
+	a.emptied.after.Store(int64(max(punchMin, total) / lookShare))
+	if used < a.emptied.peak/2 && total-used > punchMin {
+		a.emptied.peak = used
+		_ = a.punch(first) // What is refused is counted.
+	}
+}
+
+// inSpan returns how many objects of the span that e is of are in use.
+func (a *Allocator) inSpan(e entry) (n int) {
+	k := &kinds[e.class()]
+	for i := range k.groups {
+		v := a.groups.at(e.number() + i).word.Load()
+		if v>>classShift == e.class() { // Or it is about to end, see sweepLocked.
+			n += bits.OnesCount64(objectsIn(int(k.objects), int(i)) &^ v)
+		}
+	}
+	return n
+}
+
+// eachSpan calls f for each span of small objects: with its entry in the page
+// table, its region, and its first page. Spans begin and end meanwhile.
+func (a *Allocator) eachSpan(f func(e entry, r *region, page int)) {
+	for _, r := range *a.regions.Load() {
+		a.pages.mu.Lock()
+		pages := r.pages
+		a.pages.mu.Unlock()
+		for page := 0; page < pages; page++ {
+			e := entry(r.entry(page).Load())
+			if e.class() == 0 || e.class() == mediumClass || e.page() != 0 {
+				continue
+			}
+			f(e, r, page)
+			page += int(classPages[e.class()]) - 1
+		}
+	}
+}
+
+// punch gives the memory of all pages back that belong to spans of class first and
+// above and hold no object in use.
+func (a *Allocator) punch(first int) (err error) {
+	a.eachSpan(func(e entry, r *region, page int) {
+		if int(e.class()) < first || a.inSpan(e) == int(kinds[e.class()].objects) {
+			return
+		}
+		if failed := a.punchSpan(e, r, page); failed != nil {
+			err = failed
+		}
+	})
+	return err
+}
+
+// punchSpan gives the memory of a span's pages back that hold no object in use. The
+// groups with free objects are apart meanwhile.
+func (a *Allocator) punchSpan(e entry, r *region, page int) (err error) {
+	c := int(e.class())
+	k, cl := &kinds[c], &a.classes[c]
+	var groups [groupsMax]apartGroup
+	cl.mu.Lock()
+	if entry(r.entry(page).Load()) != e {
+		cl.mu.Unlock()
+		return nil // It has ended meanwhile.
+	}
+	for i := range k.groups {
+		if g := e.number() + i; a.own(c, g) {
+			groups[i] = a.setApart(c, g)
+		}
+	}
+	cl.mu.Unlock()
+	for i := range groups {
+		groups[i].free = groups[i].collect()
+	}
+	for from, n := 0, int(classPages[c]); from < n; {
+		to := from
+		for to < n && k.unused(to, &groups) {
+			to++
+		}
+		if to > from {
+			if failed := r.arena.Decommit((page+from)*pageSize, (to-from)*pageSize); failed != nil {
+				err = failed
+				a.decommitFailed.Add(1)
+			} else {
+				a.decommitted.Add(int64((to - from) * pageSize))
+			}
+		}
+		from = to + 1
+	}
+	for i := range groups {
+		if h := &groups[i]; h.word != nil {
+			defer h.mustNotHave(a.giveBack(c, h))
+		}
+	}
+	return err
+}
+
+// unused reports whether all objects on a span's page number p are in hand.
+func (k *kind) unused(p int, groups *[groupsMax]apartGroup) bool {
+	from := uint32(p*pageSize) / k.size
+	to := min(uint32((p+1)*pageSize-1)/k.size+1, k.objects)
+	for from < to {
+		i := from % groupLen
+		n := min(groupLen-i, to-from)
+		if want := (uint32(1)<<n - 1) << i; groups[from/groupLen].free&want != want {
+			return false
+		}
+		from += n
+	}
+	return true
+}
