@@ -9,6 +9,7 @@ import (
 	"github.com/growarena/growarena/benchmarks/internal/bench"
 	"github.com/growarena/growarena/benchmarks/objects"
 	"github.com/growarena/growarena/benchmarks/pins"
+	"github.com/growarena/growarena/benchmarks/windows"
 )
 
 // A source is a package with experiments and the goals they are to show.
@@ -21,6 +22,7 @@ var packages = []source{
 	{pins.Experiments, pins.Goals},
 	{alloc.Experiments, alloc.Goals},
 	{objects.Experiments, objects.Goals},
+	{windows.Experiments, windows.Goals},
 }
 
 // Experiments returns all experiments, smaller ones and fewer rounds if quick.
