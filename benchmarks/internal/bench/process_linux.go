@@ -15,7 +15,7 @@ func Faults() int64 {
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
 		panic(err)
 	}
-	return u.Minflt + u.Majflt
+	return int64(u.Minflt) + int64(u.Majflt) // int32 on some systems
 }
 
 // CPUTime returns the processor time of this process so far, in seconds.
