@@ -35,6 +35,7 @@
 //	setApart Owned  → Apart     when a Local's group has nothing left
 //	giveUp   Apart  → Full      when a Local goes on to another group, or ends;
 //	                            Listed if it has free objects
+//	takeLast Listed → Full      when there is but one free object
 //	put      Full   → Listed
 //	sweep    Listed → Dead      when all groups of a span are Listed with nothing in use
 //	newSpan  Dead   → Owned, Listed

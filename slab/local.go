@@ -96,31 +96,40 @@ func (l *Local) allocSlow(n int) ([]byte, error) {
 		return l.a.Alloc(n)
 	}
 	c := classOf(n)
-	err := l.refill(c)
+	p, err := l.refill(c)
 	if errors.Is(err, ErrLimit) {
 		l.a.relent()
-		err = l.refill(c)
+		p, err = l.refill(c)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("slab: allocate %d bytes from %q: %w", n, l.a.name, err)
 	}
-	return l.Alloc(n)
+	if p == 0 {
+		return l.Alloc(n)
+	}
+	return bytesAt(p, n, int(kinds[c].size)), nil
 }
 
 // refill gets objects of class c to hand: what others have freed into the Local's
-// group, or another group.
-func (l *Local) refill(c int) error {
+// group, or another group. Or it gets the address of one object.
+func (l *Local) refill(c int) (uintptr, error) {
 	h := &l.current[c]
 	h.mustNotHave(h.free & uint32(h.others()))
 	for {
 		if h.free = h.collect(); h.free != 0 {
-			return nil
+			return 0, nil
+		}
+		p, g := l.a.popRecent(l.a.shard(), c)
+		if p != 0 {
+			return p, nil
+		}
+		if g == 0 {
+			var err error
+			if g, err = l.a.nextGroup(c); err != nil {
+				return 0, err
+			}
 		}
 		l.giveUp(c)
-		g, err := l.a.takeGroup(c)
-		if err != nil {
-			return err
-		}
 		*h = l.a.setApart(c, g)
 	}
 }

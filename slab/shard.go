@@ -87,29 +87,32 @@ func (a *Allocator) takeSlow(s *shard, c int) (uintptr, error) {
 		if p := a.take(s, c); p != 0 {
 			return p, nil
 		}
-		if err := a.refill(s, c); err != nil {
-			return 0, err
+		if p, err := a.refill(s, c); p != 0 || err != nil {
+			return p, err
 		}
 	}
 }
 
 // refill gives the shard a group with free objects: one that was freed into
 // lately, one of the class's list, one of another shard, or the first of a new
-// span. It may turn out that somebody else has done so, or taken all meanwhile.
-func (a *Allocator) refill(s *shard, c int) error {
+// span. It may turn out that somebody else has done so, or taken all meanwhile. Of a
+// group with one free object it takes that instead, and returns its address.
+func (a *Allocator) refill(s *shard, c int) (uintptr, error) {
 	old := s.current[c].Load()
 	if old != 0 && uint32(a.groups.at(old).word.Load()) != 0 {
-		return nil // Somebody has refilled it, or freed into it, meanwhile.
+		return 0, nil // Somebody has refilled it, or freed into it, meanwhile.
 	}
-	if g := a.popRecent(s, c); g != 0 {
+	if p, g := a.popRecent(s, c); p != 0 {
+		return p, nil
+	} else if g != 0 {
 		a.leave(c, s.install(c, old, g))
-		return nil
+		return 0, nil
 	}
 	cl := &a.classes[c]
 	cl.mu.Lock()
 	if s.current[c].Load() != old {
 		cl.mu.Unlock()
-		return nil
+		return 0, nil
 	}
 	g, err := a.nextLocked(cl, c)
 	if g != 0 {
@@ -117,14 +120,11 @@ func (a *Allocator) refill(s *shard, c int) error {
 	}
 	cl.mu.Unlock()
 	a.leave(c, g)
-	return err
+	return 0, err
 }
 
-// takeGroup returns a group of class c that the caller owns then.
-func (a *Allocator) takeGroup(c int) (uint32, error) {
-	if g := a.popRecent(a.shard(), c); g != 0 {
-		return g, nil
-	}
+// nextGroup returns a group of class c that the caller owns then.
+func (a *Allocator) nextGroup(c int) (uint32, error) {
 	cl := &a.classes[c]
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
@@ -140,8 +140,11 @@ func (a *Allocator) nextLocked(cl *class, c int) (uint32, error) {
 		return g, nil
 	}
 	for i := range a.shards {
-		if g := a.popRecent(&a.shards[i], c); g != 0 {
-			return g, nil
+		s := &a.shards[i]
+		for g := s.nextRecent(c); g != 0; g = s.nextRecent(c) {
+			if a.own(c, g) {
+				return g, nil
+			}
 		}
 	}
 	return a.newSpanLocked(cl, c)
@@ -175,18 +178,46 @@ func (a *Allocator) own(c int, g uint32) bool {
 	}
 }
 
-// popRecent takes a group with free objects from those that were freed into
-// lately: Listed → Owned.
-func (a *Allocator) popRecent(s *shard, c int) uint32 {
-	for i := range s.recent[c] {
-		if s.recent[c][i].Load() == 0 {
-			continue
+// popRecent takes a group with free objects from those that were freed into lately:
+// Listed → Owned. Or, if there is but one free object in it, and that is most likely
+// in a full allocator, it takes that and returns its address: Listed → Full.
+func (a *Allocator) popRecent(s *shard, c int) (uintptr, uint32) {
+	for g := s.nextRecent(c); g != 0; g = s.nextRecent(c) {
+		if p := a.takeLast(c, g); p != 0 {
+			return p, 0
 		}
-		if g := s.recent[c][i].Swap(0); g != 0 && a.own(c, g) {
-			return g
+		if a.own(c, g) {
+			return 0, g
+		}
+	}
+	return 0, 0
+}
+
+// nextRecent takes a group out of those that were freed into lately, 0 if there is
+// none.
+func (s *shard) nextRecent(c int) uint32 {
+	for i := range s.recent[c] {
+		if r := &s.recent[c][i]; r.Load() != 0 {
+			if g := r.Swap(0); g != 0 {
+				return g
+			}
 		}
 	}
 	return 0
+}
+
+// takeLast takes the only free object of a group of class c that is no longer in any
+// list, and returns its address: Listed → Full. It returns 0, and has done nothing,
+// if there are more or none.
+func (a *Allocator) takeLast(c int, g uint32) uintptr {
+	gr := a.groups.at(g)
+	v := gr.word.Load()
+	free := uint32(v)
+	if v&listed == 0 || v>>apartShift != uint64(c)<<1 || free == 0 || free&(free-1) != 0 ||
+		!gr.word.CompareAndSwap(v, v&^(listed|freeBits)) {
+		return 0
+	}
+	return gr.base.Load() + uintptr(bits.TrailingZeros32(free))*uintptr(kinds[c&int(kindMask)].size)
 }
 
 // popLocked takes a group with free objects off the list: Listed → Owned.

@@ -157,29 +157,35 @@ func BenchmarkChurn(b *testing.B) {
 	const live = 100_000
 	for _, n := range []int{16, 64, 256, 1024} {
 		size := "/size=" + strconv.Itoa(n)
-		b.Run("impl=slab"+size, func(b *testing.B) {
-			a := newAllocator(b, slab.Options{})
-			rng := rand.New(rand.NewPCG(1, 2))
-			objects := make([][]byte, live)
-			for k := range objects {
-				objects[k] = mustAlloc(b, a, n)
-				objects[k][0] = 1
-			}
-			for b.Loop() {
-				k := rng.IntN(live)
-				a.Free(objects[k])
-				p, err := a.Alloc(n)
-				if err != nil {
-					b.Fatal(err)
+		for _, impl := range []string{"slab", "slab.Local"} {
+			b.Run("impl="+impl+size, func(b *testing.B) {
+				a := newAllocator(b, slab.Options{})
+				defer closeEmpty(b, a)
+				var from source = a
+				if impl == "slab.Local" {
+					from = a.NewLocal()
 				}
-				p[0] = 1
-				objects[k] = p
-			}
-			for _, p := range objects {
-				a.Free(p)
-			}
-			closeEmpty(b, a)
-		})
+				rng := rand.New(rand.NewPCG(1, 2))
+				objects := make([][]byte, live)
+				for k := range objects {
+					objects[k] = mustAlloc(b, a, n)
+					objects[k][0] = 1
+				}
+				for b.Loop() {
+					k := rng.IntN(live)
+					from.Free(objects[k])
+					p, err := from.Alloc(n)
+					if err != nil {
+						b.Fatal(err)
+					}
+					p[0] = 1
+					objects[k] = p
+				}
+				for _, p := range objects {
+					a.Free(p)
+				}
+			})
+		}
 		b.Run("impl=make"+size, func(b *testing.B) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			objects := make([][]byte, live)
