@@ -6,12 +6,13 @@ replace github.com/growarena/growarena => ../
 
 require (
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0
+	github.com/apache/arrow-go/v18 v18.8.0
 	github.com/dgraph-io/ristretto/v2 v2.4.2
 	github.com/growarena/growarena v0.0.0
 	github.com/puzpuzpuz/xsync/v4 v4.5.0
 	golang.org/x/perf v0.0.0-20260908200009-22c9c6c9d4da
 	golang.org/x/sys v0.49.0
-	gonum.org/v1/gonum v0.16.0
+	gonum.org/v1/gonum v0.17.0
 	modernc.org/memory v1.12.1
 )
 

@@ -9,6 +9,7 @@ import (
 	"github.com/growarena/growarena/benchmarks/internal/bench"
 	"github.com/growarena/growarena/benchmarks/objects"
 	"github.com/growarena/growarena/benchmarks/pins"
+	"github.com/growarena/growarena/benchmarks/realloc"
 	"github.com/growarena/growarena/benchmarks/windows"
 )
 
@@ -22,6 +23,7 @@ var packages = []source{
 	{pins.Experiments, pins.Goals},
 	{alloc.Experiments, alloc.Goals},
 	{objects.Experiments, objects.Goals},
+	{realloc.Experiments, realloc.Goals},
 	{windows.Experiments, windows.Goals},
 }
 

@@ -2,6 +2,7 @@ package work
 
 import (
 	"errors"
+	"runtime"
 	"sync/atomic"
 	"testing"
 )
@@ -59,5 +60,14 @@ func TestMarkPages(t *testing.T) {
 	b[5*page]++
 	if CheckPages(b) == nil {
 		t.Error("a change of a page is not noticed")
+	}
+}
+
+func TestNoRoom(t *testing.T) {
+	if why := NoRoom(1 << 10); why != "" {
+		t.Error(why)
+	}
+	if runtime.GOOS == "linux" && NoRoom(1<<60) == "" {
+		t.Error("there is room for an exbibyte")
 	}
 }

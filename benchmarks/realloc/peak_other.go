@@ -1,0 +1,6 @@
+//go:build !linux
+
+package realloc
+
+// resetPeak does nothing here.
+func resetPeak() {}
