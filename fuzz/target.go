@@ -26,6 +26,7 @@ type Target struct {
 // Targets are all of them.
 var Targets = []Target{
 	{Name: "buffer", Run: runBuffer},
+	{Name: "epoch", Run: runEpoch},
 }
 
 // Find returns the target of that name.

@@ -1,0 +1,5 @@
+package fuzz
+
+import "testing"
+
+func FuzzEpoch(f *testing.F) { fuzzTarget(f, "epoch") }
