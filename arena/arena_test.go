@@ -345,6 +345,53 @@ func TestArena_GuardOutlivesFree(t *testing.T) {
 	}
 }
 
+// TestArena_PinAfterFree: the panic leaves no pin behind, which would hold what
+// others retire in the same domain.
+func TestArena_PinAfterFree(t *testing.T) {
+	d := epoch.NewDomain(epoch.Options{})
+	a := newArena(t, arena.Options{Domain: d})
+	g, err := a.Pin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	free(t, a)
+	panics(t, func() { a.Pin() })
+	panics(t, func() { a.Read(func([]byte) error { return nil }) })
+	panics(t, func() { g.Refresh() })
+	g.Unpin()
+	if err := d.Barrier(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if s := d.Stats(); s.Pinned != 0 {
+		t.Errorf("%d pins are left", s.Pinned)
+	}
+}
+
+// TestArena_TrimFile gives back all of a file that does not end with a page.
+func TestArena_TrimFile(t *testing.T) {
+	fd, err := sys.Memfd(t.Name(), 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	f := os.NewFile(uintptr(fd), t.Name())
+	defer f.Close()
+	if _, err := f.Write(make([]byte, 5000)); err != nil {
+		t.Fatal(err)
+	}
+	a := newArena(t, arena.Options{File: f})
+	defer free(t, a)
+	a.Reset()
+	if err := a.Trim(); err != nil {
+		t.Fatal(err)
+	}
+	if s := a.Stats(); s.Committed != 0 || s.Cap != 5000 {
+		t.Errorf("after Reset and Trim: %+v", s)
+	}
+	if info, err := f.Stat(); err != nil || info.Size() != 5000 {
+		t.Errorf("the file is %d bytes: %v", info.Size(), err)
+	}
+}
+
 // TestArena_ZeroAfterReset hands memory out again and checks that it is clear.
 func TestArena_ZeroAfterReset(t *testing.T) {
 	a := newArena(t, arena.Options{})

@@ -31,17 +31,22 @@ func (a *Arena) Pin() (Guard, error) {
 	if err != nil {
 		return Guard{}, err
 	}
-	return Guard{arena: a, view: a.viewOf(&pin), n: n, pin: pin}, nil
+	v := a.viewOf(&pin)
+	if v.window == nil {
+		pin.Unpin() // It would hold what others retire in the domain, for good.
+		a.load()    // Panics: after Free.
+	}
+	return Guard{arena: a, view: v, n: n, pin: pin}, nil
 }
 
 // viewOf returns the view a pin protects: the very one that was published with
 // the pinned version (exact rule), or the newest one, loaded after the pin
-// (classic rule).
+// (classic rule), which has no window after Free.
 func (a *Arena) viewOf(pin *epoch.Guard) *view {
 	if a.exact {
 		return pin.Value().(*view)
 	}
-	return a.load()
+	return a.view.Load()
 }
 
 // Bytes returns what had been handed out, or written through a [Buffer], when g
@@ -74,7 +79,11 @@ func (g *Guard) Refresh() error {
 		g.view = nil
 		return err
 	}
-	g.view = g.arena.viewOf(&g.pin)
+	v := g.arena.viewOf(&g.pin)
+	if v.window == nil {
+		g.arena.load() // Panics: after Free. The guard stays pinned, its owner knows it.
+	}
+	g.view = v
 	return nil
 }
 

@@ -118,7 +118,9 @@ func (a *Arena) Trim() error {
 	if from >= a.file.size {
 		return nil
 	}
-	if err := a.punch(from, a.file.size-from); err != nil {
+	// Whole pages: the last one of a caller's file goes only so.
+	to, _ := align.Up(a.file.size, a.file.page)
+	if err := a.punch(from, to-from); err != nil {
 		return err
 	}
 	a.head.rewind(from)

@@ -56,7 +56,7 @@ func Maps(f func(VMA) bool) error {
 	}
 	defer file.Close()
 	lines := bufio.NewScanner(file)
-	lines.Buffer(make([]byte, 64<<10), 1<<20)
+	lines.Buffer(make([]byte, 8<<10), 1<<20) // One read returns a page at most.
 	for lines.Scan() {
 		if v, ok := parseVMA(lines.Bytes()); ok && !f(v) {
 			return nil
