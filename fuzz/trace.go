@@ -22,6 +22,9 @@ func (t *trace) add(op string, args ...int) {
 	*t = append(*t, s)
 }
 
+// args takes down the numbers of the last operation.
+func (t trace) args(args ...int) { copy(t[len(t)-1].args[:], args) }
+
 // String returns the last steps, the latest in the end.
 func (t trace) String() string {
 	const last = 12

@@ -1,0 +1,118 @@
+package fuzz
+
+import (
+	"bytes"
+	"fmt"
+	"sync"
+)
+
+const (
+	// mirrorMax is more than the capacity of any arena here.
+	mirrorMax = 32 << 20
+
+	// mirrorPage is the unit in which a mirror knows what has been written.
+	mirrorPage = 4096
+)
+
+// A mirror is what the file behind an arena should hold. Of its bytes, all zero
+// in the beginning, it knows the pages that were ever written: comparing those is
+// comparing everything that has been written, and is fast.
+type mirror struct {
+	data    []byte
+	written [mirrorMax / mirrorPage / 64]uint64 // a bit for each page
+	pages   []int                               // the same as a list
+	sample  int                                 // which page is looked at next for being zero
+}
+
+// mirrors are those that are not in use, all zero: making one costs much more
+// than most programs.
+var mirrors struct {
+	mu   sync.Mutex
+	free []*mirror // Protected by mu.
+}
+
+func newMirror() *mirror {
+	mirrors.mu.Lock()
+	defer mirrors.mu.Unlock()
+	n := len(mirrors.free)
+	if n == 0 {
+		return &mirror{data: make([]byte, mirrorMax)}
+	}
+	m := mirrors.free[n-1]
+	mirrors.free = mirrors.free[:n-1]
+	return m
+}
+
+// free makes m zero and gives it back.
+func (m *mirror) free() {
+	for _, p := range m.pages {
+		clear(m.page(p))
+	}
+	m.pages = m.pages[:0]
+	clear(m.written[:])
+	m.sample = 0
+	mirrors.mu.Lock()
+	defer mirrors.mu.Unlock()
+	if len(mirrors.free) < arenasMax {
+		mirrors.free = append(mirrors.free, m)
+	}
+}
+
+func (m *mirror) page(p int) []byte { return m.data[p*mirrorPage : (p+1)*mirrorPage] }
+
+// write puts p at off.
+func (m *mirror) write(p []byte, off int) {
+	if len(p) == 0 {
+		return
+	}
+	copy(m.data[off:], p)
+	for k := off / mirrorPage; k <= (off+len(p)-1)/mirrorPage; k++ {
+		if bit := uint64(1) << (k % 64); m.written[k/64]&bit == 0 {
+			m.written[k/64] |= bit
+			m.pages = append(m.pages, k)
+		}
+	}
+}
+
+// zero makes [from, to) zero.
+func (m *mirror) zero(from, to int) {
+	if to-from < mirrorPage {
+		clear(m.data[from:max(from, to)])
+		return
+	}
+	for _, p := range m.pages {
+		if lo, hi := max(from, p*mirrorPage), min(to, (p+1)*mirrorPage); lo < hi {
+			clear(m.data[lo:hi])
+		}
+	}
+}
+
+// compare compares b, which shows the bytes from off on, with the written pages,
+// and a few others with zeros.
+func (m *mirror) compare(b []byte, off int) error {
+	end := off + len(b)
+	for _, p := range m.pages {
+		if err := m.compareRange(b, off, max(off, p*mirrorPage), min(end, (p+1)*mirrorPage)); err != nil {
+			return err
+		}
+	}
+	if len(b) > 0 {
+		m.sample += 1_000_003
+		at := off + m.sample%len(b)
+		return m.compareRange(b, off, at, min(end, at+64))
+	}
+	return nil
+}
+
+// compareRange is compare for [lo, hi).
+func (m *mirror) compareRange(b []byte, off, lo, hi int) error {
+	if lo >= hi || bytes.Equal(b[lo-off:hi-off], m.data[lo:hi]) {
+		return nil
+	}
+	for i := lo; i < hi; i++ {
+		if b[i-off] != m.data[i] {
+			return fmt.Errorf("byte %d is %d, want %d", i, b[i-off], m.data[i])
+		}
+	}
+	return nil
+}
