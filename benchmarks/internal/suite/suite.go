@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/growarena/growarena/benchmarks/alloc"
+	"github.com/growarena/growarena/benchmarks/buffers"
 	"github.com/growarena/growarena/benchmarks/internal/bench"
 	"github.com/growarena/growarena/benchmarks/objects"
 	"github.com/growarena/growarena/benchmarks/pins"
@@ -25,6 +26,7 @@ var packages = []source{
 	{objects.Experiments, objects.Goals},
 	{realloc.Experiments, realloc.Goals},
 	{windows.Experiments, windows.Goals},
+	{buffers.Experiments, buffers.Goals},
 }
 
 // Experiments returns all experiments, smaller ones and fewer rounds if quick.
