@@ -1,0 +1,26 @@
+//go:build !(386 || arm || mips || mipsle)
+
+package addrspace
+
+import "testing"
+
+// TestSimulation_Space: a Space with the same seed and zones puts its windows at the
+// very places of the simulation.
+func TestSimulation_Space(t *testing.T) {
+	for name, ro := range map[string]ReserveOptions{"Roomy": {}, "Compact": {Compact: true}} {
+		t.Run(name, func(t *testing.T) {
+			o := Options{Seed: 11, Zones: testZones(64 * gib), CacheWindows: -1}
+			space, sim := newSpace(t, o), Simulate(o)
+			for i := range 200 {
+				n := (1 + i%5) * Alignment
+				want := reserve(t, space, n, ro).Range()
+				if got, ok := sim.Reserve(n, ro); !ok || got != want {
+					t.Fatalf("window %d is simulated at %v, reserved at %v", i, got, want)
+				}
+			}
+			if got, want := sim.Stats().Windows, space.Stats().Windows; got != want {
+				t.Errorf("%d windows, want %d", got, want)
+			}
+		})
+	}
+}
