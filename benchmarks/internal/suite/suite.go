@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/growarena/growarena/benchmarks/alloc"
+	"github.com/growarena/growarena/benchmarks/bolt"
 	"github.com/growarena/growarena/benchmarks/buffers"
 	"github.com/growarena/growarena/benchmarks/internal/bench"
 	"github.com/growarena/growarena/benchmarks/objects"
@@ -27,6 +28,7 @@ var packages = []source{
 	{realloc.Experiments, realloc.Goals},
 	{windows.Experiments, windows.Goals},
 	{buffers.Experiments, buffers.Goals},
+	{bolt.Experiments, bolt.Goals},
 }
 
 // Experiments returns all experiments, smaller ones and fewer rounds if quick.

@@ -1,0 +1,93 @@
+package bolt
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/growarena/growarena/benchmarks/internal/bench"
+)
+
+func TestExperiments(t *testing.T) {
+	bench.Smoke(t, func(c bench.Case) bench.Case {
+		c.Size, c.Count = 1<<20, min(c.Count, 2)
+		return c
+	}, Experiments(true)...)
+}
+
+// liar is a database that does something wrong.
+type liar struct {
+	engine
+	value func([]byte) []byte
+	after int // gets that are right
+}
+
+func (l *liar) view(f func(get func(uint64) []byte) error) error {
+	return l.engine.view(func(get func(uint64) []byte) error {
+		n := 0
+		return f(func(key uint64) []byte {
+			if n++; n <= l.after {
+				return get(key)
+			}
+			return l.value(get(key))
+		})
+	})
+}
+
+// TestWorkload_Notices: the workload finds out what a database does wrong.
+func TestWorkload_Notices(t *testing.T) {
+	for name, test := range map[string]struct {
+		liar
+		want string
+	}{
+		"NothingThere": {liar{value: func([]byte) []byte { return nil }}, "has 0 bytes"},
+		"OneBitWrong": {liar{value: func(b []byte) []byte {
+			b = bytes.Clone(b)
+			b[len(b)-1] ^= 1
+			return b
+		}}, "nobody gave it"},
+		"ChangesWithinView": {liar{after: heldKeys, value: func(b []byte) []byte {
+			b = bytes.Clone(b)
+			fill(b, 7, 7)
+			return b
+		}}, "has changed within a View"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, err := newStore(StoreOptions{}, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l := test.liar
+			l.engine = e
+			w := &workload{engine: &l, hold: time.Millisecond}
+			if err := w.run(1 << 20); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v, want %s", err, test.want)
+			}
+			if err := e.close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestWorkload counts what a run has done.
+func TestWorkload(t *testing.T) {
+	e, err := newBbolt(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &workload{engine: e, hold: time.Millisecond}
+	if err := w.run(2 << 20); err != nil {
+		t.Fatal(err)
+	}
+	n := w.keys.Load()
+	if n < 2<<20/valueSize-batchNew || w.updates.TotalCount() != n/batchNew-1 || w.views.TotalCount() == 0 || w.held == 0 || e.moves() == 0 {
+		t.Errorf("%d keys, %d Updates, %d Views, %d long ones, %d moves", n, w.updates.TotalCount(), w.views.TotalCount(), w.held, e.moves())
+	}
+	if err := e.close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func BenchmarkBolt(b *testing.B) { bench.Run(b, Experiments(testing.Short())...) }
