@@ -93,18 +93,31 @@ var arenaRungs = [...]arena.Rungs{
 	arena.RungRehome | arena.RungAlias,
 }
 
-// testZone is where windows of a program lie: it is known who is there, nobody
-// else.
-var testZone = sync.OnceValues(func() (addrspace.Range, error) {
-	s := addrspace.New(addrspace.Options{})
+// testZone is where the windows of programs lie.
+var testZone struct {
+	mu              sync.Mutex
+	addrspace.Range // Protected by mu.
+}
+
+// emptyZone returns a zone where nobody is: so it is known who is there later.
+func emptyZone() (addrspace.Range, error) {
+	testZone.mu.Lock()
+	defer testZone.mu.Unlock()
+	if r := testZone.Range; r.Len() > 0 {
+		// Other Spaces do not know it, and may have come there.
+		if _, err := sys.Reserve(r.Start, r.Len()); err == nil {
+			return r, sys.Unmap(r.Start, r.Len())
+		}
+	}
 	const size = 1 << (20 + bits.UintSize/4) // 64 GiB, or 256 MiB where addresses have 32 bits
+	s := addrspace.New(addrspace.Options{})
 	w, err := s.Reserve(size, addrspace.ReserveOptions{Min: 128 << 20})
 	if err != nil {
 		return addrspace.Range{}, err
 	}
-	zone := w.Range()
-	return zone, errors.Join(w.Release(), s.Trim())
-})
+	testZone.Range = w.Range()
+	return testZone.Range, errors.Join(w.Release(), s.Trim())
+}
 
 // start chooses the options by the program's first bytes and makes the first
 // arena.
@@ -170,7 +183,7 @@ func (r *arenaRun) start() error {
 
 // chooseSpace makes the Space.
 func (r *arenaRun) chooseSpace() error {
-	zone, err := testZone()
+	zone, err := emptyZone()
 	if err != nil {
 		return err
 	}
