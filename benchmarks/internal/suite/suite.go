@@ -8,6 +8,7 @@ import (
 	"github.com/growarena/growarena/benchmarks/alloc"
 	"github.com/growarena/growarena/benchmarks/bolt"
 	"github.com/growarena/growarena/benchmarks/buffers"
+	"github.com/growarena/growarena/benchmarks/gc"
 	"github.com/growarena/growarena/benchmarks/internal/bench"
 	"github.com/growarena/growarena/benchmarks/objects"
 	"github.com/growarena/growarena/benchmarks/pins"
@@ -28,6 +29,7 @@ var packages = []source{
 	{realloc.Experiments, realloc.Goals},
 	{windows.Experiments, windows.Goals},
 	{buffers.Experiments, buffers.Goals},
+	{gc.Experiments, gc.Goals},
 	{bolt.Experiments, bolt.Goals},
 }
 
