@@ -36,9 +36,10 @@ func newInput(program []byte, operations int) *input {
 // more tells whether the program goes on.
 func (in *input) more() bool { return len(in.rest) > 0 }
 
-// op reads which operation comes next.
+// op reads which operation comes next. It reads a byte also where there is only
+// one operation, so that every program ends.
 func (in *input) op() int {
-	n := in.below(in.total)
+	n := in.below(max(in.total, 2)) % in.total
 	for i, w := range in.weights {
 		if n < w {
 			return i

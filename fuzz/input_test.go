@@ -18,6 +18,12 @@ func TestInput(t *testing.T) {
 	if !in.more() {
 		t.Error("at the end too soon")
 	}
+	in = newInput([]byte{0, 0, 3, 4}, 4) // of one operation
+	for n := 0; in.more(); n++ {
+		if op := in.op(); op != 0 || n == 2 {
+			t.Fatalf("operation %d after %d of 2 bytes", op, n)
+		}
+	}
 	for limit := range 1000 {
 		for b := range 256 {
 			in := &input{rest: []byte{byte(b), 200}}
