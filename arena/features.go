@@ -139,10 +139,8 @@ func (t *trial) sameBytes() error {
 }
 
 func tryCollapse(t *trial) error {
-	if err := sys.Allocate(t.fd, 0, int64(os.Getpagesize())); err != nil {
-		return err
-	}
-	return sys.Advise(t.addr, extentSize, sys.AdviseCollapse)
+	_, err := makeHuge(t.fd, 0, t.addr)
+	return err
 }
 
 func tryHugeTLB() error {

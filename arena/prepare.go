@@ -11,27 +11,47 @@ import (
 // prepareExtent makes the extent at off memory that is there: with pages in the
 // file, mapped in v, and huge where the kernel can.
 //
-// The way to a huge page is to give the extent one small page and to collapse
-// it: MADV_COLLAPSE works whatever shmem_enabled says (except deny), does not
-// hold up other threads' growth, and zeroes 2 MiB for a fraction of what 512
-// page faults cost. The one page comes from fallocate and not from a touch: a
-// file system that is full answers with ENOSPC instead of a signal, and the
-// writer's own bytes are never stored to.
-//
 // Preconditions: off is a multiple of extentSize; the file reaches off+extentSize
 // and v maps it; prep is held.
 func (a *Arena) prepareExtent(v *view, off int) error {
 	if a.huge == HugeNever || !canCollapse() {
 		return sys.Advise(v.addr(off), extentSize, sys.AdvisePopulateWrite)
 	}
-	if err := sys.Allocate(a.file.fd, int64(off), int64(os.Getpagesize())); err != nil {
-		return err
-	}
-	err := sys.Advise(v.addr(off), extentSize, sys.AdviseCollapse)
-	if errors.Is(err, sys.EAGAIN) {
-		return nil // Somebody is writing there and takes the pages himself.
-	}
+	_, err := makeHuge(a.file.fd, int64(off), v.addr(off))
 	return err
+}
+
+// makeHuge makes the extent at off of file fd, which is mapped at addr, one huge
+// page, whatever it has of small ones; what is new is zero.
+//
+// The way to a huge page is to give the extent one small page and to collapse
+// it: MADV_COLLAPSE works whatever shmem_enabled says (except deny), does not
+// hold up other threads' growth, and zeroes 2 MiB for a fraction of what 512
+// page faults cost. The one page comes from fallocate and not from a touch: a
+// file system that is full answers with ENOSPC instead of a signal, and nobody's
+// bytes are stored to.
+//
+// The extent stays of small pages, without an error, if somebody is writing there
+// at the same time: he takes the pages himself. An error leaves it with what it
+// had and at most the one page; isMemory tells whether memory is what is missing.
+//
+// Preconditions: off and addr are multiples of extentSize.
+func makeHuge(fd int, off int64, addr uintptr) (huge bool, err error) {
+	if err := sys.Allocate(fd, off, int64(os.Getpagesize())); err != nil {
+		return false, err
+	}
+	err = sys.Advise(addr, extentSize, sys.AdviseCollapse)
+	if errors.Is(err, sys.EAGAIN) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// isMemory reports whether err of makeHuge says that there is no memory. At a
+// memory cgroup's limit MADV_COLLAPSE says so, with EBUSY, and is the only call
+// that does: the others end in the OOM killer.
+func isMemory(err error) bool {
+	return errors.Is(err, sys.EBUSY) || errors.Is(err, sys.ENOMEM) || errors.Is(err, sys.ENOSPC)
 }
 
 // commitRange gives every byte of [from, to) a page, or none at all and an
@@ -69,20 +89,12 @@ func (a *Arena) commitExtents(v *view, from, to int) error {
 		from = head
 	}
 	for off := from; off < to; off += extentSize {
-		if err := sys.Allocate(a.file.fd, int64(off), int64(os.Getpagesize())); err != nil {
-			return err
-		}
-		err := sys.Advise(v.addr(off), extentSize, sys.AdviseCollapse)
-		if errors.Is(err, sys.EBUSY) || errors.Is(err, sys.ENOMEM) {
-			// At a memory cgroup's limit this is the only call that says so: the
-			// others end in the OOM killer.
-			return err
+		huge, err := makeHuge(a.file.fd, int64(off), v.addr(off))
+		if !huge && !isMemory(err) {
+			err = sys.Allocate(a.file.fd, int64(off), extentSize) // Small pages will do.
 		}
 		if err != nil {
-			// No huge page here, for a reason that is not memory.
-			if err := sys.Allocate(a.file.fd, int64(off), extentSize); err != nil {
-				return err
-			}
+			return err
 		}
 	}
 	return nil
