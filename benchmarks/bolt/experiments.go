@@ -13,7 +13,7 @@ import (
 
 // advance is what bbolt maps from the start where its users know how large it will
 // become.
-const advance = 4 << 30
+const advance = 1 << 30
 
 // Goals returns none: no line of the table of goals is about databases.
 func Goals() []bench.Goal { return nil }
@@ -26,7 +26,7 @@ func Experiments(quick bool) []bench.Experiment {
 	rounds, hold, size := 5, 100, int64(64<<20)
 	if quick {
 		sizes, holds = []bench.Case{mib(2), mib(8)}, []int{5, 20, 80}
-		rounds, hold, size = 3, 20, 2<<20
+		rounds, hold, size = 2, 20, 2<<20
 	}
 	var held, byHold []bench.Case
 	for _, c := range sizes {
@@ -83,7 +83,7 @@ func contenders(views bool) []bench.Contender {
 		},
 		{Name: "bbolt", Note: how + "maps 32 KiB at first", Run: run(views, bolt(0))},
 		{
-			Name: "bbolt, mapped in advance", Note: how + "InitialMmapSize 4 GiB, for users who know a bound: beyond it, it is as bbolt",
+			Name: "bbolt, mapped in advance", Note: how + "InitialMmapSize 1 GiB, for users who know a bound: beyond it, it is as bbolt",
 			Run: run(views, bolt(advance)),
 		},
 	}

@@ -3,11 +3,11 @@ package windows
 import (
 	"errors"
 	"math/rand/v2"
-	"runtime/debug"
 	"slices"
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/benchmarks/internal/bench"
+	"github.com/growarena/growarena/benchmarks/internal/work"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -126,10 +126,4 @@ func (l *loose) free() error {
 }
 
 // inRace says why random places are not used in a race build, "" in others.
-func inRace(bench.Case) string {
-	info, _ := debug.ReadBuildInfo()
-	if info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
-		return "the race detector maps its memory over whatever it meets"
-	}
-	return ""
-}
+func inRace(bench.Case) string { return work.Race() }

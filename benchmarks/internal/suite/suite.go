@@ -12,6 +12,7 @@ import (
 	"github.com/growarena/growarena/benchmarks/internal/bench"
 	"github.com/growarena/growarena/benchmarks/objects"
 	"github.com/growarena/growarena/benchmarks/pins"
+	"github.com/growarena/growarena/benchmarks/placement"
 	"github.com/growarena/growarena/benchmarks/realloc"
 	"github.com/growarena/growarena/benchmarks/windows"
 )
@@ -31,6 +32,7 @@ var packages = []source{
 	{buffers.Experiments, buffers.Goals},
 	{gc.Experiments, gc.Goals},
 	{bolt.Experiments, bolt.Goals},
+	{placement.Experiments, placement.Goals},
 }
 
 // Experiments returns all experiments, smaller ones and fewer rounds if quick.
