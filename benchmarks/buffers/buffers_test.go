@@ -16,18 +16,18 @@ func TestExperiments(t *testing.T) {
 
 // TestRun_Refused: who is refused the 51st buffer has had 50.
 func TestRun_Refused(t *testing.T) {
-	m, err := heap(0)
-	if err != nil {
-		t.Fatal(err)
+	dropped := 0
+	m := maker{
+		add: func(i int) ([]byte, error) {
+			if i == 50 {
+				return nil, errors.New("enough")
+			}
+			return make([]byte, first), nil
+		},
+		grow:  func(_ int, b []byte, n int) ([]byte, error) { return append(b, make([]byte, n)...), nil },
+		drop:  func(int, []byte) error { dropped++; return nil },
+		close: nothing,
 	}
-	add, dropped := m.add, 0
-	m.add = func(i int) ([]byte, error) {
-		if i == 50 {
-			return nil, errors.New("enough")
-		}
-		return add(i)
-	}
-	m.drop = func(int, []byte) error { dropped++; return nil }
 	s, err := run(func(int) (maker, error) { return m, nil })(bench.Case{Count: 100})
 	if err != nil || s.Values["buffers"] != 50 || dropped != 50 {
 		t.Errorf("%v, %d dropped, %v", s.Values, dropped, err)

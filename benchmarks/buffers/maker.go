@@ -65,13 +65,3 @@ func arenas(count int) (maker, error) {
 		close: nothing,
 	}, nil
 }
-
-// heap is a slice of the Go heap for each buffer, which is copied when it grows.
-func heap(int) (maker, error) {
-	return maker{
-		add:   func(int) ([]byte, error) { return make([]byte, first), nil },
-		grow:  func(_ int, b []byte, n int) ([]byte, error) { return append(b, make([]byte, n)...), nil },
-		drop:  func(int, []byte) error { return nil },
-		close: nothing,
-	}, nil
-}

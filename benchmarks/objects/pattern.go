@@ -8,21 +8,22 @@ import (
 	"github.com/growarena/growarena/benchmarks/internal/work"
 )
 
-// pattern is a way to use a target: it does the operations of a case, an operation
-// being one object taken and given back, and returns how long they took.
-type pattern func(t target, c bench.Case) (time.Duration, error)
+// pattern is a way to use a target: it does as many operations as a case has, or as
+// take the time that is given, an operation being one object taken and given back.
+// It returns how long they took and how many they were.
+type pattern func(t target, c bench.Case, least time.Duration) (time.Duration, int, error)
 
 // pairs takes and gives back one object at a time.
-func pairs(t target, c bench.Case) (time.Duration, error) {
-	return shared(t, c, func(h handle, ops int) error { return h.pairs(ops, int(c.Size)) })
+func pairs(t target, c bench.Case, least time.Duration) (time.Duration, int, error) {
+	return shared(t, c, least, func(h handle, ops int) error { return h.pairs(ops, int(c.Size)) })
 }
 
 // inHand is how many objects batches takes before it gives them back.
 const inHand = 100
 
 // batches takes inHand objects and then gives them back, oldest first.
-func batches(t target, c bench.Case) (time.Duration, error) {
-	return shared(t, c, func(h handle, ops int) error {
+func batches(t target, c bench.Case, least time.Duration) (time.Duration, int, error) {
+	return shared(t, c, least, func(h handle, ops int) error {
 		var err error
 		all := make([]object, 0, inHand)
 		for first := 0; first < ops; first += inHand {
@@ -57,61 +58,61 @@ func (h handle) putAll(all []object, first int) ([]object, error) {
 	return all[:0], nil
 }
 
-// shared has the goroutines of a case do the operations with a handle each, and a
-// tenth of them before that, which is not counted.
-func shared(t target, c bench.Case, f func(h handle, ops int) error) (time.Duration, error) {
+// shared has the goroutines of a case do the operations, with a handle each.
+func shared(t target, c bench.Case, least time.Duration, f func(h handle, ops int) error) (time.Duration, int, error) {
 	handles := make([]handle, c.Goroutines)
 	for i := range handles {
 		handles[i] = t.worker()
 		defer handles[i].done()
 	}
-	each := func(worker, ops int) error { return f(handles[worker], ops) }
-	if _, err := work.Share(c.Goroutines, c.Count/10, each); err != nil {
-		return 0, err
-	}
-	return work.Share(c.Goroutines, c.Count, each)
+	return work.Enough(least, c.Count, func(n int) (time.Duration, error) {
+		return work.Share(c.Goroutines, n, func(worker, ops int) error { return f(handles[worker], ops) })
+	})
 }
 
 // parcel is how many objects go from one goroutine to the other together.
 const parcel = 256
 
 // handOver takes objects on one goroutine and gives them back on another.
-func handOver(t target, c bench.Case) (time.Duration, error) {
-	full, empty := make(chan []object, 8), make(chan []object, 8)
-	stop := make(chan struct{}) // closed when the receiver gives up
-	for range cap(empty) {
-		empty <- make([]object, 0, parcel)
-	}
-	return work.Share(2, 2, func(worker, _ int) error {
-		h := t.worker()
-		defer h.done()
-		if worker == 0 {
-			defer close(full)
-			return send(h, c, full, empty, stop)
+func handOver(t target, c bench.Case, least time.Duration) (time.Duration, int, error) {
+	sender, receiver := t.worker(), t.worker()
+	defer sender.done()
+	defer receiver.done()
+	return work.Enough(least, c.Count, func(n int) (time.Duration, error) {
+		full, empty := make(chan []object, 8), make(chan []object, 8)
+		stop := make(chan struct{}) // closed when the receiver ends
+		for range cap(empty) {
+			empty <- make([]object, 0, parcel)
 		}
-		defer close(stop)
-		for all := range full {
-			all, err := h.putAll(all, 0)
-			if err != nil {
-				return err
+		return work.Share(2, 2, func(worker, _ int) error {
+			if worker == 0 {
+				defer close(full)
+				return sender.send(n, int(c.Size), full, empty, stop)
 			}
-			empty <- all
-		}
-		return nil
+			defer close(stop)
+			for all := range full {
+				all, err := receiver.putAll(all, 0)
+				if err != nil {
+					return err
+				}
+				empty <- all
+			}
+			return nil
+		})
 	})
 }
 
-// send takes the objects of a case and sends them in parcels.
-func send(h handle, c bench.Case, full chan<- []object, empty <-chan []object, stop <-chan struct{}) error {
-	for sent := 0; sent < c.Count; sent += parcel {
+// send takes n objects and sends them in parcels.
+func (h handle) send(n, size int, full chan<- []object, empty <-chan []object, stop <-chan struct{}) error {
+	for sent := 0; sent < n; sent += parcel {
 		var all []object
 		select {
 		case all = <-empty:
 		case <-stop:
-			return nil // the other one has the error
+			return nil // the receiver has the error
 		}
-		for i := range min(parcel, c.Count-sent) {
-			o, err := h.get(int(c.Size))
+		for i := range min(parcel, n-sent) {
+			o, err := h.get(size)
 			if err != nil {
 				return err
 			}
@@ -129,28 +130,28 @@ func send(h handle, c bench.Case, full chan<- []object, empty <-chan []object, s
 
 // churn keeps objects of random sizes, of c.Size bytes in all, and replaces one of
 // them at a time, at random.
-func churn(t target, c bench.Case) (time.Duration, error) {
+func churn(t target, c bench.Case, least time.Duration) (time.Duration, int, error) {
 	crowds := make([]crowd, c.Goroutines)
 	for i := range crowds {
 		cr := &crowds[i]
 		cr.handle, cr.rng = t.worker(), *rand.NewPCG(1, uint64(i))
 		defer cr.handle.done()
 		if err := cr.fill(int(c.Size) / c.Goroutines); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 	}
-	d, err := work.Share(c.Goroutines, c.Count, func(worker, ops int) error {
-		return crowds[worker].replace(ops)
+	d, n, err := work.Enough(least, c.Count, func(n int) (time.Duration, error) {
+		return work.Share(c.Goroutines, n, func(worker, ops int) error { return crowds[worker].replace(ops) })
 	})
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	for i := range crowds {
 		if err := crowds[i].empty(); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 	}
-	return d, nil
+	return d, n, nil
 }
 
 // crowd is the objects of one goroutine. Each is marked with its index.

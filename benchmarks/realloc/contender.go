@@ -40,18 +40,6 @@ func appended() allocator {
 	}
 }
 
-// copied is a slice of exactly the new length, and a copy.
-func copied() allocator {
-	return allocator{
-		grow: func(b []byte, n int) ([]byte, error) {
-			longer := make([]byte, n)
-			copy(longer, b)
-			return longer, nil
-		},
-		free: leave, done: none,
-	}
-}
-
 // arrow is arrow-go's allocator of Go memory.
 func arrow() allocator {
 	a := memory.NewGoAllocator()

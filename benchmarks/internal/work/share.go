@@ -36,3 +36,17 @@ func PerOp(d time.Duration, g, n int) float64 {
 	procs := min(g, runtime.GOMAXPROCS(0))
 	return float64(d.Nanoseconds()) * float64(procs) / float64(n)
 }
+
+// Enough does operations with f, count of them for a start, which is not counted,
+// and then as many as take about least, but no fewer than count and no more than a
+// thousand times as many. It returns how long these took and how many they were.
+func Enough(least time.Duration, count int, f func(ops int) (time.Duration, error)) (time.Duration, int, error) {
+	d, err := f(count)
+	if err != nil {
+		return 0, 0, err
+	}
+	times := float64(least) / float64(max(d, 1))
+	n := int(float64(count) * min(max(times, 1), 1000))
+	d, err = f(n)
+	return d, n, err
+}

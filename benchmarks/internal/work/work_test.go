@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 func TestShare(t *testing.T) {
@@ -26,6 +27,29 @@ func TestShare(t *testing.T) {
 		return nil
 	}); !errors.Is(err, boom) {
 		t.Errorf("error of a goroutine: %v", err)
+	}
+}
+
+func TestEnough(t *testing.T) {
+	const least = 100 * time.Microsecond
+	for _, test := range []struct {
+		each time.Duration // that an operation takes
+		want int
+	}{
+		{time.Microsecond, 100}, {10 * time.Microsecond, 50}, {time.Millisecond, 50}, {0, 50_000},
+	} {
+		done := 0
+		_, n, err := Enough(least, 50, func(ops int) (time.Duration, error) {
+			done += ops
+			return time.Duration(ops) * test.each, nil
+		})
+		if err != nil || n != test.want || done != 50+n {
+			t.Errorf("%v each: %d counted, %d done, %v; want %d counted", test.each, n, done, err, test.want)
+		}
+	}
+	boom := errors.New("boom")
+	if _, _, err := Enough(least, 1, func(int) (time.Duration, error) { return 0, boom }); !errors.Is(err, boom) {
+		t.Error(err)
 	}
 }
 
