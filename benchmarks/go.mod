@@ -10,6 +10,7 @@ require (
 	github.com/dgraph-io/ristretto/v2 v2.4.2
 	github.com/growarena/growarena v0.0.0
 	github.com/puzpuzpuz/xsync/v4 v4.5.0
+	github.com/wasilibs/wazero-helpers v0.0.0-20240620070341-3dff1577cd52
 	go.etcd.io/bbolt v1.5.0
 	golang.org/x/perf v0.0.0-20260908200009-22c9c6c9d4da
 	golang.org/x/sys v0.49.0
@@ -22,4 +23,5 @@ require (
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/dustin/go-humanize v1.0.1 // indirect
 	github.com/google/btree v1.1.3 // indirect
+	github.com/tetratelabs/wazero v1.7.2 // indirect
 )

@@ -43,6 +43,7 @@ func TestGoal(t *testing.T) {
 		{"at most", Goal{Rule: AtMost, Limit: 20, Ours: "ours"}, 0.2, "fast", true},
 		{"at least", Goal{Rule: AtLeast, Limit: 3, Ours: "ours"}, 0.2, "fast", false},
 		{"one case", Goal{Rule: AtLeast, Limit: 3, Ours: "ours", Cases: []string{"1000"}}, 0.2, "fast", true},
+		{"per byte", Goal{Rule: AtMost, Limit: 0.2, Ours: "ours", Per: func(c Case, v float64) float64 { return v / float64(c.Size) }}, 0.2, "fast", true},
 		{"flat", Goal{Rule: FlatAtMost, Limit: 0.1, Ours: "ours"}, 0.5, "", false},
 	} {
 		v := test.goal.Check(results())

@@ -32,6 +32,11 @@ type Goal struct {
 	Peers  []string // that it is held against; empty: all that are neither ours nor Context
 	Cases  []string // labels; empty: all. Those the run does not have are left out.
 
+	// Per makes what is compared of a value of Metric: its share of the case's
+	// size, say. Unit is that of the result, as at Experiment. Both may be left out.
+	Per  func(of Case, v float64) float64
+	Unit string
+
 	// Decide takes the place of Rule where that does not say it.
 	Decide func(*Results) Verdict
 }
@@ -107,7 +112,7 @@ func (g Goal) margin(v Verdict) float64 {
 }
 
 func (g Goal) checkCase(r *Results, of Case) Verdict {
-	ours := r.Cell(g.Ours, of.Label).Values(g.Metric)
+	ours := g.values(r, g.Ours, of)
 	if len(ours) == 0 {
 		if cell := r.Cell(g.Ours, of.Label); cell != nil && cell.Err != nil {
 			return Verdict{Case: of.Label, Err: cell.Err}
@@ -120,7 +125,7 @@ func (g Goal) checkCase(r *Results, of Case) Verdict {
 		if len(g.Peers) > 0 && !slices.Contains(g.Peers, c.Name) || len(g.Peers) == 0 && (c.Ours || c.Context) {
 			continue
 		}
-		peer := r.Cell(c.Name, of.Label).Values(g.Metric)
+		peer := g.values(r, c.Name, of)
 		if len(peer) == 0 {
 			continue
 		}
@@ -146,6 +151,17 @@ func (g Goal) checkCase(r *Results, of Case) Verdict {
 		}
 	}
 	return v
+}
+
+// values returns what contender gave for the case, as it is compared.
+func (g Goal) values(r *Results, contender string, of Case) []float64 {
+	values := r.Cell(contender, of.Label).Values(g.Metric)
+	if g.Per != nil {
+		for i, v := range values {
+			values[i] = g.Per(of, v)
+		}
+	}
+	return values
 }
 
 // ratios returns the least and the most of ours/peer, round by round.

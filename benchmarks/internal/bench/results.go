@@ -1,6 +1,9 @@
 package bench
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"golang.org/x/perf/benchmath"
 	"gonum.org/v1/gonum/floats"
@@ -96,3 +99,6 @@ func Median(values []float64) float64 {
 	sample := benchmath.NewSample(append([]float64(nil), values...), &benchmath.DefaultThresholds)
 	return benchmath.AssumeNothing.Summary(sample, 0.95).Center
 }
+
+// Quantiles returns the names of the metrics that latencies give.
+func Quantiles() []string { return slices.Sorted(maps.Keys(quantiles)) }

@@ -9,11 +9,14 @@ import (
 	"github.com/growarena/growarena/benchmarks/bolt"
 	"github.com/growarena/growarena/benchmarks/buffers"
 	"github.com/growarena/growarena/benchmarks/gc"
+	"github.com/growarena/growarena/benchmarks/growth"
 	"github.com/growarena/growarena/benchmarks/internal/bench"
 	"github.com/growarena/growarena/benchmarks/objects"
 	"github.com/growarena/growarena/benchmarks/pins"
 	"github.com/growarena/growarena/benchmarks/placement"
+	"github.com/growarena/growarena/benchmarks/readers"
 	"github.com/growarena/growarena/benchmarks/realloc"
+	"github.com/growarena/growarena/benchmarks/rehome"
 	"github.com/growarena/growarena/benchmarks/windows"
 )
 
@@ -24,6 +27,9 @@ type source struct {
 }
 
 var packages = []source{
+	{growth.Experiments, growth.Goals},
+	{rehome.Experiments, rehome.Goals},
+	{readers.Experiments, readers.Goals},
 	{pins.Experiments, pins.Goals},
 	{alloc.Experiments, alloc.Goals},
 	{objects.Experiments, objects.Goals},

@@ -1,0 +1,116 @@
+package rehome
+
+import (
+	"encoding/binary"
+	"fmt"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/growarena/growarena/benchmarks/internal/bench"
+)
+
+const pageSize = 4096
+
+// A house is a full buffer that can move.
+type house struct {
+	// bytes returns the content, at the newest addresses.
+	bytes func() []byte
+	// move moves it to another place that has room for more.
+	move func() error
+	// old returns the content at the addresses before, if they are still good.
+	old  func() []byte
+	free func() error
+}
+
+// contender makes a contender of what opens a house with room for size bytes whose pages are
+// all there.
+func contender(name string, open func(size int) (house, error)) bench.Contender {
+	return bench.Contender{Name: name, Run: func(c bench.Case) (bench.Sample, error) {
+		return run(int(c.Size), open)
+	}}
+}
+
+func run(size int, open func(size int) (house, error)) (s bench.Sample, err error) {
+	h, err := open(size)
+	if err != nil {
+		return s, err
+	}
+	defer func() {
+		if freed := h.free(); err == nil {
+			err = freed
+		}
+	}()
+	if b := h.bytes(); len(b) != size {
+		return s, fmt.Errorf("%d bytes, not %d", len(b), size)
+	}
+	stamp(h.bytes())
+
+	// On one thread, whose page faults are counted: not those of the runtime's.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	runtime.GC()
+	start := time.Now()
+	if err := h.move(); err != nil {
+		return s, err
+	}
+	moved := time.Now()
+	before := threadFaults()
+	if err := check(h.bytes(), size); err != nil {
+		return s, err
+	}
+	read := time.Now()
+	faults := threadFaults() - before
+	s.Values = map[string]float64{
+		"move-ns":      float64(moved.Sub(start)),
+		"read-seconds": read.Sub(moved).Seconds(),
+		"seconds":      read.Sub(start).Seconds(),
+		"faults":       float64(faults),
+	}
+	if h.old != nil {
+		h.bytes()[size/2]++ // is the same byte at both places
+		if old := h.old(); old[size/2] != h.bytes()[size/2] {
+			return s, fmt.Errorf("the old place no longer shows what is written at the new one")
+		}
+	}
+	return s, nil
+}
+
+// threadFaults returns the page faults of this thread so far.
+func threadFaults() int64 {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_THREAD, &u); err != nil {
+		panic(err)
+	}
+	return u.Minflt + u.Majflt
+}
+
+// stamp writes a page's offset into each page.
+func stamp(b []byte) {
+	for off := 0; off < len(b); off += pageSize {
+		binary.LittleEndian.PutUint64(b[off:], uint64(off)|1)
+	}
+}
+
+// check reads all of b, and finds each page's stamp.
+func check(b []byte, size int) error {
+	if len(b) < size {
+		return fmt.Errorf("%d bytes, not %d", len(b), size)
+	}
+	var sum uint64
+	for off := 0; off < size; off += pageSize {
+		page := b[off : off+pageSize]
+		for i := 0; i < pageSize; i += 64 { // each line of the cache
+			sum += binary.LittleEndian.Uint64(page[i:])
+		}
+		if got := binary.LittleEndian.Uint64(page); got != uint64(off)|1 {
+			return fmt.Errorf("page at %d has %#x", off, got)
+		}
+	}
+	n := uint64(size)
+	if want := n/pageSize*(n-pageSize)/2 + n/pageSize; sum != want {
+		return fmt.Errorf("the sum is %d, not %d", sum, want)
+	}
+	return nil
+}
