@@ -27,16 +27,16 @@ type stripe struct {
 // Acquire begins a use. What it returns goes to Release.
 func (s *Striped) Acquire() *atomic.Int64 {
 	n := &s.counters[stackHash()%stripes].n
-	for {
-		// Count first, then look: Exclusive closes first, then counts.
-		n.Add(1)
-		if !s.closed.Load() {
-			return n
-		}
-		n.Add(-1)
-		s.mu.RLock() // until Exclusive is done
-		s.mu.RUnlock()
+	// Count first, then look: Exclusive closes first, then counts.
+	n.Add(1)
+	if !s.closed.Load() {
+		return n
 	}
+	n.Add(-1)
+	s.mu.RLock() // waits for Exclusive, and keeps out the next
+	n.Add(1)
+	s.mu.RUnlock()
+	return n
 }
 
 // Release ends a use.
