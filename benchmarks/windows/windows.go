@@ -2,6 +2,7 @@ package windows
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/growarena/growarena/benchmarks/internal/bench"
 	"github.com/growarena/growarena/internal/sys"
@@ -12,15 +13,22 @@ const spare = 5000
 
 // Experiments returns the life of a window, and its growth.
 func Experiments(quick bool) []bench.Experiment {
-	ops, rounds := 20_000, 7
 	if quick {
-		ops, rounds = 5000, 3
+		return []bench.Experiment{lives(5000, 3, 0, 1000, 60_000), growth(2)}
 	}
-	return []bench.Experiment{lives(ops, rounds), growth(rounds)}
+	return []bench.Experiment{lives(20_000, 7, 0, 1000, 5000, 20_000, 60_000), growth(3)}
 }
 
-// lives returns reserving and releasing beside many windows.
-func lives(ops, rounds int) bench.Experiment {
+// lives returns reserving and releasing beside so many windows.
+func lives(ops, rounds int, live ...int) bench.Experiment {
+	var cases []bench.Case
+	for _, n := range live {
+		label := strconv.Itoa(n)
+		if n >= 1000 {
+			label = label[:len(label)-3] + "," + label[len(label)-3:]
+		}
+		cases = append(cases, bench.Case{Label: label, Count: n})
+	}
 	const base = "bare calls, where a Space put "
 	contender := func(name, note string, l life, ours bool) bench.Contender {
 		return bench.Contender{Name: name, Note: note, Ours: ours, Skip: tooMany, Run: l.run(ops)}
@@ -30,9 +38,7 @@ func lives(ops, rounds int) bench.Experiment {
 		Work: "A window of 2 MiB is reserved and released, again and again, while so many others live. The bare calls are " +
 			"mmap (PROT_NONE, MAP_FIXED_NOREPLACE) and munmap, at the very places where a Space has put the same windows before.",
 		Metric: "ns/op", Unit: "ns", Axis: "count", AxisTitle: "live windows", Rounds: rounds,
-		Cases: []bench.Case{
-			{Label: "0"}, {Label: "1,000", Count: 1000}, {Label: "10,000", Count: 10_000}, {Label: "60,000", Count: 60_000},
-		},
+		Cases: cases,
 		Contenders: []bench.Contender{
 			contender("addrspace", "placed with room to grow", ours(false, false), true),
 			contender("addrspace, compact", "placed near each other", ours(true, false), true),
@@ -65,7 +71,7 @@ func growth(rounds int) bench.Experiment {
 		Name: "neighbours", Title: "Windows that hit a neighbour when they grow in place",
 		Work: fmt.Sprintf("%d windows of 2 MiB are reserved (65,536 where vm.max_map_count allows it), "+
 			"then each is made as long as the case says, where it is. Counted are those that cannot, for something is in the way.", n),
-		Metric: "percent", Unit: "%", Axis: "size", AxisTitle: "length", Rounds: min(rounds, 3), Child: true,
+		Metric: "percent", Unit: "%", Axis: "size", AxisTitle: "length", Rounds: rounds, Child: true,
 		Cases: []bench.Case{
 			{Label: "64 MiB", Size: 64 << 20, Count: n}, {Label: "256 MiB", Size: 256 << 20, Count: n},
 		},
