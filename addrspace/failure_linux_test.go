@@ -131,6 +131,21 @@ func TestFailure_Hole(t *testing.T) {
 					sc.s.agree(t)
 				}
 			}
+			// While it cannot be closed nothing is mapped over it: by now it may be
+			// somebody else's.
+			moved := false
+			restore := sys.SetHook(func(c sys.Call) syscall.Errno {
+				moved = moved || c == sys.CallMremap
+				if c == sys.CallMmap {
+					return syscall.ENOMEM
+				}
+				return 0
+			})
+			err := sc.w.Rehome(sc.v)
+			restore()
+			if !errors.Is(err, ErrNoSpace) || moved {
+				t.Errorf("over a hole: %v", err)
+			}
 			ok(t, sc.w.Rehome(sc.v)) // closes the hole, then does its work
 			sc.s.agree(t)
 		})

@@ -1,6 +1,7 @@
 package arena
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"runtime"
 	"testing"
@@ -64,5 +65,44 @@ func TestFarFile_Model(t *testing.T) {
 	}
 	if f.end != 0 || len(f.free) != 0 || f.taken != 0 {
 		t.Errorf("all given: %d, %v, %d", f.end, f.free, f.taken)
+	}
+}
+
+// TestPool_TailsAreApart lets two buffers outgrow their bands: what is behind is
+// each one's own.
+func TestPool_TailsAreApart(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux")
+	}
+	p, err := NewPool(PoolOptions{Name: t.Name(), Band: bandMin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 2*extentSize + 100
+	var buffers [3][]byte
+	for i := range buffers {
+		b, err := p.Alloc(10)
+		if err == nil {
+			b, err = p.Grow(b, n)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for j := range b {
+			if b[j] != 0 {
+				t.Fatalf("byte %d of buffer %d is %d", j, i, b[j])
+			}
+			b[j] = byte(i + 1)
+		}
+		buffers[i] = b
+	}
+	for i, b := range buffers {
+		if k := bytes.Count(b, []byte{byte(i + 1)}); k != n {
+			t.Errorf("%d of %d bytes of buffer %d are its own", k, n, i)
+		}
+		p.Free(b)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
 	}
 }

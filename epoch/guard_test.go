@@ -4,6 +4,7 @@ import (
 	"errors"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -225,5 +226,26 @@ func TestStall_ReportArmsTheTrace(t *testing.T) {
 	}
 	if len(stalls) != 0 {
 		t.Errorf("%d reports too many", len(stalls))
+	}
+}
+
+// A pin that stalls is reported once, however often it is found to.
+func TestStall_ToldOnce(t *testing.T) {
+	var told atomic.Int64
+	d := epoch.NewDomain(epoch.Options{StallAfter: 1, OnStall: func(epoch.Stall) { told.Add(1) }})
+	birth := publish(t, d, 0)
+	g := pin(t, d)
+	for i := range uint64(10) {
+		// The reaper has been round when it has freed what the pin does not hold.
+		birth = publish(t, d, i, epoch.Retired{Birth: birth, Bytes: 1})
+		eventually(t, "freed", func() bool { return d.Stats().Freed == i && told.Load() > 0 })
+	}
+	g.Unpin()
+	if err := d.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "idle", d.Idle)
+	if n := told.Load(); n != 1 {
+		t.Errorf("told %d times", n)
 	}
 }

@@ -196,3 +196,45 @@ func TestSweep_AgainstTakers(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestTake_Exclusive lets goroutines take from one shard, where they get into each
+// other's way all the time: an object is one goroutine's alone.
+func TestTake_Exclusive(t *testing.T) {
+	a := smallRegions(t)
+	a.shardMask = 0
+	loops := 50_000
+	if testing.Short() {
+		loops = 10_000
+	}
+	var wg sync.WaitGroup
+	for g := range 2 + runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			var held [8][]byte
+			for range loops {
+				for i := range held {
+					b, err := a.Alloc(48)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					fill(b, byte(g+1))
+					held[i] = b
+				}
+				for _, b := range held {
+					if b[0] != byte(g+1) || b[47] != byte(g+1) {
+						t.Error("an object in use was written by another")
+						return
+					}
+					a.Free(b)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if s := a.Stats(); s.Objects != 0 {
+		t.Errorf("%+v", s)
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+}

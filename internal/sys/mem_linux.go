@@ -31,6 +31,10 @@ const (
 
 const reserveFlags = unix.MAP_PRIVATE | unix.MAP_ANONYMOUS | unix.MAP_NORESERVE
 
+// noReplace is a variable so that a test can make the kernel an old one, which
+// does not know the flag.
+var noReplace = unix.MAP_FIXED_NOREPLACE
+
 // Reserve makes [addr, addr+n) a range of ours that faults when touched: None
 // → Reserved. With addr 0 the kernel chooses the place. The result is compared
 // with addr, because kernels before 4.17 take MAP_FIXED_NOREPLACE for a mere
@@ -39,7 +43,7 @@ const reserveFlags = unix.MAP_PRIVATE | unix.MAP_ANONYMOUS | unix.MAP_NORESERVE
 func Reserve(addr, n uintptr) (uintptr, error) {
 	flags := reserveFlags
 	if addr != 0 {
-		flags |= unix.MAP_FIXED_NOREPLACE
+		flags |= noReplace
 	}
 	got, e := mmap(addr, n, ProtNone, flags, -1, 0)
 	if e != 0 {

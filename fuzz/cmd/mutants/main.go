@@ -1,0 +1,35 @@
+// Command mutants shows that the tests would notice. It plants one mistake at a
+// time into a copy of a source file, builds the package's tests with the copy in
+// place of the original (go test -overlay), and runs the test that is named with
+// the mistake. That test must fail. The tree is not touched, and production code
+// has no trace of it.
+//
+// Before that it runs the named tests on the code as it is, where they must pass,
+// and after it the explorer's own mutants (package epoch, tag explore), which are
+// switches because it searches through thousands of executions for each.
+//
+// The tables are one file per package under test: addrspace.go, arena.go,
+// epoch.go, slab.go. To add a mistake, add an entry; the old text must stand in
+// its file exactly once. If the tests do not notice it, that is a finding: write
+// the test that does.
+//
+//	go run ./fuzz/cmd/mutants              all of them
+//	go run ./fuzz/cmd/mutants -list        what there is
+//	go run ./fuzz/cmd/mutants -run arena -v
+//
+// The exit code is 1 if a mistake survives, does not build, hangs the tests, or
+// no longer applies to the code.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	p := &program{out: os.Stdout, err: os.Stderr, mutants: allMutants(), switches: true}
+	os.Exit(p.run(ctx, os.Args[1:]))
+}

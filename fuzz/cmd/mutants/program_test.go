@@ -1,0 +1,197 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestTables: every mistake has a name of its own, says what it is, and applies
+// to the code as it is today. If one does not, the code has changed: plant the
+// same mistake in what is there now.
+func TestTables(t *testing.T) {
+	names := map[string]bool{}
+	for _, m := range allMutants() {
+		full := m.under() + ": " + m.name
+		if m.name == "" || m.mistake == "" || m.test == "" || names[full] {
+			t.Errorf("%q is not described, or is there twice", full)
+		}
+		names[full] = true
+		text, err := os.ReadFile(filepath.Join("..", "..", "..", filepath.FromSlash(m.file)))
+		if err != nil {
+			t.Errorf("%s: %v", full, err)
+			continue
+		}
+		if _, err := m.apply(string(text)); err != nil {
+			t.Errorf("%s: %v", full, err)
+		}
+	}
+}
+
+// module is a package with a test that notices a wrong sum and a right one, one
+// that notices nothing, one that fails anyway, one that is skipped, and one that
+// a mistake makes hang.
+var module = map[string]string{
+	"go.mod": "module example.com/sums\n\ngo 1.26.0\n",
+	"sum/sum.go": `package sum
+
+// Sum adds.
+func Sum(a, b int) int {
+	if a == 0 {
+		return b
+	}
+	return a + b
+}
+`,
+	"sum/sum_test.go": `package sum
+
+import "testing"
+
+func TestSum(t *testing.T) {
+	t.Run("some", func(t *testing.T) {
+		if got := Sum(1, 2); got != 3 {
+			t.Errorf("1 + 2 = %d", got)
+		}
+	})
+	if got := Sum(0, 2); got != 2 {
+		t.Errorf("0 + 2 = %d", got)
+	}
+}
+
+func TestNothing(t *testing.T) { Sum(1, 2) }
+
+func TestWrong(t *testing.T) { t.Error("always") }
+
+func TestElsewhere(t *testing.T) { t.Skip("not here") }
+`,
+}
+
+// planted is a mistake in the module.
+func planted(name, old, new, test string) mutant {
+	return mutant{name: name, mistake: "m", file: "sum/sum.go", old: old, new: new, test: test}
+}
+
+// writeModule writes the module and returns where.
+func writeModule(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, text := range module {
+		path := filepath.Join(root, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+// TestProgram runs the command over mistakes of every outcome.
+func TestProgram(t *testing.T) {
+	t.Setenv("GOWORK", "off")
+	t.Setenv("GOFLAGS", "-mod=mod")
+	root := writeModule(t)
+	minus := func(name, test string) mutant { return planted(name, "return a + b", "return a - b", test) }
+	for _, tt := range []struct {
+		mutant
+		outcome string
+		says    string // in the reason
+	}{
+		{minus("found", "TestSum"), caught, "1 + 2 = -1"},
+		{minus("found by a subtest", "TestSum/some"), caught, "1 + 2 = -1"},
+		{planted("endless", "return b", "for {\n\t\t}", "TestSum"), hung, "-run '^TestSum$' ./sum"},
+		{planted("crash", "return b", "panic(b)", "TestSum"), caught, "panic: 2"},
+		{minus("survivor", "TestNothing"), survived, "go test -short -run '^TestNothing$' ./sum"},
+		{planted("no longer there", "return a * b", "return 0", "TestSum"), stale, `no longer has the text "return a * b"`},
+		{planted("ambiguous", "return ", "return -", "TestSum"), stale, "2 times"},
+		{planted("no mistake", "return b", "return b", "TestSum"), stale, "the new text is the old one"},
+		{planted("does not build", "return b", "return c", "TestSum"), broken, "undefined: c"},
+		{minus("not sound", "TestWrong"), unsound, "sum_test.go:18: always"},
+		{minus("no such test", "TestMissing"), unsound, "there is no such test"},
+		{minus("not here", "TestElsewhere"), skipped, "skipped"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var out, errs bytes.Buffer
+			p := &program{out: &out, err: &errs, root: root, mutants: []mutant{tt.mutant}, timeout: 10 * time.Second}
+			if tt.outcome == hung {
+				p.timeout = time.Second
+			}
+			code := p.run(t.Context(), []string{"-v"})
+			if good := tt.outcome == caught || tt.outcome == skipped; good != (code == 0) || !good && code != 1 {
+				t.Errorf("exit code %d", code)
+			}
+			if len(p.results) != 1 || p.results[0].outcome != tt.outcome || !strings.Contains(p.results[0].why, tt.says) {
+				t.Errorf("results %+v, want %s because of %q", p.results, tt.outcome, tt.says)
+			}
+			if !strings.Contains(out.String(), "1 mutants in") || !strings.Contains(out.String(), "1 "+tt.outcome) {
+				t.Errorf("printed:\n%s", &out)
+			}
+			if (errs.Len() == 0) != (code == 0) {
+				t.Errorf("on standard error: %s", &errs)
+			}
+		})
+	}
+	text, err := os.ReadFile(filepath.Join(root, "sum", "sum.go"))
+	if err != nil || string(text) != module["sum/sum.go"] {
+		t.Errorf("the tree was changed: %v\n%s", err, text)
+	}
+}
+
+// TestProgram_Usage: what cannot be done is an error of its own.
+func TestProgram_Usage(t *testing.T) {
+	root := writeModule(t)
+	for _, args := range [][]string{{"-run", "("}, {"-p", "0"}, {"more"}, {"-run", "nothing of the kind"}, {"-x"}} {
+		var out, errs bytes.Buffer
+		p := &program{out: &out, err: &errs, root: root, mutants: []mutant{planted("m", "a", "b", "TestSum")}}
+		if code := p.run(t.Context(), args); code != 2 || errs.Len() == 0 {
+			t.Errorf("%v: exit code %d, %s", args, code, &errs)
+		}
+	}
+}
+
+// TestProgram_List lists the explorer's mutants too.
+func TestProgram_List(t *testing.T) {
+	var out, errs bytes.Buffer
+	p := &program{out: &out, err: &errs, root: filepath.Join("..", "..", ".."), mutants: allMutants(), switches: true}
+	if code := p.run(t.Context(), []string{"-list"}); code != 0 {
+		t.Fatalf("exit code %d: %s", code, &errs)
+	}
+	for _, want := range []string{"no validate", "seal forgotten", "double free unnoticed", "guard forgotten"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not listed in\n%s", want, &out)
+		}
+	}
+	if n := strings.Count(out.String(), explorerTest); n < 26 {
+		t.Errorf("%d of the explorer's mutants are listed", n)
+	}
+}
+
+// TestRun_OfSwitch reads what the explorer prints.
+func TestRun_OfSwitch(t *testing.T) {
+	const output = `=== RUN   TestMutants
+=== RUN   TestMutants/no_validate
+    explore_test.go:233: killed by "pin" in execution 220: reader: reads window A, which was freed
+=== RUN   TestMutants/settle_once
+    explore_test.go:237: survived
+--- FAIL: TestMutants (1.20s)
+    --- PASS: TestMutants/no_validate (0.25s)
+    --- FAIL: TestMutants/settle_once (0.95s)
+FAIL
+`
+	r := run{output: output, state: map[string]string{}}
+	for _, v := range verdict.FindAllStringSubmatch(output, -1) {
+		r.state[v[2]] = v[1]
+	}
+	for name, want := range map[string]string{"no validate": caught, "settle once": survived, "never run": unsound} {
+		if got := r.ofSwitch(name); got.outcome != want {
+			t.Errorf("%s: %+v, want %s", name, got, want)
+		}
+	}
+	if got := r.ofSwitch("no validate"); got.seconds != 0.25 || got.test != `explorer: "pin"` {
+		t.Errorf("%+v", got)
+	}
+}
