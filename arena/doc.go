@@ -41,7 +41,8 @@
 //	                a stalled guard holds up the window it sees and no other (the exact rule).
 //
 // Kept windows cost addresses, not memory: together they are at most as long as
-// the current one, and after Rehome they carry no page tables.
+// the current one, or twice as long where the limit keeps that one short, and
+// after Rehome they carry no page tables.
 //
 // # States of a byte of the file
 //

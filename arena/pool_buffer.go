@@ -78,7 +78,7 @@ func (p *Pool) Alloc(n int) ([]byte, error) {
 // copied. Up to Room this moves nothing and makes no system call; beyond, the
 // buffer may begin somewhere else afterwards. The old addresses stay valid and
 // show the same bytes until Free, and any of them names the buffer. It panics if
-// b does not begin where a buffer does or is n bytes long or more. An error has
+// b does not begin where a buffer does or that is longer than n. An error has
 // changed nothing.
 func (p *Pool) Grow(b []byte, n int) ([]byte, error) {
 	p.mu.Lock()
