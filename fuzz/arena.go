@@ -4,10 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/bits"
 	"os"
-	"sync"
-	"time"
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/arena"
@@ -17,7 +14,7 @@ import (
 
 const (
 	// arenaMax bounds the length of an arena. Its capacity can be a quarter more.
-	arenaMax = 16 << 20
+	arenaMax = 24 << 20
 
 	// arenaOpsMax bounds the operations of a program, arenasMax the arenas that
 	// it makes, one after the other.
@@ -26,8 +23,13 @@ const (
 	// arenaKeptMax bounds how many of each kind of thing are kept at once.
 	arenaKeptMax = 4
 
+	// mirrorMax is more than the capacity of any of them.
+	mirrorMax = 48 << 20
+
 	arenaUnit = 2 << 20 // of windows, and of the file
 )
+
+var arenaMirrors = mirrors{size: mirrorMax}
 
 // arenaRun is one run of the target "arena": arenas in a Space of their own, one
 // after the other, each beside a mirror of its bytes and a model of its windows.
@@ -37,10 +39,7 @@ type arenaRun struct {
 	trace trace
 	opts  arena.Options // of all arenas, but for name and file
 
-	space *addrspace.Space
-	zone  addrspace.Range // where its windows lie; empty if in the default zones
-	tight bool            // there may be no room for what is asked
-	files int             // descriptors of the process before
+	space *testSpace
 
 	maxRetired int64  // of the shared domain; 0 is no limit
 	clock      uint64 // times something was retired in it
@@ -79,7 +78,7 @@ func (r *arenaRun) run(look func()) error {
 		}
 	}
 	for _, m := range r.arenas {
-		m.want.free()
+		arenaMirrors.put(m.want)
 	}
 	return err
 }
@@ -93,40 +92,11 @@ var arenaRungs = [...]arena.Rungs{
 	arena.RungRehome | arena.RungAlias,
 }
 
-// testZone is where the windows of programs lie.
-var testZone struct {
-	mu              sync.Mutex
-	addrspace.Range // Protected by mu.
-}
-
-// emptyZone returns a zone where nobody is: so it is known who is there later.
-func emptyZone() (addrspace.Range, error) {
-	testZone.mu.Lock()
-	defer testZone.mu.Unlock()
-	if r := testZone.Range; r.Len() > 0 {
-		// Other Spaces do not know it, and may have come there.
-		if _, err := sys.Reserve(r.Start, r.Len()); err == nil {
-			return r, sys.Unmap(r.Start, r.Len())
-		}
-	}
-	const size = 1 << (20 + bits.UintSize/4) // 64 GiB, or 256 MiB where addresses have 32 bits
-	s := addrspace.New(addrspace.Options{})
-	w, err := s.Reserve(size, addrspace.ReserveOptions{Min: 128 << 20})
-	if err != nil {
-		return addrspace.Range{}, err
-	}
-	testZone.Range = w.Range()
-	return testZone.Range, errors.Join(w.Release(), s.Trim())
-}
-
 // start chooses the options by the program's first bytes and makes the first
 // arena.
 func (r *arenaRun) start() error {
-	if err := r.chooseSpace(); err != nil {
-		return err
-	}
 	var err error
-	if r.files, err = openFiles(); err != nil {
+	if r.space, err = newTestSpace(r.in); err != nil {
 		return err
 	}
 	in := r.in
@@ -155,9 +125,9 @@ func (r *arenaRun) start() error {
 		o.Limit = 1 + in.size(arenaMax)
 	}
 	switch in.below(8) {
-	case 0, 1:
+	case 0, 1, 2:
 		o.Retire = true
-	case 2, 3:
+	case 3, 4:
 		r.maxRetired = []int64{0, 0, 0, 4 << 20, 8 << 20, 1}[in.below(6)]
 		o.Domain = epoch.NewDomain(epoch.Options{Name: "fuzz", MaxRetired: r.maxRetired})
 	}
@@ -176,45 +146,14 @@ func (r *arenaRun) start() error {
 		o.Commit = true
 	}
 	o.Rungs = arenaRungs[in.below(len(arenaRungs))]
-	o.Space = r.space
+	o.Space = r.space.Space
 	r.trace.add("options", o.Reserve, o.Limit, int(o.Rungs))
 	return r.makeArena(in.below(8) == 0)
 }
 
-// chooseSpace makes the Space.
-func (r *arenaRun) chooseSpace() error {
-	zone, err := emptyZone()
-	if err != nil {
-		return err
-	}
-	o := addrspace.Options{Seed: 1 + uint64(r.in.byte())}
-	switch r.in.below(8) {
-	case 0: // The default zones.
-	case 1: // So small that there is soon no room left in it.
-		zone.End = zone.Start + 64<<20
-		r.zone, r.tight = zone, true
-	default:
-		r.zone = zone
-	}
-	if r.zone.Len() > 0 {
-		o.Zones = []addrspace.Range{r.zone}
-	}
-	switch r.in.below(16) {
-	case 0:
-		o.MaxVMAs = 2 + r.in.below(8)
-		r.tight = true
-	case 1:
-		o.CacheWindows = -1
-	case 2:
-		o.CacheWindows = 1
-	}
-	r.space = addrspace.New(o)
-	return nil
-}
-
 // makeArena makes the next arena, on a file of ours if so wanted.
 func (r *arenaRun) makeArena(onFile bool) error {
-	m := &arenaModel{run: r, name: fmt.Sprintf("fuzz %d", len(r.arenas)), limit: r.opts.Limit, want: newMirror()}
+	m := &arenaModel{run: r, name: fmt.Sprintf("fuzz %d", len(r.arenas)), limit: r.opts.Limit, want: arenaMirrors.get()}
 	if m.limit == 0 {
 		m.limit = math.MaxInt &^ (arenaUnit - 1)
 	}
@@ -231,7 +170,7 @@ func (r *arenaRun) makeArena(onFile bool) error {
 	r.trace.add("NewArena", m.length)
 	a, err := arena.NewArena(o)
 	if err != nil {
-		if r.tight && errors.Is(err, addrspace.ErrNoSpace) {
+		if r.space.tight && errors.Is(err, addrspace.ErrNoSpace) {
 			m.freed = true
 			return r.compare() // Nothing has been left behind.
 		}
@@ -318,21 +257,7 @@ func (r *arenaRun) finish() error {
 	if err := r.compare(); err != nil {
 		return err
 	}
-	if err := r.space.Trim(); err != nil {
-		return err
-	}
-	s := r.space.Stats()
-	if s.Windows != 0 || s.VMAs != 0 || s.ReservedBytes != 0 || s.MappedBytes != 0 || s.Cached != 0 || s.Stuck != 0 || s.Quarantined != 0 {
-		return fmt.Errorf("not everything was given back: %+v", s)
-	}
-	if err := r.compareMaps(); err != nil {
-		return err
-	}
-	n, err := openFiles()
-	if n != r.files {
-		return fmt.Errorf("%d descriptors are open (%v), there were %d", n, err, r.files)
-	}
-	return nil
+	return errors.Join(r.space.empty(), r.compareMaps())
 }
 
 // abandon gives back what there is after a difference.
@@ -346,23 +271,8 @@ func (r *arenaRun) abandon() error {
 			try(m.a.Free)
 		}
 	}
-	for range 100 { // Goroutines that give back need a moment.
-		if r.space.Stats().Windows == 0 {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
+	if r.space != nil {
+		try(r.space.abandon)
 	}
-	try(r.space.Trim)
 	return errors.Join(errs...)
-}
-
-// openFiles returns how many descriptors the process has.
-func openFiles() (int, error) {
-	dir, err := os.Open("/proc/self/fd")
-	if err != nil {
-		return 0, err
-	}
-	defer dir.Close()
-	names, err := dir.Readdirnames(-1)
-	return len(names), err
 }

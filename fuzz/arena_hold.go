@@ -111,7 +111,7 @@ func opAlias(m *arenaModel) error {
 	var err error
 	l.l, err = m.a.Alias(o)
 	if err != nil {
-		if m.run.tight && errors.Is(err, addrspace.ErrNoSpace) {
+		if m.run.space.tight && errors.Is(err, addrspace.ErrNoSpace) {
 			return nil
 		}
 		return err
@@ -219,7 +219,7 @@ func opFault(m *arenaModel) error {
 
 // mustFault checks that a store to b[0] is a fault, at that offset of a window.
 func (m *arenaModel) mustFault(b []byte, window string, off int) error {
-	err := arena.CatchFault(m.run.space, func() error {
+	err := arena.CatchFault(m.run.space.Space, func() error {
 		b[0]++
 		return nil
 	})

@@ -60,7 +60,7 @@ func (m *arenaModel) compareContent() error {
 		if !look(i, len(m.slices)) {
 			continue
 		}
-		if err := m.want.compare(m.there(s.b, s.off), s.off); err != nil {
+		if err := m.compareSlice(s); err != nil {
 			return fmt.Errorf("slice %d: %w", i, err)
 		}
 	}
@@ -90,6 +90,15 @@ func (m *arenaModel) compareContent() error {
 	return nil
 }
 
+func (m *arenaModel) compareSlice(s keptSlice) error {
+	if !m.freed && len(s.b) > 0 {
+		if off := m.a.Offset(s.b); off != s.off {
+			return fmt.Errorf("Offset %d, want %d", off, s.off)
+		}
+	}
+	return m.want.compare(m.there(s.b, s.off), s.off)
+}
+
 // there returns what of b, which shows the arena from off on, can be touched: a
 // file of ours is cut when the arena is freed.
 func (m *arenaModel) there(b []byte, off int) []byte {
@@ -108,7 +117,7 @@ func (m *arenaModel) compareGuard(g *keptGuard) error {
 		return err
 	}
 	for _, s := range g.under {
-		if err := m.want.compare(m.there(s.b, s.off), s.off); err != nil {
+		if err := m.compareSlice(s); err != nil {
 			return fmt.Errorf("slice at %d: %w", s.off, err)
 		}
 	}

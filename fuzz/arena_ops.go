@@ -20,6 +20,7 @@ var arenaOps = []struct {
 	{"guard alloc", opGuardAlloc},
 	{"grow", opArenaGrow},
 	{"grow more", opArenaGrow},
+	{"outgrow", opOutgrow},
 	{"huge", opHuge},
 	{"write", opArenaWrite},
 	{"write more", opArenaWrite},
@@ -155,6 +156,16 @@ func (m *arenaModel) write(b []byte, off, i, n int) {
 
 func opArenaGrow(m *arenaModel) error {
 	n := m.sizeOf(arenaMax / 2)
+	m.run.trace.args(n)
+	return m.grown(m.length+n, m.a.Grow(n))
+}
+
+// opOutgrow grows beyond the window, by a little.
+func opOutgrow(m *arenaModel) error {
+	n := m.window.size - m.length + 1 + m.run.in.size(arenaUnit)
+	if m.length+n > arenaMax {
+		return nil
+	}
 	m.run.trace.args(n)
 	return m.grown(m.length+n, m.a.Grow(n))
 }

@@ -6,56 +6,50 @@ import (
 	"sync"
 )
 
-const (
-	// mirrorMax is more than the capacity of any arena here.
-	mirrorMax = 32 << 20
+// mirrorPage is the unit in which a mirror knows what has been written.
+const mirrorPage = 4096
 
-	// mirrorPage is the unit in which a mirror knows what has been written.
-	mirrorPage = 4096
-)
-
-// A mirror is what the file behind an arena should hold. Of its bytes, all zero
-// in the beginning, it knows the pages that were ever written: comparing those is
-// comparing everything that has been written, and is fast.
+// A mirror is what memory should hold. Of its bytes, all zero in the beginning, it
+// knows the pages that were ever written: comparing those is comparing everything
+// that has been written, and is fast.
 type mirror struct {
 	data    []byte
-	written [mirrorMax / mirrorPage / 64]uint64 // a bit for each page
-	pages   []int                               // the same as a list
-	sample  int                                 // which page is looked at next for being zero
+	written []uint64 // a bit for each page
+	pages   []int    // the same as a list
+	sample  int      // which page is looked at next for being zero
 }
 
-// mirrors are those that are not in use, all zero: making one costs much more
-// than most programs.
-var mirrors struct {
+// mirrors are those of one size that are not in use, all zero: making one costs
+// much more than most programs.
+type mirrors struct {
+	size int // of each. Immutable.
 	mu   sync.Mutex
 	free []*mirror // Protected by mu.
 }
 
-func newMirror() *mirror {
-	mirrors.mu.Lock()
-	defer mirrors.mu.Unlock()
-	n := len(mirrors.free)
+func (l *mirrors) get() *mirror {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := len(l.free)
 	if n == 0 {
-		return &mirror{data: make([]byte, mirrorMax)}
+		return &mirror{data: make([]byte, l.size), written: make([]uint64, (l.size/mirrorPage+63)/64)}
 	}
-	m := mirrors.free[n-1]
-	mirrors.free = mirrors.free[:n-1]
+	m := l.free[n-1]
+	l.free = l.free[:n-1]
 	return m
 }
 
-// free makes m zero and gives it back.
-func (m *mirror) free() {
+// put makes m zero and takes it back.
+func (l *mirrors) put(m *mirror) {
 	for _, p := range m.pages {
 		clear(m.page(p))
 	}
 	m.pages = m.pages[:0]
-	clear(m.written[:])
+	clear(m.written)
 	m.sample = 0
-	mirrors.mu.Lock()
-	defer mirrors.mu.Unlock()
-	if len(mirrors.free) < arenasMax {
-		mirrors.free = append(mirrors.free, m)
-	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.free = append(l.free, m)
 }
 
 func (m *mirror) page(p int) []byte { return m.data[p*mirrorPage : (p+1)*mirrorPage] }

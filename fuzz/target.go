@@ -28,6 +28,7 @@ var Targets = []Target{
 	{Name: "arena", Run: runArena, Alone: true},
 	{Name: "buffer", Run: runBuffer},
 	{Name: "epoch", Run: runEpoch},
+	{Name: "pool", Run: runPool, Alone: true},
 }
 
 // Find returns the target of that name.

@@ -1,0 +1,300 @@
+package fuzz
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/arena"
+)
+
+const (
+	// poolSizeMax bounds the length of a buffer, poolLiveMax how many there are.
+	poolSizeMax, poolLiveMax = 24 << 20, 12
+
+	// poolOpsMax bounds the operations of a program, poolsMax the pools that it
+	// makes, one after the other.
+	poolOpsMax, poolsMax = 400, 3
+)
+
+var poolMirrors = mirrors{size: poolSizeMax}
+
+// poolRun is one run of the target "pool": pools in a Space of their own, one
+// after the other, and beside each buffer a mirror of it.
+type poolRun struct {
+	in    *input
+	trace trace
+	opts  arena.PoolOptions
+	space *testSpace
+	most  int // bytes of a buffer
+
+	p     *arena.Pool // nil between two
+	pools int         // made so far
+	band  int
+	live  []*poolBuffer
+
+	// What the counters should be.
+	used              int
+	outgrown, rehomed int
+	moves             int // of those rehomed, with page tables to move
+	stats             arena.PoolStats
+}
+
+// poolBuffer is a buffer and what it should be.
+type poolBuffer struct {
+	places [][]byte // one for each address it has had, the oldest first
+	want   *mirror
+	length int
+	moved  bool // it has outgrown its band, or never had one
+	banded bool // it began in a band
+}
+
+// newest returns the buffer.
+func (b *poolBuffer) newest() []byte { return b.places[len(b.places)-1] }
+
+// windows returns how many there are that nothing else is in.
+func (b *poolBuffer) windows() int {
+	if b.banded {
+		return len(b.places) - 1
+	}
+	return len(b.places)
+}
+
+// runPool is Target.Run of "pool".
+func runPool(program []byte) error {
+	r := &poolRun{in: newInput(program, len(poolOps))}
+	return r.run(func() {})
+}
+
+// run runs the program and calls look after each operation.
+func (r *poolRun) run(look func()) error {
+	err := protect(func() error {
+		if err := r.start(); err != nil {
+			return fmt.Errorf("start: %w", err)
+		}
+		for n := 0; r.in.more() && n < poolOpsMax; n++ {
+			if err := r.step(); err != nil {
+				return err
+			}
+			look()
+		}
+		return r.finish()
+	})
+	if err != nil {
+		err = errors.Join(fmt.Errorf("%v: %w", r.trace, err), protect(r.abandon))
+	}
+	for _, b := range r.live {
+		poolMirrors.put(b.want)
+	}
+	return err
+}
+
+// start chooses the options by the program's first bytes and makes the first
+// pool.
+func (r *poolRun) start() error {
+	var err error
+	if r.space, err = newTestSpace(r.in); err != nil {
+		return err
+	}
+	in := r.in
+	switch in.below(8) {
+	case 0, 1:
+		r.most = poolSizeMax // Length costs nothing until it is written to.
+	case 2, 3:
+		r.most = 1<<20 + 128<<10
+	default:
+		r.most = 192 << 10
+	}
+	o := &r.opts
+	o.Band = []int{64 << 10, 64 << 10, 64 << 10, 128 << 10, 256 << 10, 1 << 20, 4 << 20, 0}[in.below(8)]
+	if in.below(4) == 0 {
+		o.Limit = 1 + in.size(4*r.most)
+	}
+	o.Keep = []int{0, 0, -1, 64 << 10, 600 << 10}[in.below(5)]
+	o.NoGuards = in.below(4) == 0
+	o.Space = r.space.Space
+	r.trace.add("options", o.Band, o.Limit, o.Keep)
+	return r.makePool()
+}
+
+func (r *poolRun) makePool() error {
+	r.pools++
+	o := r.opts
+	o.Name = fmt.Sprintf("fuzz pool %d", r.pools)
+	r.trace.add("NewPool")
+	p, err := arena.NewPool(o)
+	if err != nil {
+		if r.space.tight && errors.Is(err, addrspace.ErrNoSpace) {
+			return r.compare()
+		}
+		return err
+	}
+	r.p = p
+	r.band = o.Band
+	if r.band == 0 {
+		r.band = 16 << 20
+	}
+	r.used, r.outgrown, r.rehomed, r.moves = 0, 0, 0, 0
+	r.stats = p.Stats()
+	if p.Name() != o.Name || p.Room() > r.band || p.Room() < r.band*15/16-2*mirrorPage {
+		return fmt.Errorf("pool %q with room of %d in a band of %d", p.Name(), p.Room(), r.band)
+	}
+	return r.compare()
+}
+
+// step does the next operation.
+func (r *poolRun) step() error {
+	if r.p == nil {
+		if r.pools == poolsMax {
+			r.in.rest = nil
+			return nil
+		}
+		return r.makePool()
+	}
+	op := poolOps[r.in.op()]
+	r.trace.add(op.name)
+	if err := op.do(r); err != nil {
+		return err
+	}
+	return r.compare()
+}
+
+// limit returns the most that all buffers may sum up to.
+func (r *poolRun) limit() int {
+	if r.opts.Limit == 0 {
+		return math.MaxInt
+	}
+	return r.opts.Limit
+}
+
+// mayFail checks that err is what is due for so many bytes more.
+func (r *poolRun) mayFail(more int, err error) error {
+	switch {
+	case more > r.limit()-r.used:
+		if !errors.Is(err, arena.ErrFull) {
+			return fmt.Errorf("%d bytes beside %d, limit %d: %v", more, r.used, r.limit(), err)
+		}
+	case err != nil && !(r.space.tight && errors.Is(err, addrspace.ErrNoSpace)):
+		return fmt.Errorf("%d bytes: %w", more, err)
+	}
+	return nil
+}
+
+// compare compares everything after an operation.
+func (r *poolRun) compare() error {
+	s := r.space.Stats()
+	if s.Stuck != 0 || s.Quarantined != 0 {
+		return fmt.Errorf("space %+v", s)
+	}
+	if r.p == nil {
+		if s.Windows != 0 {
+			return fmt.Errorf("%d windows without a pool", s.Windows)
+		}
+		return nil
+	}
+	if err := r.compareStats(s.Windows); err != nil {
+		return err
+	}
+	for i, b := range r.live {
+		if err := r.compareBuffer(b); err != nil {
+			return fmt.Errorf("buffer %d, of %d bytes at %#x: %w", i, b.length, addrOf(b.newest()), err)
+		}
+		for k, c := range r.live[:i] {
+			x, y := addrOf(b.newest()), addrOf(c.newest())
+			if x < y+uintptr(c.length) && y < x+uintptr(b.length) || x == y {
+				return fmt.Errorf("buffers %d and %d overlap", i, k)
+			}
+		}
+	}
+	return nil
+}
+
+// compareStats compares the counters with what they should be in a Space with so
+// many windows.
+func (r *poolRun) compareStats(windows int) error {
+	s := r.p.Stats()
+	moved, own := 0, 0
+	for _, b := range r.live {
+		if b.moved {
+			moved++
+		}
+		own += b.windows()
+	}
+	if s.Buffers != len(r.live) || s.Len != r.used || s.Limit != r.opts.Limit || s.Room != r.p.Room() ||
+		s.Moved != moved || s.Windows != own || s.Outgrown != r.outgrown || s.Rehomed != r.rehomed {
+		return fmt.Errorf("%+v, want %d buffers of %d bytes, %d moved to %d windows, %d outgrown, %d rehomed",
+			s, len(r.live), r.used, moved, own, r.outgrown, r.rehomed)
+	}
+	if s.Runs+s.Windows != windows || s.Runs < 1 || s.Reserved < s.Runs*r.band || s.Bands*r.band > s.Reserved {
+		return fmt.Errorf("%+v, but %d windows", s, windows)
+	}
+	if canRehome() && !r.space.tight && s.TablesMoved < r.moves {
+		return fmt.Errorf("%+v, want page tables moved at least %d times", s, r.moves)
+	}
+	keep := r.opts.Keep
+	if keep == 0 {
+		keep = 64 << 20
+	}
+	if s.Kept < 0 || s.Kept > max(keep, 0) || s.Committed < 0 || s.Far < 0 || (s.Far > 0) != (own > 0) {
+		return fmt.Errorf("%+v, may keep %d", s, keep)
+	}
+	old := r.stats
+	if s.Bands < old.Bands || s.Extended < old.Extended || s.TablesMoved < old.TablesMoved || s.Punches < old.Punches || s.GuardsRefused > 0 && !r.space.tight {
+		return fmt.Errorf("%+v, before %+v", s, old)
+	}
+	r.stats = s
+	return nil
+}
+
+// compareBuffer compares a buffer through its newest and its oldest address.
+func (r *poolRun) compareBuffer(b *poolBuffer) error {
+	newest, oldest := b.newest(), b.places[0]
+	if len(newest) != b.length {
+		return fmt.Errorf("it is %d bytes", len(newest))
+	}
+	if err := b.want.compare(newest, 0); err != nil {
+		return err
+	}
+	if n := r.p.Len(oldest[:0]); n != b.length || !r.p.Owns(newest) {
+		return fmt.Errorf("Len %d at the oldest address, Owns %v", n, r.p.Owns(newest))
+	}
+	if len(b.places) > 1 {
+		if err := b.want.compare(oldest, 0); err != nil {
+			return fmt.Errorf("oldest of %d addresses: %w", len(b.places), err)
+		}
+		i := len(r.trace) % len(b.places)
+		if err := b.want.compare(b.places[i], 0); err != nil {
+			return fmt.Errorf("address %d of %d: %w", i, len(b.places), err)
+		}
+	}
+	return nil
+}
+
+// finish closes the pool and looks whether all has been given back.
+func (r *poolRun) finish() error {
+	r.trace.add("finish")
+	if r.p != nil {
+		if err := errors.Join(r.compareMaps(), poolClose(r)); err != nil {
+			return err
+		}
+	}
+	return errors.Join(r.space.empty(), r.space.maps(nil, nil))
+}
+
+// abandon gives back what there is after a difference.
+func (r *poolRun) abandon() error {
+	if r.space == nil {
+		return nil
+	}
+	var err error
+	if r.p != nil {
+		p := r.p
+		r.p = nil
+		err = protect(func() error {
+			_ = p.Close() // Says that buffers are live.
+			return nil
+		})
+	}
+	return errors.Join(err, r.space.abandon())
+}

@@ -1,0 +1,326 @@
+package fuzz
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/arena"
+	"github.com/growarena/growarena/internal/sys"
+)
+
+// poolOps are the operations on a pool.
+var poolOps = []struct {
+	name string
+	do   func(*poolRun) error
+}{
+	{"alloc", func(r *poolRun) error { return r.alloc(r.size(r.most)) }},
+	{"alloc small", func(r *poolRun) error { return r.alloc(r.size(8 << 10)) }},
+	{"alloc room", func(r *poolRun) error { return r.alloc(r.nearRoom(0)) }},
+	{"grow", poolGrow},
+	{"grow more", poolGrow},
+	{"grow little", poolGrowLittle},
+	{"grow twice", poolGrowTwice},
+	{"grow to room", poolGrowToRoom},
+	{"write", poolWrite},
+	{"write more", poolWrite},
+	{"shrink", poolShrink},
+	{"free", poolFree},
+	{"trim", poolTrim},
+	{"misuse", poolMisuse},
+	{"overrun", poolOverrun},
+	{"maps", (*poolRun).compareMaps},
+	{"close", poolClose},
+}
+
+// size reads a length of at most most, often a long one.
+func (r *poolRun) size(most int) int {
+	if r.in.below(2) == 0 {
+		return r.in.below(most + 1)
+	}
+	return r.in.size(most)
+}
+
+// nearRoom reads a length about that which fits a band, at least least.
+func (r *poolRun) nearRoom(least int) int {
+	return min(max(r.p.Room()-2+r.in.below(5), least), poolSizeMax)
+}
+
+// pick returns one of the live buffers, nil if there is none.
+func (r *poolRun) pick() *poolBuffer {
+	if len(r.live) == 0 {
+		return nil
+	}
+	return r.live[r.in.below(len(r.live))]
+}
+
+// name returns a slice by which the pool knows b: any of its addresses, and any
+// length.
+func (r *poolRun) name(b *poolBuffer) []byte {
+	k := r.in.byte()
+	s := b.places[k%len(b.places)]
+	if k >= 128 {
+		s = s[:0]
+	}
+	return s
+}
+
+func (r *poolRun) alloc(n int) error {
+	if len(r.live) == poolLiveMax {
+		return nil
+	}
+	r.trace.args(n)
+	p, err := r.p.Alloc(n)
+	if e := r.mayFail(n, err); e != nil || err != nil {
+		return e
+	}
+	if len(p) != n || cap(p) != n || addrOf(p)%mirrorPage != 0 {
+		return fmt.Errorf("%d bytes of capacity %d at %#x", len(p), cap(p), addrOf(p))
+	}
+	b := &poolBuffer{places: [][]byte{p}, want: poolMirrors.get(), length: n, banded: n <= r.p.Room()}
+	b.moved = !b.banded
+	if b.moved {
+		r.rehomed++
+	}
+	r.used += n
+	r.live = append(r.live, b)
+	return b.want.compare(p, 0)
+}
+
+func poolGrow(r *poolRun) error {
+	if b := r.pick(); b != nil {
+		return r.grow(b, max(r.size(r.most), b.length))
+	}
+	return nil
+}
+
+func poolGrowTwice(r *poolRun) error {
+	if b := r.pick(); b != nil {
+		return r.grow(b, max(min(2*b.length+1, r.most), b.length))
+	}
+	return nil
+}
+
+func poolGrowLittle(r *poolRun) error {
+	if b := r.pick(); b != nil {
+		return r.grow(b, min(b.length+r.in.size(8<<10), poolSizeMax))
+	}
+	return nil
+}
+
+func poolGrowToRoom(r *poolRun) error {
+	if b := r.pick(); b != nil {
+		return r.grow(b, r.nearRoom(b.length))
+	}
+	return nil
+}
+
+// grow makes b n bytes long.
+func (r *poolRun) grow(b *poolBuffer, n int) error {
+	r.trace.args(b.length, n)
+	p, err := r.p.Grow(r.name(b), n)
+	if e := r.mayFail(n-b.length, err); e != nil || err != nil {
+		return e
+	}
+	if len(p) != n || cap(p) != n {
+		return fmt.Errorf("%d bytes of capacity %d, want %d", len(p), cap(p), n)
+	}
+	last := len(b.places) - 1
+	outgrown := !b.moved && n > r.p.Room()
+	switch stays := addrOf(p) == addrOf(b.places[last]); {
+	case !stays && !outgrown && !b.moved, stays && outgrown:
+		return fmt.Errorf("from %d to %d bytes, room %d: moved %v", b.length, n, r.p.Room(), !stays)
+	case stays:
+		b.places[last] = p
+	default:
+		b.places = append(b.places, p)
+		r.rehomed++
+		r.moves++
+	}
+	if outgrown {
+		b.moved = true
+		r.outgrown++
+	}
+	r.used += n - b.length
+	b.length = n
+	return r.compareBuffer(b)
+}
+
+// poolWrite writes through any address.
+func poolWrite(r *poolRun) error {
+	b := r.pick()
+	if b == nil {
+		return nil
+	}
+	view := b.places[r.in.below(len(b.places))]
+	n := r.in.size(min(len(view), 16<<10))
+	if n == 0 {
+		return nil
+	}
+	i := r.in.below(len(view) - n + 1)
+	r.trace.args(i, n)
+	p := noiseAt(n, r.in.byte()<<8|len(r.trace)&0xff)
+	copy(view[i:], p)
+	b.want.write(p, i)
+	return nil
+}
+
+func poolShrink(r *poolRun) error {
+	b := r.pick()
+	if b == nil {
+		return nil
+	}
+	n := b.length - r.in.size(b.length)
+	if r.in.below(4) == 0 {
+		n = r.in.size(b.length)
+	}
+	r.trace.args(b.length, n)
+	p := r.p.Shrink(r.name(b), n)
+	if len(p) != n || addrOf(p) != addrOf(b.newest()) {
+		return fmt.Errorf("%d bytes at %#x, want %d at %#x", len(p), addrOf(p), n, addrOf(b.newest()))
+	}
+	r.used -= b.length - n
+	b.length = n
+	b.want.zero(n, poolSizeMax)
+	for i := range b.places {
+		b.places[i] = b.places[i][:min(len(b.places[i]), n)]
+	}
+	b.places[len(b.places)-1] = p
+	return nil
+}
+
+func poolFree(r *poolRun) error {
+	if len(r.live) == 0 {
+		return nil
+	}
+	i := r.in.below(len(r.live))
+	r.trace.args(r.live[i].length)
+	b := kept(&r.live, i)
+	r.p.Free(r.name(b))
+	r.used -= b.length
+	poolMirrors.put(b.want)
+	for _, place := range b.places {
+		if r.p.Owns(place) {
+			return fmt.Errorf("it still owns %#x", addrOf(place))
+		}
+	}
+	return errors.Join(
+		mustPanic("Free twice", func() { r.p.Free(b.newest()) }),
+		mustPanic("Len after Free", func() { r.p.Len(b.places[0]) }),
+		mustPanic("Grow after Free", func() { r.p.Grow(b.places[0], poolSizeMax) }),
+		mustPanic("Shrink after Free", func() { r.p.Shrink(b.newest(), 0) }))
+}
+
+func poolTrim(r *poolRun) error {
+	if err := r.p.Trim(); err != nil {
+		return err
+	}
+	s := r.p.Stats()
+	if s.Kept != 0 {
+		return fmt.Errorf("after Trim: %+v", s)
+	}
+	if len(r.live) == 0 && (s.Committed != 0 || s.Far != 0) {
+		return fmt.Errorf("after Trim of an empty pool: %+v", s)
+	}
+	return nil
+}
+
+// poolMisuse breaks a rule: it is a panic, and nothing has changed.
+func poolMisuse(r *poolRun) error {
+	p := r.p
+	misuses := []poolMisuseCase{
+		{"Alloc(-1)", func() { p.Alloc(-1) }},
+		{"Free of something else", func() { p.Free(noise) }},
+		{"Grow of nil", func() { p.Grow(nil, 1) }},
+		{"a band of 3 pages", func() { arena.NewPool(arena.PoolOptions{Band: 12 << 10}) }},
+		{"Limit -1", func() { arena.NewPool(arena.PoolOptions{Limit: -1}) }},
+	}
+	if b := r.pick(); b != nil {
+		misuses = append(misuses,
+			poolMisuseCase{"Shrink to more", func() { p.Shrink(b.newest(), b.length+1) }},
+			poolMisuseCase{"Shrink(-1)", func() { p.Shrink(b.newest(), -1) }},
+			poolMisuseCase{"Grow(-1)", func() { p.Grow(b.newest(), -1) }})
+		if b.length > 1 {
+			misuses = append(misuses,
+				poolMisuseCase{"Grow to less", func() { p.Grow(b.newest(), b.length-1) }},
+				poolMisuseCase{"Free within", func() { p.Free(b.newest()[1:]) }},
+				poolMisuseCase{"Len in the middle", func() { p.Len(b.newest()[b.length/2:]) }})
+		}
+	}
+	m := misuses[r.in.below(len(misuses))]
+	r.trace.add(m.what)
+	return mustPanic(m.what, m.f)
+}
+
+type poolMisuseCase struct {
+	what string
+	f    func()
+}
+
+// hasGuards reports whether the kernel has guard pages without VMAs.
+var hasGuards = sync.OnceValue(func() bool {
+	for _, f := range arena.Features() {
+		if f.Name == "guards" {
+			return f.Err == nil
+		}
+	}
+	return false
+})
+
+// poolOverrun reads beyond the end of a band.
+func poolOverrun(r *poolRun) error {
+	b := r.pick()
+	if b == nil || !b.banded || r.opts.NoGuards || !hasGuards() || r.stats.GuardsRefused > 0 {
+		return nil
+	}
+	run := r.space.Lookup(addrOf(b.places[0])).Range()
+	next := (int(addrOf(b.places[0])-run.Start)/r.band + 1) * r.band
+	r.trace.args(next)
+	if next >= int(run.Len()) {
+		return nil
+	}
+	beyond := bytesAt(sys.Pointer(run.Start+uintptr(next)), 1)
+	err := arena.CatchFault(r.space.Space, func() error { return fmt.Errorf("read %d", beyond[0]) })
+	var fault *arena.FaultError
+	if !errors.As(err, &fault) || fault.Addr != addrOf(beyond) || fault.Window != r.p.Name() || fault.Offset != next {
+		return fmt.Errorf("reading beyond a band: %w", err)
+	}
+	return nil
+}
+
+// compareMaps compares the kernel's mappings with the Space's windows.
+func (r *poolRun) compareMaps() error {
+	var windows []addrspace.Range
+	for w := range r.space.All() {
+		windows = append(windows, w.Range())
+	}
+	return r.space.maps(windows, func(_ int, _ uintptr, v sys.VMA) error {
+		bands := v.Path == "/memfd:"+r.p.Name()+" (deleted)"
+		tails := v.Path == "/memfd:pool tails (deleted)"
+		if v.Perms == "rw-s" && (bands || tails) || v.Perms == "---p" && !strings.HasPrefix(v.Path, "/") {
+			return nil
+		}
+		return fmt.Errorf("%+v in a window of the pool", v)
+	})
+}
+
+// poolClose closes the pool, whatever is live in it.
+func poolClose(r *poolRun) error {
+	p := r.p
+	r.p = nil
+	err := p.Close()
+	if (err != nil) != (len(r.live) > 0) {
+		return fmt.Errorf("Close with %d live buffers: %v", len(r.live), err)
+	}
+	for _, b := range r.live {
+		poolMirrors.put(b.want)
+	}
+	r.live = nil
+	return errors.Join(
+		mustPanic("Alloc after Close", func() { p.Alloc(1) }),
+		mustPanic("Close twice", func() { p.Close() }),
+		mustPanic("Trim after Close", func() { p.Trim() }),
+		mustPanic("Stats after Close", func() { p.Stats() }))
+}
