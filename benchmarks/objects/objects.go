@@ -86,7 +86,7 @@ func sizes(goroutines int) []bench.Case {
 // churns returns the cases of churn, likewise.
 func churns() (all []bench.Case) {
 	for _, g := range []int{1, 2} {
-		all = append(all, bench.Case{Label: strconv.Itoa(g), Size: 64 << 20, Goroutines: g, Count: 100_000})
+		all = append(all, bench.Case{Label: strconv.Itoa(g), Size: 64 << 20, Goroutines: g, Count: 40_000})
 	}
 	return all
 }
