@@ -38,8 +38,9 @@
 //   - Share one Space where you can ([Default]): two do not know each other.
 //
 // Windows are limited by the number of kernel mappings (vm.max_map_count): a
-// Reserved window is one, with a mapped prefix two. A Space counts its own and
-// refuses at half of the setting, because at the setting itself the Go runtime
+// Reserved window is one, with a mapped prefix two, and a place that is used again
+// and again has one more beside it, which keeps its page tables (anchor.go). A Space
+// counts its own and refuses at half of the setting, because at the setting itself the Go runtime
 // ends the process. Under RLIMIT_AS every reserved byte counts. The errors say
 // which limit was met and what to set.
 //

@@ -60,6 +60,9 @@ func (s *Space) checkInvariantsLocked() {
 			foreigners++
 		}
 		vmas += p.vmas
+		if p.anchor == hasAnchor {
+			vmas++
+		}
 		taken += s.pl.inZones(p.rng())
 		if s.pl.band.counts(p) {
 			fill += uint64(p.len() + guard)

@@ -88,6 +88,19 @@ func TestWindow_DropsPagesFirst(t *testing.T) {
 		"unmap less": {func(w *Window) error { return w.Unmap(0, 2*mib) }, []sys.Call{sys.CallMmap}},
 		"quarantine": {(*Window).Quarantine, []sys.Call{sys.CallMadvise, sys.CallMmap}},
 		"release":    {(*Window).Release, []sys.Call{sys.CallMadvise, sys.CallMunmap}},
+		"release, half touched": {func(w *Window) error {
+			w.SetTouched(4*mib - 1)
+			return w.Release()
+		}, []sys.Call{sys.CallMadvise, sys.CallMunmap}},
+		"release, little touched": {func(w *Window) error {
+			w.SetTouched(2 * mib)
+			return w.Release()
+		}, []sys.Call{sys.CallMunmap}},
+		"release, touched after all": {func(w *Window) error {
+			w.SetTouched(0)
+			w.SetTouched(8 * mib)
+			return w.Release()
+		}, []sys.Call{sys.CallMadvise, sys.CallMunmap}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := reserve(t, newSpace(t, Options{CacheWindows: -1}), 8*mib, ReserveOptions{})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/growarena/growarena/internal/align"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -105,23 +106,31 @@ func (w *Window) Unmap(off, n int) error {
 	return nil
 }
 
-// dropMin is the least mapped size whose page tables are dropped before it is
-// unmapped. Unmapping holds the lock on the process's mappings, against every
-// other growth and the Go heap's, for 21 µs a MiB when populated; MADV_DONTNEED
-// does not.
+// dropMin is the least size, of what is mapped and may have been touched, whose
+// page tables are dropped before it is unmapped. Unmapping holds the lock on the
+// process's mappings, against every other growth and the Go heap's, for 21 µs a
+// MiB when populated; MADV_DONTNEED does not. But it flushes the TLBs of all
+// processors once more, which is felt when there is little to drop.
 const dropMin = 4 << 20
 
-// dropPages takes the page tables of the large mapped parts of [off, off+n) away.
+// dropPages takes the page tables of the large mapped parts of [off, off+n) away,
+// and reports whether there were any.
 //
 // Preconditions: w.mu is held; w.space.mu is not.
-func (w *Window) dropPages(off, n uintptr) {
+func (w *Window) dropPages(off, n uintptr) (large bool) {
+	end := off + n
+	if touched, ok := align.Up(w.touched.Load(), w.space.page); ok {
+		end = min(end, touched)
+	}
 	for _, g := range w.segs {
-		lo, hi := max(g.off, off), min(g.end(), off+n)
+		lo, hi := max(g.off, off), min(g.end(), end)
 		if lo < hi && hi-lo >= dropMin {
 			// Advice: when it is refused the unmapping does all of the work.
 			_ = sys.Advise(w.start+lo, hi-lo, sys.AdviseDontNeed)
+			large = true
 		}
 	}
+	return large
 }
 
 // ignored counts advice that the kernel did not take.

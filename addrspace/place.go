@@ -215,8 +215,12 @@ func (pl *placer) rng64(n uintptr) uintptr {
 }
 
 // alignFor returns what a window of n bytes should be aligned to, and would be if
-// there were room.
-func (pl *placer) alignFor(n uintptr) uintptr {
+// there were room. Compact ones are not moved, and equal strides of 1 GiB are what
+// they should not have.
+func (pl *placer) alignFor(n uintptr, compact bool) uintptr {
+	if compact {
+		return Alignment
+	}
 	if n/8 >= alignmentBig || n >= alignmentBig && pl.load(n) < crowded {
 		return alignmentBig
 	}
@@ -227,7 +231,7 @@ func (pl *placer) alignFor(n uintptr) uintptr {
 // no gap in any zone is large enough. With search it looks at all gaps at once,
 // for callers that found the kernel to disagree with the registry.
 func (pl *placer) place(n uintptr, compact, search bool) (addr uintptr, ok bool) {
-	to := pl.alignFor(n)
+	to := pl.alignFor(n, compact)
 	load := pl.load(n)
 	if !search && load < packed {
 		if compact {

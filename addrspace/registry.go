@@ -47,6 +47,8 @@ type place struct {
 	vmas    int    // VMAs the kernel keeps for it; 0 for foreign ones
 	vmaName string // what its Reserved parts are called in /proc/self/maps
 	exposed bool   // stuck, and not even made inaccessible
+	again   bool   // was in the cache and handed out from there
+	anchor  anchor // what keeps its page tables
 	hole    Range  // may belong to nobody, after two failed calls in a row
 
 	// Links of the recycling cache, nil unless kind is cached.

@@ -55,7 +55,7 @@ func (w *Window) Release() error {
 	defer w.mu.Unlock()
 	w.check("Release")
 	s, p := w.space, w.place
-	w.dropPages(0, w.len()) // may take long; others reserve meanwhile
+	dropped := w.dropPages(0, w.len()) // may take long; others reserve meanwhile
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if state(w.state.Load()) == quarantined {
@@ -68,6 +68,9 @@ func (w *Window) Release() error {
 	s.stats.ReservedBytes -= uint64(p.len())
 	_ = s.retryLocked(retriesMax) // not this call's; Stats.Stuck tells
 	dirty := w.dirty()
+	if p.again && dirty.Len() > 0 && !dropped {
+		s.anchorLocked(p)
+	}
 	w.setSegs(nil)
 	err := s.letGoLocked(p, dirty)
 	s.checkLocked()
@@ -96,7 +99,10 @@ func (s *Space) letGoLocked(p *place, dirty Range) error {
 			return s.endLocked(p) // unmapping all of it needs no VMA
 		}
 		s.countVMAsLocked(p, 1-p.vmas)
-		if p.vmaName != "" {
+		switch {
+		case dirty == p.rng():
+			p.vmaName = "" // Whoever reserves it names it, or has no use for a name.
+		case p.vmaName != "":
 			s.nameLocked(p, p.rng(), p.vmaName)
 		}
 	}
@@ -115,6 +121,9 @@ func (s *Space) letGoLocked(p *place, dirty Range) error {
 // Preconditions: s.mu is held; p is in the registry and in no other list.
 func (s *Space) endLocked(p *place) error {
 	err := s.mendLocked(p) // what is in a hole may be somebody else's
+	if err == nil {
+		err = s.weighLocked(p)
+	}
 	if err == nil {
 		err = sys.Unmap(p.start, p.len())
 	}

@@ -28,6 +28,10 @@ type ReserveOptions struct {
 	// has names for mappings. It costs a system call.
 	Name string
 
+	// MapAll says that a file will be mapped over all of the window at once. It
+	// gets no name in /proc/self/maps then, which the mapping would take away.
+	MapAll bool
+
 	// Compact says that the window will not be extended: it is placed near
 	// others, where its page tables share pages with theirs.
 	Compact bool
@@ -77,7 +81,7 @@ func (s *Space) Reserve(size int, o ReserveOptions) (*Window, error) {
 //
 // Preconditions: s.mu is held; p is live and all of it is Reserved.
 func (s *Space) openLocked(p *place, o ReserveOptions) *Window {
-	if p.vmaName != o.Name {
+	if p.vmaName != o.Name && !o.MapAll {
 		s.nameLocked(p, p.rng(), o.Name)
 	}
 	w := newWindow(s, p, o.Name)
@@ -245,7 +249,7 @@ func (s *Space) recycleLocked(n uintptr, o ReserveOptions) *place {
 	if p == nil {
 		return nil
 	}
-	if p.vmaName != "" && o.Name == "" {
+	if p.vmaName != "" && o.Name == "" && !o.MapAll {
 		// A fresh mapping has no name; PR_SET_VMA could only set an empty one.
 		if err := s.cover(p.rng()); err != nil {
 			s.cache.put(p)
@@ -254,6 +258,7 @@ func (s *Space) recycleLocked(n uintptr, o ReserveOptions) *place {
 		p.vmaName = ""
 	}
 	p.kind = live
+	p.again = true
 	s.stats.Reserves++
 	s.stats.Recycled++
 	return p

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/growarena/growarena/internal/sys"
+	"github.com/growarena/growarena/internal/testutil"
 )
 
 func TestSpace_ZeroIsUsable(t *testing.T) {
@@ -173,6 +174,34 @@ func TestSpace_Names(t *testing.T) {
 	ok(t, w.Release())
 	w = reserve(t, s, 16*mib, ReserveOptions{})
 	check(w, 0, "")
+}
+
+// TestSpace_MapAllNeedsNoName: a window that is mapped as a whole is not named,
+// neither when it is reserved nor when it is released; one that is named later has
+// the right name.
+func TestSpace_MapAllNeedsNoName(t *testing.T) {
+	s := newSpace(t, Options{})
+	fd := memfd(t, 2*mib)
+	s.mu.Lock()
+	s.initLocked()
+	s.mu.Unlock()
+	for range 3 {
+		calls := testutil.CountCalls(func() {
+			w := reserve(t, s, 2*mib, ReserveOptions{Name: "all", MapAll: true})
+			mapFile(t, w, 2*mib, fd)
+			ok(t, w.Release())
+		})
+		if calls[sys.CallPrctl] != 0 {
+			t.Errorf("calls %v", calls)
+		}
+	}
+	w := reserve(t, s, 2*mib, ReserveOptions{Name: "some"})
+	if s.nameless {
+		t.Skip("this kernel has no names for anonymous mappings (CONFIG_ANON_VMA_NAME)")
+	}
+	if got := vmaName(t, w.start); got != "[anon:growarena: some]" {
+		t.Errorf("called %q", got)
+	}
 }
 
 func TestSpace_LearnsForeignRanges(t *testing.T) {

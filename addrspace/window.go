@@ -32,6 +32,10 @@ type Window struct {
 	mapped atomic.Int64   // bytes mapped. Written with mu held, read by anyone (atomic).
 	state  atomic.Uint32  // Written with mu held, read by anyone (atomic).
 
+	// touched is the end of what anyone may have touched, as SetTouched said, or
+	// the end of all addresses. Written by the owner, read with mu held (atomic).
+	touched atomic.Uintptr
+
 	// mu is held for each change of what is mapped, system calls included. It
 	// comes before Space.mu; of two windows the lower comes first.
 	mu    sync.Mutex
@@ -44,6 +48,7 @@ type Window struct {
 func newWindow(s *Space, p *place, name string) *Window {
 	w := &Window{space: s, place: p, start: p.start, name: name}
 	w.end.Store(p.end)
+	w.touched.Store(^uintptr(0))
 	w.segs = w.first[:0]
 	return w
 }
@@ -75,6 +80,15 @@ func (w *Window) Name() string {
 func (w *Window) Mapped() int {
 	w.check("Mapped")
 	return int(w.mapped.Load())
+}
+
+// SetTouched says that nobody touches a byte of w at or beyond n before it is
+// called again with more: a window is often mapped far beyond what is used of the
+// file. Taking the window's mapping away then costs less, because it is known
+// that there are few page tables. Being wrong costs time, no more.
+func (w *Window) SetTouched(n int) {
+	w.check("SetTouched")
+	w.touched.Store(uintptr(max(n, 0)))
 }
 
 // String returns the range and the name of w, also when it was released.

@@ -123,6 +123,7 @@ func TestWindow_Misuse(t *testing.T) {
 		"name after release":            {func() { gone.Name() }, []string{"Name of window " + at}},
 		"mapped after release":          {func() { gone.Mapped() }, []string{"Mapped of window " + at}},
 		"extend after release":          {func() { gone.Extend(1) }, []string{"Extend of window " + at}},
+		"touched after release":         {func() { gone.SetTouched(1) }, []string{"SetTouched of window " + at}},
 		"map after release":             {func() { gone.MapFile(0, 4096, fd, 0, 0) }, []string{"MapFile of window " + at}},
 		"unmap after release":           {func() { gone.Unmap(0, 4096) }, []string{"Unmap of window " + at}},
 		"quarantine after release":      {func() { gone.Quarantine() }, []string{"Quarantine of window " + at}},

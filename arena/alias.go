@@ -53,7 +53,7 @@ func (a *Arena) Alias(o AliasOptions) (*Alias, error) {
 	if o.ReadOnly {
 		prot = sys.ProtRead
 	}
-	w, err := a.space.Reserve(o.Len*repeat, addrspace.ReserveOptions{Name: a.name + " alias", Compact: true})
+	w, err := a.space.Reserve(o.Len*repeat, addrspace.ReserveOptions{Name: a.name + " alias", Compact: true, MapAll: true})
 	for i := 0; err == nil && i < repeat; i++ {
 		err = w.MapFile(i*o.Len, o.Len, a.file.fd, int64(o.Off), prot)
 	}

@@ -251,13 +251,18 @@ func (a *Arena) firstWindow(reserve int) error {
 	if err != nil {
 		return err
 	}
-	w, err := a.space.Reserve(size, addrspace.ReserveOptions{Name: a.name, Compact: size >= a.limit, Min: least})
+	w, err := a.space.Reserve(size, addrspace.ReserveOptions{
+		Name: a.name, MapAll: true, Min: least,
+		// Pages of 1 GiB need an alignment that compact windows do not have.
+		Compact: size >= a.limit && a.file.page <= extentSize,
+	})
 	if err != nil {
 		return err
 	}
 	if err := a.mapWindow(w); err != nil {
 		return errors.Join(err, w.Release())
 	}
+	w.SetTouched(have)
 	a.view.Store(&view{base: w.Base(), cap: have, window: w})
 	return nil
 }

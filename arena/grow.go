@@ -167,7 +167,7 @@ func (a *Arena) extend(v *view, least, size, goal int) error {
 // again. The old window stays usable either way; see publish for what becomes of
 // it.
 func (a *Arena) move(v *view, least, size, goal int) error {
-	w, err := a.space.Reserve(size, addrspace.ReserveOptions{Name: a.name, Min: least})
+	w, err := a.space.Reserve(size, addrspace.ReserveOptions{Name: a.name, MapAll: true, Min: least})
 	if err != nil {
 		return err
 	}
@@ -230,6 +230,7 @@ func (a *Arena) mapWindow(w *addrspace.Window) error {
 // Preconditions: mu is held; w maps the file over [0, goal).
 func (a *Arena) publish(old *view, w *addrspace.Window, goal int, counter *int) error {
 	v := &view{base: w.Base(), cap: goal, window: w}
+	w.SetTouched(goal)
 	if a.commit || a.file.page > extentSize/2 {
 		if err := a.commitRange(v, old.cap, goal); err != nil {
 			return err

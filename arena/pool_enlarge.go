@@ -62,7 +62,7 @@ func (p *Pool) extendMoved(m *moved, w *addrspace.Window, least, size int) error
 // rehomeMoved takes m to another window, of size bytes or at least least. Where
 // it was it stays mapped.
 func (p *Pool) rehomeMoved(m *moved, least, size int) error {
-	w, err := p.space.Reserve(size, addrspace.ReserveOptions{Name: p.name, Min: least})
+	w, err := p.space.Reserve(size, addrspace.ReserveOptions{Name: p.name, MapAll: true, Min: least})
 	if err != nil {
 		return err
 	}

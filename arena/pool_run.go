@@ -129,7 +129,7 @@ func (p *Pool) newRun(n uint32) error {
 	if len(p.runs) > math.MaxUint16 {
 		return fmt.Errorf("%w: %d runs", ErrFull, len(p.runs))
 	}
-	w, err := p.space.Reserve(int(n)<<p.shift, addrspace.ReserveOptions{Name: p.name, Min: p.band})
+	w, err := p.space.Reserve(int(n)<<p.shift, addrspace.ReserveOptions{Name: p.name, MapAll: true, Min: p.band})
 	if err != nil {
 		return err
 	}
