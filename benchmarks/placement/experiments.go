@@ -39,7 +39,7 @@ func Experiments(quick bool) []bench.Experiment {
 			"The largest gap is within the addresses that the placement uses: all of 47 bits, or the zones of a Space.",
 		Metric: "to-1GiB-percent", Unit: "%", Axis: "count", AxisTitle: "windows",
 		Columns: []string{"to-64MiB-percent", "largest-gap-bytes", "collisions"},
-		Cases:   cases(simulated), Rounds: min(rounds, 3), Contenders: simulations(),
+		Cases:   cases(simulated), Rounds: rounds - 1, Contenders: simulations(),
 	}
 	tables := room
 	tables.Name, tables.Title = "placement-tables", "Page tables of windows that are hardly used"

@@ -17,6 +17,7 @@ import (
 	"github.com/growarena/growarena/benchmarks/readers"
 	"github.com/growarena/growarena/benchmarks/realloc"
 	"github.com/growarena/growarena/benchmarks/rehome"
+	"github.com/growarena/growarena/benchmarks/scaling"
 	"github.com/growarena/growarena/benchmarks/windows"
 )
 
@@ -39,6 +40,7 @@ var packages = []source{
 	{gc.Experiments, gc.Goals},
 	{bolt.Experiments, bolt.Goals},
 	{placement.Experiments, placement.Goals},
+	{scaling.Experiments, scaling.Goals},
 }
 
 // Experiments returns all experiments, smaller ones and fewer rounds if quick.
