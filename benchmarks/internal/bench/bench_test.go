@@ -3,6 +3,7 @@ package bench
 import (
 	"encoding/json"
 	"math"
+	"strconv"
 	"testing"
 )
 
@@ -97,5 +98,60 @@ func TestFit(t *testing.T) {
 	}
 	if _, err := r.Fit("slow", "ns/op", []string{"10"}); err == nil {
 		t.Error("a fit through one point")
+	}
+}
+
+// TestFit_Shape fits what is known: a power law, one that a fixed cost hides at first,
+// and one with an error that the interval must cover.
+func TestFit_Shape(t *testing.T) {
+	fit := func(y func(x float64) float64) Fit {
+		t.Helper()
+		e := Experiment{Name: "e", Metric: "ns/op", Axis: "count", Contenders: []Contender{{Name: "c"}}}
+		for _, n := range []int{1, 10, 100, 1000, 10_000} {
+			e.Cases = append(e.Cases, Case{Label: strconv.Itoa(n), Count: n})
+		}
+		r := NewResults(e)
+		for _, of := range e.Cases {
+			cell := r.Cell("c", of.Label)
+			cell.Samples = []Sample{{Values: map[string]float64{"ns/op": y(float64(of.Count))}}}
+		}
+		f, err := r.Fit("c", "ns/op", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	for _, test := range []struct {
+		name        string
+		y           func(x float64) float64
+		last        float64
+		word, after string
+	}{
+		{"constant", func(x float64) float64 { return 7 }, 0, "flat", "flat"},
+		{"linear", func(x float64) float64 { return 3 * x }, 1, "linear", "linear"},
+		{"square", func(x float64) float64 { return x * x }, 2, "above linear", "above linear"},
+		{"amortized", func(x float64) float64 { return 1 / math.Sqrt(x) }, -0.5, "falling", "falling"},
+		{"hidden", func(x float64) float64 { return 1000 + 10*x }, math.Log10(101000. / 11000), "below linear", "linear"},
+	} {
+		f := fit(test.y)
+		if math.Abs(f.Last-test.last) > 1e-9 || f.Name() != test.word || growthName(f.Last) != test.after || f.N != 5 {
+			t.Errorf("%s: %v", test.name, f)
+		}
+	}
+	for _, y := range []func(x float64) float64{func(x float64) float64 { return 3 * x }, func(float64) float64 { return 7 }} {
+		if f := fit(y); !(f.Error < 1e-6) || !(f.R2 > 0.999) {
+			t.Errorf("points on the line: %v", f)
+		}
+	}
+	// Decimal logarithms 0 to 4, plus 0.1 and less 0.1 in turn: that leaves the slope
+	// at 1. Student's t with 3 degrees of freedom is 3.182.
+	sign := map[float64]float64{1: 1, 10: -1, 100: 1, 1000: -1, 10_000: 1}
+	f := fit(func(x float64) float64 { return x * math.Pow(10, 0.1*sign[x]) })
+	ss := 0.0
+	for _, s := range []float64{1, -1, 1, -1, 1} { // the mean of them is 0.2
+		ss += 0.1 * (s - 0.2) * 0.1 * (s - 0.2)
+	}
+	if want := 3.182446 * math.Sqrt(ss/3/10); math.Abs(f.Error-want) > 1e-5 || math.Abs(f.Exponent-1) > 1e-9 {
+		t.Errorf("%v, want ± %v", f, want)
 	}
 }

@@ -6,14 +6,42 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // Fit is a power law through the medians of a metric: y = c · x^Exponent.
 type Fit struct {
 	Exponent float64
+	Error    float64    // half of the interval that Exponent lies in with 95 % confidence; infinite for two points
+	Last     float64    // the exponent in the last decade alone, or between the last two points
 	Spread   [2]float64 // least and most Exponent of one round
 	R2       float64    // how well it fits, 1 is exactly
 	N        int        // points
+}
+
+// Name says in a word what the exponent is. Where a fixed cost hides the growth at
+// first, Last says more.
+func (f Fit) Name() string { return growthName(f.Exponent) }
+
+func growthName(exponent float64) string {
+	switch {
+	case exponent < -0.1:
+		return "falling"
+	case exponent <= 0.1:
+		return "flat"
+	case exponent < 0.9:
+		return "below linear"
+	case exponent <= 1.1:
+		return "linear"
+	}
+	return "above linear"
+}
+
+// String returns all of it: "n^0.98 ± 0.03, linear; R² 1.00; in the last decade n^1.00,
+// linear".
+func (f Fit) String() string {
+	return fmt.Sprintf("n^%.2f ± %.2f, %s; R² %.2f; in the last decade n^%.2f, %s",
+		f.Exponent, f.Error, f.Name(), f.R2, f.Last, growthName(f.Last))
 }
 
 // Fit fits a power law to a metric of a contender over the experiment's axis, in the
@@ -36,19 +64,49 @@ func (r *Results) Fit(contender, metric string, labels []string) (Fit, error) {
 	if len(x) < 2 {
 		return Fit{}, fmt.Errorf("%s: %s of %s is known for %d cases, a fit needs two", r.Experiment.Name, metric, contender, len(x))
 	}
-	exponent := func(pick func([]float64) float64) (b, r2 float64) {
+	logs := func(pick func([]float64) float64) []float64 {
 		y := make([]float64, len(rounds))
 		for i := range y {
 			y[i] = math.Log(pick(rounds[i]))
 		}
-		a, b := stat.LinearRegression(x, y, nil, false)
-		return b, stat.RSquared(x, y, nil, a, b)
+		return y
 	}
-	f := Fit{N: len(x), Spread: [2]float64{math.Inf(1), math.Inf(-1)}}
-	f.Exponent, f.R2 = exponent(Median)
+	f := Fit{N: len(x), R2: 1, Spread: [2]float64{math.Inf(1), math.Inf(-1)}}
+	y := logs(Median)
+	a, b := stat.LinearRegression(x, y, nil, false)
+	f.Exponent, f.Error, f.Last = b, slopeError(x, y, a, b), lastDecade(x, y)
+	if stat.Variance(y, nil) > 0 { // or there is nothing to explain
+		f.R2 = stat.RSquared(x, y, nil, a, b)
+	}
 	for i := range n {
-		b, _ := exponent(func(v []float64) float64 { return v[i] })
+		_, b := stat.LinearRegression(x, logs(func(v []float64) float64 { return v[i] }), nil, false)
 		f.Spread[0], f.Spread[1] = min(f.Spread[0], b), max(f.Spread[1], b)
 	}
 	return f, nil
+}
+
+// slopeError returns half the 95 % confidence interval of the slope of the line a + b·x
+// through points, by Student's t.
+func slopeError(x, y []float64, a, b float64) float64 {
+	free := float64(len(x) - 2)
+	if free < 1 {
+		return math.Inf(1)
+	}
+	residual, width, middle := 0.0, 0.0, stat.Mean(x, nil)
+	for i := range x {
+		residual += (y[i] - a - b*x[i]) * (y[i] - a - b*x[i])
+		width += (x[i] - middle) * (x[i] - middle)
+	}
+	return distuv.StudentsT{Sigma: 1, Nu: free}.Quantile(0.975) * math.Sqrt(residual/free/width)
+}
+
+// lastDecade returns the slope of a line through the points of the last decade, or the
+// last two. The points are by ascending x, which is logarithms.
+func lastDecade(x, y []float64) float64 {
+	from := len(x) - 2
+	for from > 0 && x[from-1] >= x[len(x)-1]-math.Log(10)-1e-9 {
+		from--
+	}
+	_, b := stat.LinearRegression(x[from:], y[from:], nil, false)
+	return b
 }
