@@ -14,9 +14,10 @@ var free sync.Map // of reflect.Type → struct{}
 // "Name: string", or "" if there is none. The types the compiler shows us as such
 // cost nothing; others a look into a map.
 func Pointer[T any]() string {
-	var zero T
-	switch any(zero).(type) {
-	case bool, int8, int16, int32, int64, int, uint8, uint16, uint32, uint64, uint, uintptr, float32, float64, complex64, complex128:
+	// A pointer to T, for a T itself would be copied to the heap on the way.
+	switch any((*T)(nil)).(type) {
+	case *bool, *int8, *int16, *int32, *int64, *int, *uint8, *uint16, *uint32, *uint64, *uint, *uintptr,
+		*float32, *float64, *complex64, *complex128:
 		return ""
 	}
 	t := reflect.TypeFor[T]()

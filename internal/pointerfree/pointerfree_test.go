@@ -28,3 +28,10 @@ func TestPointer(t *testing.T) {
 }
 
 type kind uint8
+
+// TestPointer_OfLargeType: a T is not copied to the heap to look at its type.
+func TestPointer_OfLargeType(t *testing.T) {
+	if n := testing.AllocsPerRun(10, func() { Pointer[[1 << 20]byte]() }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
