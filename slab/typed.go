@@ -27,8 +27,10 @@ func newOf[T any](a *Allocator) (*T, error) {
 		return nil, err
 	}
 	p := first[T](b)
-	var zero T
-	*p = zero
+	if n <= mediumMax {
+		var zero T
+		*p = zero
+	} // Larger ones are zero.
 	return p, nil
 }
 
