@@ -218,8 +218,10 @@ func (a *Arena) mapWindow(w *addrspace.Window) error {
 			advice = sys.AdviseNoHugePage
 		}
 		// Advice: a kernel without huge pages refuses, and nothing changes. Given
-		// again for each tail, else the parts would not merge into one VMA.
-		_ = sys.Advise(w.Range().Start+uintptr(off), uintptr(n), advice)
+		// again with each tail, else the parts would not merge into one VMA, and for
+		// all of them: at vm.max_map_count it is refused when it would cut a VMA, and
+		// then the next tail makes that good.
+		_ = sys.Advise(w.Range().Start, uintptr(w.Mapped()), advice)
 	}
 	return nil
 }
