@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/growarena/growarena/internal/sys"
@@ -86,10 +88,31 @@ type trial struct {
 	addr, spare uintptr
 }
 
+// trialSize is room for two aligned extents with one between them.
+const trialSize = 4 * extentSize
+
+// leftover are the starts of trials that the kernel did not take back, which at
+// vm.max_map_count can be if they have merged with a neighbour's mapping. The next
+// trial gives them back.
+var leftover struct {
+	mu     sync.Mutex
+	starts []uintptr // Protected by mu.
+}
+
+// endTrials unmaps the trial at start and those that are left over.
+func endTrials(start ...uintptr) {
+	leftover.mu.Lock()
+	defer leftover.mu.Unlock()
+	leftover.starts = slices.DeleteFunc(append(leftover.starts, start...), func(start uintptr) bool {
+		return sys.Unmap(start, trialSize) == nil
+	})
+}
+
 // withTrial returns a function that tries f. The addresses are of the kernel's
 // choosing and never become pointers, so giving them back is harmless.
 func withTrial(f func(*trial) error) func() error {
 	return func() error {
+		endTrials()
 		fd, err := sys.Memfd("growarena probe", 0)
 		if err != nil {
 			return err
@@ -98,12 +121,11 @@ func withTrial(f func(*trial) error) func() error {
 		if err := sys.Truncate(fd, extentSize); err != nil {
 			return err
 		}
-		// Room for two aligned extents with one between them.
-		start, err := sys.Reserve(0, 4*extentSize)
+		start, err := sys.Reserve(0, trialSize)
 		if err != nil {
 			return err
 		}
-		defer sys.Unmap(start, 4*extentSize)
+		defer endTrials(start)
 		addr := (start + extentSize - 1) &^ (extentSize - 1)
 		if err := sys.MapShared(addr, extentSize, fd, 0, sys.ProtRead|sys.ProtWrite); err != nil {
 			return err
