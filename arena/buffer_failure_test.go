@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"runtime"
 	"syscall"
 	"testing"
 
@@ -113,60 +112,4 @@ func TestBuffer_GrowPanics(t *testing.T) {
 			t.Errorf("%s panics with %v", name, err)
 		}
 	}
-}
-
-// TestBuffer_EachFailure makes every system call of a write fail that takes an
-// arena to be made, or one to be moved.
-func TestBuffer_EachFailure(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("needs Linux")
-	}
-	p := make([]byte, 3*mib)
-	fill(p, 0)
-	for ladder, rungs := range ladders {
-		for rule, set := range rules {
-			if testing.Short() && ladder != "all" {
-				continue
-			}
-			t.Run(ladder+"/"+rule, func(t *testing.T) {
-				testutil.EachFailure(t, func(t *testing.T, arm testutil.Arm) {
-					testutil.NoLeaks(t, trim)
-					o := arena.Options{Reserve: 2 * mib, Rungs: rungs}
-					set(&o)
-					b := arena.NewBufferIn(newArena(t, o))
-					write(t, b, p[:mib])
-					b.Next(1000)
-					var n int
-					err := arm(func() (err error) {
-						n, err = b.Write(p[mib:])
-						return err
-					})
-					if err != nil && n != 0 || err == nil && n != 2*mib {
-						t.Errorf("wrote %d bytes, %v", n, err)
-					}
-					if want := p[1000 : mib+n]; !bytes.Equal(b.Bytes(), want) {
-						t.Errorf("%d bytes, want %d", b.Len(), len(want))
-					}
-					write(t, b, p[mib+n:])
-					if !bytes.Equal(b.Bytes(), p[1000:]) {
-						t.Error("content is wrong after writing again")
-					}
-					freeNow(t, b.Arena())
-				})
-			})
-		}
-	}
-	t.Run("zero", func(t *testing.T) {
-		testutil.EachFailure(t, func(t *testing.T, arm testutil.Arm) {
-			testutil.NoLeaks(t, trim)
-			var b arena.Buffer
-			err := arm(func() error { return b.WriteByte('x') })
-			if err != nil && b.Len() != 0 || err == nil && b.String() != "x" {
-				t.Errorf("%q, %v", b.String(), err)
-			}
-			if err := b.Free(); err != nil {
-				t.Error(err)
-			}
-		})
-	})
 }

@@ -166,42 +166,6 @@ func TestLinearMemory_UseAfterFree(t *testing.T) {
 	}()
 }
 
-// TestLinearMemory_EachFailure fails every system call of a growth in turn: the
-// result is nil and the memory as it was, and the next growth works.
-func TestLinearMemory_EachFailure(t *testing.T) {
-	for _, step := range [][2]uint64{{wasmPage, 3 * wasmPage}, {mib, 3 * mib}, {3 * mib, 9 * mib}} {
-		testutil.EachFailure(t, func(t *testing.T, arm testutil.Arm) {
-			space := addrspace.New(addrspace.Options{})
-			testutil.NoLeaks(t, func() { trim(); _ = space.Trim() })
-			m := newLinear(t, 0, 16*mib, arena.LinearOptions{Name: "guest", Space: space})
-			defer m.Free()
-			old := m.Reallocate(step[0])
-			fill(old, 0)
-			err := arm(func() error {
-				if b := m.Reallocate(step[1]); b == nil && m.Err() == nil {
-					t.Error("nil without an error")
-				}
-				return m.Err()
-			})
-			if err != nil {
-				checkMessage(t, err, `arena: grow "guest" by `)
-			}
-			b := m.Reallocate(step[1])
-			if b == nil {
-				t.Fatal(m.Err())
-			}
-			if unsafe.SliceData(b) != unsafe.SliceData(old) || check(b[:step[0]], 0) >= 0 {
-				t.Errorf("after %v the memory is at %p, was at %p", err, b, old)
-			}
-			for i, c := range b[step[0]:] {
-				if c != 0 {
-					t.Fatalf("after %v byte %d of what is new is %d", err, i, c)
-				}
-			}
-		})
-	}
-}
-
 // TestLinearMemory_OutOfMemory has the kernel refuse memory.
 func TestLinearMemory_OutOfMemory(t *testing.T) {
 	m := newLinear(t, 0, 16*mib, arena.LinearOptions{})

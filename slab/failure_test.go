@@ -1,10 +1,8 @@
 package slab_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"runtime"
 	"testing"
@@ -15,114 +13,6 @@ import (
 	"github.com/growarena/growarena/internal/testutil"
 	"github.com/growarena/growarena/slab"
 )
-
-// TestFailure_EachSystemCall makes every system call of every operation fail in
-// turn, in an allocator that holds something of each kind. What the operation
-// returns is an error and nothing has changed, or it has done without.
-func TestFailure_EachSystemCall(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("needs Linux")
-	}
-	ops := map[string]func(a *slab.Allocator, held [][]byte) ([]byte, error){
-		"small":  func(a *slab.Allocator, _ [][]byte) ([]byte, error) { return a.Alloc(5000) },
-		"medium": func(a *slab.Allocator, _ [][]byte) ([]byte, error) { return a.Alloc(mib) },
-		"large":  func(a *slab.Allocator, _ [][]byte) ([]byte, error) { return a.Alloc(2 * mib) },
-		"huge":   func(a *slab.Allocator, _ [][]byte) ([]byte, error) { return a.Alloc(40 * mib) },
-		"aligned": func(a *slab.Allocator, _ [][]byte) ([]byte, error) {
-			return a.AllocAligned(5000, 4096)
-		},
-		"trim": func(a *slab.Allocator, _ [][]byte) ([]byte, error) { return nil, a.Trim() },
-		"free": func(a *slab.Allocator, _ [][]byte) ([]byte, error) {
-			b, err := a.Alloc(20 * mib)
-			if err == nil {
-				a.Free(b)
-			}
-			return nil, err
-		},
-	}
-	for i, n := range []int{200, 50 << 10, 3 * mib} {
-		for _, to := range []int{400, 200 << 10, 30 * mib} {
-			ops[fmt.Sprintf("realloc from %d to %d", n, to)] = func(a *slab.Allocator, held [][]byte) ([]byte, error) {
-				b, err := a.Realloc(held[i], to)
-				if err == nil {
-					held[i] = b
-				}
-				return nil, err
-			}
-		}
-	}
-	for name, op := range ops {
-		for _, debug := range []bool{false, true} {
-			for _, warm := range []bool{false, true} {
-				if debug && !warm {
-					continue
-				}
-				t.Run(fmt.Sprintf("%s/debug=%v/warm=%v", name, debug, warm), func(t *testing.T) {
-					testutil.EachFailure(t, func(t *testing.T, arm testutil.Arm) { tryOp(t, arm, op, debug, warm) })
-				})
-			}
-		}
-		if testing.Short() {
-			break
-		}
-	}
-}
-
-func tryOp(t *testing.T, arm testutil.Arm, op func(*slab.Allocator, [][]byte) ([]byte, error), debug, warm bool) {
-	a := slab.New(slab.Options{Debug: debug})
-	var held [][]byte
-	for i, n := range []int{200, 50 << 10, 3 * mib} {
-		b := mustAlloc(t, a, n)
-		fillWith(b[:200], byte(i+1))
-		held = append(held, b)
-	}
-	if warm { // with free pages, of which there is too much
-		for _, n := range []int{mib, 2 * mib, 100} {
-			a.Free(mustAlloc(t, a, n))
-		}
-	}
-	before := a.Stats()
-	var got []byte
-	err := arm(func() (err error) {
-		got, err = op(a, held)
-		return err
-	})
-	if err != nil && !debug {
-		if s := a.Stats(); s.Objects != before.Objects || s.Live != before.Live {
-			t.Errorf("%v: there were %d objects of %d bytes, now %d of %d", err, before.Objects, before.Live, s.Objects, s.Live)
-		}
-	}
-	a.Free(got)
-	if got, err = op(a, held); err != nil {
-		t.Errorf("once more: %v", err)
-	}
-	a.Free(got)
-	for i, b := range held {
-		if n := min(len(b), 200); !bytes.Equal(b[:n], bytes.Repeat([]byte{byte(i + 1)}, n)) {
-			t.Errorf("object %d has changed", i)
-		}
-		a.Free(b)
-	}
-	if s := a.Stats(); !debug && (s.Objects != 0 || s.Live != 0) {
-		t.Errorf("all is free: %+v", s)
-	}
-	closeEmpty(t, a)
-}
-
-func TestFailure_Close(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("needs Linux")
-	}
-	testutil.EachFailure(t, func(t *testing.T, arm testutil.Arm) {
-		a := slab.New(slab.Options{})
-		for _, n := range []int{200, 50 << 10, 3 * mib} {
-			a.Free(mustAlloc(t, a, n))
-		}
-		if err := arm(a.Close); err != nil {
-			t.Error(err)
-		}
-	})
-}
 
 // TestFailure_TooMuch asks for what no machine has.
 func TestFailure_TooMuch(t *testing.T) {

@@ -3,7 +3,6 @@
 package faults
 
 import (
-	"slices"
 	"syscall"
 	"testing"
 	"unsafe"
@@ -66,9 +65,9 @@ func (m *windows) take(n int, o addrspace.ReserveOptions) error {
 func (m *windows) scene(op func() error) *scene {
 	return &scene{
 		op:    op,
+		space: m.s,
 		print: func() string { return printSpace(m.s) },
 		check: func(t *testing.T, done bool) {
-			agree(t, m.s)
 			if m.data[5*mib] != 7 || m.data[mib] != 8 {
 				t.Error("the content has changed")
 			}
@@ -133,6 +132,7 @@ var addrspaceOperations = []operation{
 			return s
 		},
 	},
+	reserves("to be mapped at once", 2*mib, addrspace.ReserveOptions{Name: "n", MapAll: true}, addrspace.Options{}),
 	recycles("under another name", addrspace.ReserveOptions{Name: "other"}),
 	recycles("without a name", addrspace.ReserveOptions{}),
 	{
@@ -240,6 +240,22 @@ var addrspaceOperations = []operation{
 		name: "addrspace.Quarantine", covers: []string{"addrspace.Window.Quarantine"},
 		setup: func(t *testing.T) *scene { return ends(t, (*addrspace.Window).Quarantine) },
 	},
+	{
+		// Used again and again for little, it gets an anchor.
+		name: "addrspace.Release/recycled", covers: []string{"addrspace.Window.Release"},
+		setup: func(t *testing.T) *scene {
+			m := newWindows(t, addrspace.Options{})
+			return m.scene(func() error {
+				w, err := m.s.Reserve(4*mib, addrspace.ReserveOptions{Name: "c"})
+				if err != nil {
+					return err
+				}
+				err = w.MapFile(0, mib, m.fd, 0, readWrite)
+				_ = w.Release() // Fails as well, under some plans: Trim gives it back.
+				return err
+			})
+		},
+	},
 	releases("cached", addrspace.Options{}),
 	releases("not cached", addrspace.Options{CacheWindows: -1}),
 	releases("in place of a cached one", addrspace.Options{CacheWindows: 1}),
@@ -316,7 +332,7 @@ func crowded(t *testing.T, n int) *scene {
 	})}
 	m.reserve(4*mib, addrspace.ReserveOptions{Compact: true})
 	must(t, m.reserve(32*mib, addrspace.ReserveOptions{}).Release())
-	return &scene{
+	s := &scene{
 		op: func() error {
 			err := m.take(n, addrspace.ReserveOptions{})
 			if err == nil { // so that there is room the next time
@@ -325,13 +341,12 @@ func crowded(t *testing.T, n int) *scene {
 			return err
 		},
 		print: func() string { return printSpace(m.s) },
-		check: func(t *testing.T, done bool) {
-			if n < 96*mib { // Otherwise it was in the zone at no time.
-				agree(t, m.s)
-			}
-		},
 		close: m.close,
 	}
+	if n < 96*mib { // Otherwise it is in the zone at no time.
+		s.space = m.s
+	}
+	return s
 }
 
 // strangers is the scene of a reservation in a zone of 64 MiB with mappings of
@@ -397,7 +412,7 @@ func overCached(t *testing.T) *scene {
 		mend:  func() { must(t, m.s.Trim()) }, // The neighbour may be stuck.
 		once:  true,
 		print: func() string { return printSpace(m.s) },
-		check: func(t *testing.T, done bool) { agree(t, m.s) },
+		space: m.s,
 		close: m.close,
 	}
 }
@@ -408,9 +423,9 @@ func ends(t *testing.T, op func(w *addrspace.Window) error) *scene {
 	m := newWindows(t, addrspace.Options{})
 	return &scene{
 		op:    func() error { return op(m.w) },
+		space: m.s,
 		print: func() string { return printSpace(m.s) },
 		check: func(t *testing.T, done bool) {
-			agree(t, m.s)
 			if m.w.Mapped() == 0 != done {
 				t.Errorf("%d bytes of w are mapped", m.w.Mapped())
 			}
@@ -436,9 +451,9 @@ func releases(name string, o addrspace.Options) operation {
 		setup: func(t *testing.T) *scene {
 			m := newWindows(t, o)
 			r := m.w.Range()
-			var s *scene
-			s = &scene{
-				once: true,
+			return &scene{
+				once:  true,
+				space: m.s,
 				op: func() error {
 					err := m.w.Release()
 					if st := m.s.Stats(); (err != nil) != (st.Stuck > 0) {
@@ -447,11 +462,6 @@ func releases(name string, o addrspace.Options) operation {
 					return nil // The caller need not do anything.
 				},
 				check: func(t *testing.T, done bool) {
-					exposed := uint64(0)
-					if slices.Contains(s.failed, sys.CallMprotect) {
-						exposed = m.s.Stats().StuckBytes
-					}
-					agreeBut(t, m.s, exposed)
 					if m.s.Lookup(r.Start) != nil {
 						t.Error("still a window")
 					}
@@ -467,7 +477,6 @@ func releases(name string, o addrspace.Options) operation {
 					m.close(t)
 				},
 			}
-			return s
 		},
 	}
 }

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
+	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
 )
@@ -19,6 +21,7 @@ import (
 type operation struct {
 	name   string
 	covers []string // what of the public interface, as "arena.Arena.Grow"
+	thin   bool     // the calls are those of another operation: one at a time fails
 	setup  func(t *testing.T) *scene
 }
 
@@ -38,6 +41,10 @@ type scene struct {
 	// error.
 	mend func()
 
+	// space is one that has the zone for itself, which is compared with what the
+	// kernel says before each check; nil for none.
+	space *addrspace.Space
+
 	// print describes all that must be the same after an error as before.
 	print func() string
 
@@ -45,9 +52,8 @@ type scene struct {
 	// Done says that op has succeeded the last time it was run.
 	check func(t *testing.T, done bool)
 
-	// failed are the calls that were made to fail. Set by whoever runs the scene,
-	// before it calls check.
-	failed []sys.Call
+	mu     sync.Mutex
+	failed []sys.Call // that were made to fail. Protected by mu.
 
 	// close gives back all there is, and checks that it could.
 	close func(t *testing.T)
@@ -55,14 +61,14 @@ type scene struct {
 
 // operations is the table.
 var operations = slices.Concat(
-	addrspaceOperations,
+	addrspaceOperations, arenaOperations, bufferOperations, linearOperations, poolOperations, slabOperations,
 )
 
 // Bounds on the plans of an operation, of those that are too many to try all.
 const (
 	errnosMax, errnosMaxShort = 9, 1 // of a call
-	pairsMax, pairsMaxShort   = 40, 4
-	burstsMax, burstsMaxShort = 24, 4
+	pairsMax, pairsMaxShort   = 30, 3
+	burstsMax, burstsMaxShort = 16, 3
 )
 
 func TestFaults(t *testing.T) {
@@ -93,6 +99,9 @@ func (o operation) test(t *testing.T) {
 		}
 	}
 	try(singles(calls, errnos))
+	if o.thin {
+		return
+	}
 	single := runs
 	try(some(pairs(single), pairsMax))
 	try(some(bursts(single), burstsMax))
@@ -113,7 +122,7 @@ func (o operation) try(t *testing.T, p plan) (trace []sys.Call) {
 		e := p.errno(n, c)
 		if e != 0 {
 			injected = append(injected, e)
-			s.failed = append(s.failed, c)
+			s.fail(c)
 		}
 		return e
 	})
@@ -157,6 +166,20 @@ func (o operation) checkError(t *testing.T, err error, injected []syscall.Errno)
 	}
 }
 
+// fail notes that a call of kind c was made to fail.
+func (s *scene) fail(c sys.Call) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed = append(s.failed, c)
+}
+
+// hasFailed reports whether a call of one of the kinds was made to fail.
+func (s *scene) hasFailed(kinds ...sys.Call) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.failed, func(c sys.Call) bool { return slices.Contains(kinds, c) })
+}
+
 func (s *scene) state() string {
 	if s.print == nil {
 		return ""
@@ -166,6 +189,9 @@ func (s *scene) state() string {
 
 func (s *scene) verify(t *testing.T, done bool) {
 	t.Helper()
+	if s.space != nil {
+		agree(t, s.space, s.hasFailed(sys.CallMprotect))
+	}
 	if s.check != nil {
 		s.check(t, done)
 	}
@@ -183,4 +209,10 @@ func recovered(f func()) (err error) {
 	}()
 	f()
 	return nil
+}
+
+// firstWord returns the part of an operation's name that is a method's.
+func firstWord(name string) string {
+	word, _, _ := strings.Cut(name, "/")
+	return word
 }

@@ -1,12 +1,10 @@
 package testutil
 
 import (
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
-	"testing"
 
 	"github.com/growarena/growarena/internal/sys"
 )
@@ -58,60 +56,6 @@ func Tap(f func(), fault func(n int, c sys.Call) syscall.Errno) []sys.Call {
 	mu.Lock()
 	defer mu.Unlock()
 	return slices.Clone(calls)
-}
-
-// Arm runs op under a planned failure and returns what op returns.
-type Arm func(op func() error) error
-
-// EachFailure finds out by a dry run which system calls an operation makes and
-// then makes each of them fail in turn, with each errno it can return. It calls
-// try once a case; try sets the scene, runs the operation through arm exactly
-// once, and checks what must hold whether or not it failed.
-//
-// The test must not run in parallel with others: the hook is the process's.
-func EachFailure(t *testing.T, try func(t *testing.T, arm Arm)) {
-	t.Helper()
-	var made []sys.Call
-	t.Run("none", func(t *testing.T) {
-		try(t, func(op func() error) error {
-			var mu sync.Mutex // Helpers and reapers make calls too, also late ones.
-			var calls []sys.Call
-			restore := sys.SetHook(func(c sys.Call) syscall.Errno {
-				mu.Lock()
-				defer mu.Unlock()
-				calls = append(calls, c)
-				return 0
-			})
-			defer func() {
-				restore()
-				mu.Lock()
-				defer mu.Unlock()
-				made = slices.Clone(calls)
-			}()
-			return op()
-		})
-	})
-	for i, call := range made {
-		for _, errno := range plausible[call] {
-			t.Run(fmt.Sprintf("call=%d/%v=%d", i, call, errno), func(t *testing.T) {
-				try(t, func(op func() error) error {
-					defer failAt(i, errno)()
-					return op()
-				})
-			})
-		}
-	}
-}
-
-// failAt makes the system call number n from now (from 0) fail with errno, once.
-func failAt(n int, errno syscall.Errno) (restore func()) {
-	var made atomic.Int64
-	return sys.SetHook(func(sys.Call) syscall.Errno {
-		if made.Add(1) == int64(n+1) {
-			return errno
-		}
-		return 0
-	})
 }
 
 // FailAll makes every call of kind c fail with errno.

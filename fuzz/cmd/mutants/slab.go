@@ -160,7 +160,7 @@ var slabMutants = []mutant{
 		name:    "typed: not zero",
 		mistake: "NewOf returns what was there before",
 		file:    "slab/typed.go",
-		old:     "\tvar zero T\n\t*p = zero\n",
+		old:     "\t\tvar zero T\n\t\t*p = zero\n",
 		new:     "",
 		test:    "TestTyped",
 	},

@@ -1,0 +1,284 @@
+//go:build linux && !(386 || arm || mips || mipsle)
+
+package faults
+
+import (
+	"fmt"
+	"testing"
+	"unsafe"
+
+	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/arena"
+	"github.com/growarena/growarena/internal/sys"
+	"github.com/growarena/growarena/internal/testutil"
+)
+
+// poolScene is a pool in the middle of its life: one buffer in a band, one that has
+// outgrown it, and one freed that has kept its memory.
+type poolScene struct {
+	t            *testing.T
+	space        *addrspace.Space
+	p            *arena.Pool
+	small, large []byte
+	first        [][]byte // the places small and large had before
+	more         [][]byte // other buffers
+	blocked      uintptr  // where a stranger's page lies; 0 for nowhere
+	closed       bool
+}
+
+func newPoolScene(t *testing.T, o arena.PoolOptions, space addrspace.Options) *poolScene {
+	t.Helper()
+	m := &poolScene{t: t, space: newSpace(t, space)}
+	o.Name, o.Space = "index", m.space
+	if o.Band == 0 {
+		o.Band = 256 * kib
+	}
+	var err error
+	m.p, err = arena.NewPool(o)
+	must(t, err)
+	m.small, m.large = m.alloc(150*kib), m.alloc(10*kib)
+	mark(m.small, 1)
+	mark(m.large, 2)
+	m.first = [][]byte{m.small, m.large}
+	m.large, err = m.p.Grow(m.large, 3*mib)
+	must(t, err)
+	kept := m.alloc(50 * kib)
+	mark(kept, 0)
+	m.p.Free(kept)
+	return m
+}
+
+func (m *poolScene) alloc(n int) []byte {
+	b, err := m.p.Alloc(n)
+	must(m.t, err)
+	return b
+}
+
+// take is Alloc of a buffer that is freed in the end.
+func (m *poolScene) take(n int) error {
+	b, err := m.p.Alloc(n)
+	if err == nil {
+		zero(m.t, "a new buffer", b)
+		mark(b, 0)
+		m.more = append(m.more, b)
+	}
+	return err
+}
+
+// grow makes one of the buffers n bytes longer.
+func (m *poolScene) grow(b *[]byte, n int) error {
+	grown, err := m.p.Grow(*b, len(*b)+n)
+	if err == nil {
+		zero(m.t, "what is new", grown[len(*b):])
+		*b = grown
+	}
+	return err
+}
+
+func (m *poolScene) scene(op func() error) *scene {
+	return &scene{op: op, space: m.space, print: m.print, check: m.check, close: m.close}
+}
+
+func (m *poolScene) print() string {
+	s := m.p.Stats()
+	return fmt.Sprintln(s.Buffers, s.Len, m.p.Len(m.small), m.p.Len(m.large))
+}
+
+func (m *poolScene) check(t *testing.T, done bool) {
+	t.Helper()
+	length := len(m.small) + len(m.large)
+	marked(t, "the small buffer", m.small[:1], 1)
+	same(t, "the small buffer where it was", m.first[0][:min(len(m.small), 150*kib)], m.small)
+	marked(t, "the large buffer where it was", m.first[1], 2)
+	same(t, "the large buffer where it was", m.first[1], m.large)
+	for _, b := range m.more {
+		marked(t, "a buffer", b, 0)
+		length += len(b)
+	}
+	if s := m.p.Stats(); s.Buffers != 2+len(m.more) || s.Len != length {
+		t.Errorf("%d buffers of %d bytes, want %d of %d", s.Buffers, s.Len, 2+len(m.more), length)
+	}
+}
+
+// close frees all buffers, after growing the two once more, and the pool.
+func (m *poolScene) close(t *testing.T) {
+	if !m.closed {
+		must(t, m.grow(&m.small, mib))
+		must(t, m.grow(&m.large, mib))
+		for _, b := range append(m.more, m.small, m.large) {
+			m.p.Free(b)
+		}
+		must(t, m.p.Trim())
+		if s := m.p.Stats(); s.Buffers != 0 || s.Len != 0 || s.Committed != 0 || s.Kept != 0 || s.Far != 0 {
+			t.Errorf("all is freed: %+v", s)
+		}
+		must(t, m.p.Close())
+	}
+	if m.blocked != 0 {
+		must(t, sys.Unmap(m.blocked, 4096))
+	}
+	closeSpace(t, m.space)
+}
+
+// inPool makes an operation of a method of Pool.
+func inPool(name string, o arena.PoolOptions, op func(m *poolScene) error, prepare ...func(m *poolScene)) operation {
+	method := "arena.Pool." + firstWord(name)
+	return operation{
+		name: "arena.Pool." + name, covers: []string{method},
+		setup: func(t *testing.T) *scene {
+			m := newPoolScene(t, o, addrspace.Options{})
+			for _, f := range prepare {
+				f(m)
+			}
+			s := m.scene(func() error { return op(m) })
+			if m.blocked != 0 {
+				s.space = nil // There is a stranger in its zone, of which it may not know.
+			}
+			return s
+		},
+	}
+}
+
+// block puts a page of a stranger behind the large buffer's window.
+func (m *poolScene) block() {
+	m.blocked = m.space.Lookup(uintptr(unsafe.Pointer(&m.large[0]))).Range().End
+	_, err := sys.Reserve(m.blocked, 4096)
+	must(m.t, err)
+}
+
+var poolOperations = []operation{
+	{
+		name: "arena.NewPool", covers: []string{"arena.NewPool"},
+		setup: func(t *testing.T) *scene {
+			space := newSpace(t, addrspace.Options{})
+			var made []*arena.Pool
+			return &scene{
+				space: space,
+				op: func() error {
+					p, err := arena.NewPool(arena.PoolOptions{Name: "index", Space: space})
+					if err == nil {
+						made = append(made, p)
+					} else if p != nil {
+						t.Error("a pool beside the error")
+					}
+					return err
+				},
+				print: func() string { return printSpace(space) },
+				close: func(t *testing.T) {
+					for _, p := range made {
+						must(t, p.Close())
+					}
+					closeSpace(t, space)
+				},
+			}
+		},
+	},
+	inPool("Alloc/a fresh band", arena.PoolOptions{}, func(m *poolScene) error { return m.take(10) },
+		func(m *poolScene) { must(m.t, m.take(100*kib)) }), // that takes the band that was kept
+	inPool("Alloc/no band", arena.PoolOptions{}, func(m *poolScene) error { return m.take(mib) }),
+	{
+		// The first run of 64 GiB is used up, and a longer one has room.
+		name: "arena.Pool.Alloc/a longer run", covers: []string{"arena.Pool.Alloc"},
+		setup: func(t *testing.T) *scene { return newRunScene(t, zone) },
+	},
+	{
+		// The first run is used up, and there is room for a short one elsewhere.
+		name: "arena.Pool.Alloc/another run", covers: []string{"arena.Pool.Alloc"},
+		setup: func(t *testing.T) *scene {
+			return newRunScene(t, addrspace.Range{Start: zone.Start, End: zone.Start + 66*gib})
+		},
+	},
+	inPool("Grow/out of a band", arena.PoolOptions{}, func(m *poolScene) error { return m.grow(&m.small, 5*mib) }),
+	inPool("Grow/in a longer window", arena.PoolOptions{}, func(m *poolScene) error { return m.grow(&m.large, 6*mib) }),
+	inPool("Grow/in another window", arena.PoolOptions{}, func(m *poolScene) error { return m.grow(&m.large, 6*mib) }, (*poolScene).block),
+	inPool("Shrink/in a band", arena.PoolOptions{}, func(m *poolScene) error {
+		m.small = m.p.Shrink(m.small, 5*kib)
+		return nil
+	}),
+	inPool("Shrink/moved", arena.PoolOptions{}, func(m *poolScene) error {
+		m.large[2*mib-1] = 1
+		m.large = m.p.Shrink(m.large, 10*kib)
+		return m.grow(&m.large, 3*mib-10*kib)
+	}),
+	inPool("Free/in a band", arena.PoolOptions{Keep: -1}, func(m *poolScene) error {
+		if err := m.take(100 * kib); err != nil {
+			return err
+		}
+		m.p.Free(m.more[0])
+		if m.p.Owns(m.more[0]) {
+			m.t.Error("freed, and still a buffer")
+		}
+		m.more = nil
+		return nil
+	}),
+	inPool("Free/moved", arena.PoolOptions{Keep: -1}, func(m *poolScene) error {
+		if len(m.more) == 0 {
+			if err := m.take(100 * kib); err != nil {
+				return err
+			}
+		}
+		if err := m.grow(&m.more[0], 2*mib); err != nil {
+			return err
+		}
+		m.p.Free(m.more[0])
+		m.more = nil
+		return nil
+	}, func(m *poolScene) { must(m.t, m.take(100*kib)) }),
+	inPool("Trim", arena.PoolOptions{}, func(m *poolScene) error {
+		err := m.p.Trim()
+		if s := m.p.Stats(); (err == nil) != (s.Kept == 0) {
+			m.t.Errorf("%v, and %d bytes are kept", err, s.Kept)
+		}
+		return err
+	}),
+	{
+		// What could not be given back when it was freed.
+		name: "arena.Pool.Trim/owed", covers: []string{"arena.Pool.Trim"},
+		setup: func(t *testing.T) *scene {
+			m := newPoolScene(t, arena.PoolOptions{Keep: -1}, addrspace.Options{})
+			b := m.alloc(mib)
+			mark(b, 0)
+			restore := testutil.FailAll(sys.CallFallocate, sys.ENOSPC)
+			m.p.Free(b)
+			restore()
+			return m.scene(m.p.Trim)
+		},
+	},
+	inPool("Stats", arena.PoolOptions{}, func(m *poolScene) error {
+		if s := m.p.Stats(); s.Buffers != 2 {
+			m.t.Errorf("%+v", s)
+		}
+		return nil
+	}),
+	{
+		name: "arena.Pool.Close", covers: []string{"arena.Pool.Close"},
+		setup: func(t *testing.T) *scene {
+			m := newPoolScene(t, arena.PoolOptions{}, addrspace.Options{})
+			s := m.scene(func() error {
+				m.closed = true
+				if m.p.Close() == nil {
+					t.Error("no error for live buffers")
+				}
+				return nil
+			})
+			s.once, s.print = true, nil
+			s.check = func(t *testing.T, done bool) {
+				if n := m.space.Stats().Windows; n != 0 {
+					t.Errorf("%d windows are left", n)
+				}
+			}
+			return s
+		},
+	},
+}
+
+// newRunScene returns the scene of allocating from a pool whose 64 bands of 1 GiB
+// are all taken, in a zone of its own.
+func newRunScene(t *testing.T, zone addrspace.Range) *scene {
+	o := addrspace.Options{Zones: []addrspace.Range{zone}, CacheWindows: -1}
+	m := newPoolScene(t, arena.PoolOptions{Band: gib}, o)
+	for n := m.p.Stats().Buffers; n < 64; n++ {
+		must(t, m.take(10))
+	}
+	return m.scene(func() error { return m.take(10) })
+}

@@ -1,0 +1,181 @@
+//go:build linux && !(386 || arm || mips || mipsle)
+
+package faults
+
+import (
+	"io"
+	"testing"
+	"unsafe"
+
+	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/arena"
+	"github.com/growarena/growarena/slab"
+)
+
+// world is one of everything, for calls that make no system call.
+type world struct {
+	space  *addrspace.Space
+	window *addrspace.Window
+	arena  *arena.Arena
+	guard  arena.Guard
+	alias  *arena.Alias
+	buffer *arena.Buffer
+	linear *arena.LinearMemory
+	pool   *arena.Pool
+	inPool []byte
+	slab   *slab.Allocator
+	number *int // in the arena
+	object *int // of the allocator
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{space: newSpace(t, addrspace.Options{})}
+	var err error
+	w.window, err = w.space.Reserve(2*mib, addrspace.ReserveOptions{})
+	must(t, err)
+	w.arena, err = arena.NewArena(arena.Options{Space: w.space})
+	must(t, err)
+	w.number = arena.New[int](w.arena)
+	w.guard, err = w.arena.Pin()
+	must(t, err)
+	w.alias, err = w.arena.Alias(arena.AliasOptions{})
+	must(t, err)
+	in, err := arena.NewArena(arena.Options{Space: w.space})
+	must(t, err)
+	w.buffer = arena.NewBufferIn(in)
+	_, err = w.buffer.Write(make([]byte, 1000))
+	must(t, err)
+	w.linear, err = arena.NewLinearMemory(0, mib, arena.LinearOptions{Space: w.space})
+	must(t, err)
+	w.pool, err = arena.NewPool(arena.PoolOptions{Space: w.space})
+	must(t, err)
+	w.inPool, err = w.pool.Alloc(1000)
+	must(t, err)
+	w.slab = slab.New(slab.Options{Space: w.space})
+	w.object, err = slab.NewOf[int](w.slab)
+	must(t, err)
+	return w
+}
+
+func (w *world) close(t *testing.T) {
+	w.guard.Unpin()
+	w.alias.Release()
+	w.pool.Free(w.inPool)
+	w.linear.Free()
+	slab.Delete(w.slab, w.object)
+	must(t, w.buffer.Free())
+	must(t, w.arena.Free())
+	must(t, w.pool.Close())
+	must(t, w.slab.Close())
+	must(t, w.window.Release())
+	closeSpace(t, w.space)
+}
+
+// silent are the exported functions that make no system call, each with a call.
+var silent = map[string]func(w *world){
+	"addrspace.New":            func(w *world) { addrspace.New(addrspace.Options{}) },
+	"addrspace.Default":        func(w *world) { addrspace.Default() },
+	"addrspace.Range.Len":      func(w *world) { _ = w.window.Range().Len() },
+	"addrspace.Range.Contains": func(w *world) { _ = w.window.Range().Contains(0) },
+	"addrspace.Range.Overlaps": func(w *world) { _ = w.window.Range().Overlaps(zone) },
+	"addrspace.Range.String":   func(w *world) { _ = w.window.Range().String() },
+	"addrspace.Space.Lookup":   func(w *world) { w.space.Lookup(zone.Start) },
+	"addrspace.Space.All": func(w *world) {
+		for range w.space.All() {
+		}
+	},
+	"addrspace.Space.Stats":   func(w *world) { w.space.Stats() },
+	"addrspace.Window.Range":  func(w *world) { w.window.Range() },
+	"addrspace.Window.Size":   func(w *world) { w.window.Size() },
+	"addrspace.Window.Name":   func(w *world) { w.window.Name() },
+	"addrspace.Window.Mapped": func(w *world) { w.window.Mapped() },
+	"addrspace.Window.String": func(w *world) { _ = w.window.String() },
+	"addrspace.Simulate":      func(w *world) { addrspace.Simulate(addrspace.Options{Seed: 1}) },
+	"addrspace.Simulation.Reserve": func(w *world) {
+		addrspace.Simulate(addrspace.Options{Seed: 1}).Reserve(mib, addrspace.ReserveOptions{})
+	},
+	"addrspace.Simulation.Zones":  func(w *world) { addrspace.Simulate(addrspace.Options{Seed: 1}).Zones() },
+	"addrspace.Simulation.Stats":  func(w *world) { addrspace.Simulate(addrspace.Options{Seed: 1}).Stats() },
+	"addrspace.Window.SetTouched": func(w *world) { w.window.SetTouched(mib) },
+	"addrspace.Window.Base":       func(w *world) { w.window.Base() },
+
+	"arena.Arena.Name":     func(w *world) { w.arena.Name() },
+	"arena.Arena.Len":      func(w *world) { w.arena.Len() },
+	"arena.Arena.Cap":      func(w *world) { w.arena.Cap() },
+	"arena.Arena.Limit":    func(w *world) { w.arena.Limit() },
+	"arena.Arena.Bytes":    func(w *world) { w.arena.Bytes() },
+	"arena.Arena.Offset":   func(w *world) { w.arena.Offset(w.arena.Bytes()) },
+	"arena.Arena.Domain":   func(w *world) { w.arena.Domain() },
+	"arena.Arena.Truncate": func(w *world) { w.arena.Truncate(w.arena.Len()) },
+	"arena.Arena.Reset": func(w *world) {
+		w.arena.Reset()
+		w.number = arena.New[int](w.arena)
+	},
+	"arena.Arena.Pin": func(w *world) {
+		g, err := w.arena.Pin()
+		if err == nil {
+			g.Unpin()
+		}
+	},
+	"arena.Arena.Read":             func(w *world) { _ = w.arena.Read(func([]byte) error { return nil }) },
+	"arena.Guard.Bytes":            func(w *world) { w.guard.Bytes() },
+	"arena.Guard.Refresh":          func(w *world) { _ = w.guard.Refresh() },
+	"arena.Alias.Bytes":            func(w *world) { w.alias.Bytes() },
+	"arena.CatchFault":             func(w *world) { _ = arena.CatchFault(w.space, func() error { return nil }) },
+	"arena.FaultError.Error":       func(w *world) { _ = w.fault().Error() },
+	"arena.FaultError.Unwrap":      func(w *world) { _ = w.fault().Unwrap() },
+	"arena.LinearMemory.Err":       func(w *world) { _ = w.linear.Err() },
+	"arena.Pool.Name":              func(w *world) { w.pool.Name() },
+	"arena.Pool.Room":              func(w *world) { w.pool.Room() },
+	"arena.Pool.Len":               func(w *world) { w.pool.Len(w.inPool) },
+	"arena.Pool.Owns":              func(w *world) { w.pool.Owns(w.inPool) },
+	"arena.Rungs.String":           func(w *world) { _ = arena.RungAlias.String() },
+	"arena.ParseRung":              func(w *world) { _, _ = arena.ParseRung("alias") },
+	"arena.RefTo":                  func(w *world) { arena.RefTo(w.arena, w.number) },
+	"arena.Ref.IsNil":              func(w *world) { arena.RefTo(w.arena, w.number).IsNil() },
+	"arena.Ref.Offset":             func(w *world) { arena.RefTo(w.arena, w.number).Offset() },
+	"arena.Ref.In":                 func(w *world) { arena.RefTo(w.arena, w.number).In(w.arena) },
+	"arena.Ref.At":                 func(w *world) { arena.RefTo(w.arena, w.number).At(&w.guard) },
+	"arena.NewBufferIn":            func(w *world) { arena.NewBufferIn(w.arena) },
+	"arena.Buffer.Arena":           func(w *world) { w.buffer.Arena() },
+	"arena.Buffer.Bytes":           func(w *world) { w.buffer.Bytes() },
+	"arena.Buffer.String":          func(w *world) { _ = w.buffer.String() },
+	"arena.Buffer.Len":             func(w *world) { w.buffer.Len() },
+	"arena.Buffer.Cap":             func(w *world) { w.buffer.Cap() },
+	"arena.Buffer.Available":       func(w *world) { w.buffer.Available() },
+	"arena.Buffer.Next":            func(w *world) { w.buffer.Next(1) },
+	"arena.Buffer.Peek":            func(w *world) { _, _ = w.buffer.Peek(1) },
+	"arena.Buffer.Read":            func(w *world) { _, _ = w.buffer.Read(make([]byte, 1)) },
+	"arena.Buffer.ReadAt":          func(w *world) { _, _ = w.buffer.ReadAt(make([]byte, 1), 0) },
+	"arena.Buffer.ReadByte":        func(w *world) { _, _ = w.buffer.ReadByte() },
+	"arena.Buffer.ReadRune":        func(w *world) { _, _, _ = w.buffer.ReadRune() },
+	"arena.Buffer.UnreadByte":      func(w *world) { _ = w.buffer.UnreadByte() },
+	"arena.Buffer.UnreadRune":      func(w *world) { _ = w.buffer.UnreadRune() },
+	"arena.Buffer.Seek":            func(w *world) { _, _ = w.buffer.Seek(0, io.SeekStart) },
+	"arena.Buffer.WriteTo":         func(w *world) { _, _ = w.buffer.WriteTo(io.Discard) },
+	"arena.Buffer.Reset":           func(w *world) { w.buffer.Reset() },
+	"arena.Buffer.Truncate":        func(w *world) { w.buffer.Truncate(0) },
+	"arena.Buffer.ReadBytes":       func(w *world) { _, _ = w.buffer.ReadBytes(0) },
+	"arena.Buffer.ReadString":      func(w *world) { _, _ = w.buffer.ReadString(0) },
+	"arena.Buffer.AvailableBuffer": func(w *world) { w.buffer.AvailableBuffer() },
+
+	"slab.New":                func(w *world) { slab.New(slab.Options{}) },
+	"slab.Allocator.Stats":    func(w *world) { w.slab.Stats() },
+	"slab.Allocator.NewLocal": func(w *world) { w.slab.NewLocal().Close() },
+	"slab.NewArrow":           func(w *world) { slab.NewArrow(w.slab, slab.ArrowOptions{}) },
+	"slab.NewCache":           func(w *world) { slab.NewCache[int](w.slab) },
+	"slab.Cache.Allocator":    func(w *world) { slab.NewCache[int](w.slab).Allocator() },
+	"slab.RefTo":              func(w *world) { slab.RefTo(w.slab, w.object) },
+	"slab.Ref.IsNil":          func(w *world) { slab.RefTo(w.slab, w.object).IsNil() },
+	"slab.Ref.In":             func(w *world) { slab.RefTo(w.slab, w.object).In(w.slab) },
+}
+
+// fault touches the window, which is Reserved.
+func (w *world) fault() *arena.FaultError {
+	err := arena.CatchFault(w.space, func() error {
+		*(*byte)(unsafe.Add(w.window.Base(), 4711)) = 1
+		return nil
+	})
+	return err.(*arena.FaultError)
+}
