@@ -99,6 +99,20 @@ func TestLimit_AddressSpace(t *testing.T) {
 	s.agree(t)
 }
 
+// TestLimit_ExtendInAddressSpace has RLIMIT_AS from the Space's start: extending a
+// window leaves to the Go runtime what reserving does, and when the limit is
+// raised that is noticed.
+func TestLimit_ExtendInAddressSpace(t *testing.T) {
+	restore := limitAS(t, 600*mib)
+	defer restore()
+	s := newSpace(t, Options{})
+	w := reserve(t, s, 64*mib, ReserveOptions{})
+	refusal(t, w.Extend(590*mib), "addrspace: extend", "RLIMIT_AS is ", "left to the Go runtime")
+	restore()
+	ok(t, w.Extend(590*mib))
+	s.agree(t)
+}
+
 // TestLimit_InChild has a limit of the address space from the process's start.
 func TestLimit_InChild(t *testing.T) {
 	if raceEnabled {

@@ -94,3 +94,16 @@ func TestSegments_Model(t *testing.T) {
 		}
 	}
 }
+
+// TestSegments_Covers asks for ranges with and without holes.
+func TestSegments_Covers(t *testing.T) {
+	l := segments{{off: 0, n: 4}, {off: 4, n: 4, fd: 1}, {off: 10, n: 2}}
+	for _, tt := range []struct {
+		off, n uintptr
+		want   bool
+	}{{0, 4, true}, {1, 2, true}, {0, 8, true}, {2, 6, true}, {0, 9, false}, {8, 1, false}, {9, 2, false}, {10, 2, true}, {10, 3, false}, {20, 1, false}} {
+		if got := l.covers(tt.off, tt.n); got != tt.want {
+			t.Errorf("[%d, %d) covered: %v", tt.off, tt.off+tt.n, got)
+		}
+	}
+}

@@ -2,11 +2,13 @@ package arena
 
 import (
 	"errors"
+	"math"
 	"os"
 	"syscall"
 	"testing"
 
 	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/epoch"
 	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
 )
@@ -129,5 +131,147 @@ func TestPool_RefusedGrowthLeavesNothing(t *testing.T) {
 	}
 	if err := p.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestArena_DomainClosedUnderIt: a domain of the arena's own that somebody has
+// closed takes no new view, and the arena stays as it is.
+func TestArena_DomainClosedUnderIt(t *testing.T) {
+	space := addrspace.New(addrspace.Options{CacheWindows: -1})
+	for name, reserve := range map[string]int{"in the window": 8 * extentSize, "in another": extentSize} {
+		t.Run(name, func(t *testing.T) {
+			a, err := NewArena(Options{Name: "shut", Reserve: reserve, Rungs: RungInWindow | RungRehome | RungAlias, Retire: true, Space: space})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := a.Grow(extentSize); err != nil {
+				t.Fatal(err)
+			}
+			before := a.Cap()
+			if err := a.Domain().Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := a.Grow(2 * extentSize); !errors.Is(err, epoch.ErrClosed) || a.Cap() != before {
+				t.Errorf("grown from %d to %d: %v", before, a.Cap(), err)
+			}
+			if s := space.Stats(); s.Windows != 1 {
+				t.Errorf("%d windows", s.Windows)
+			}
+			if err := a.Free(); err != nil {
+				t.Error(err)
+			}
+			if s := space.Stats(); s.Windows != 0 {
+				t.Errorf("%d windows after Free", s.Windows)
+			}
+		})
+	}
+}
+
+// TestArena_StatRefused: a file that cannot be looked at is not adopted, does not
+// grow, and counts as empty.
+func TestArena_StatRefused(t *testing.T) {
+	f, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	refuse := func() func() { return testutil.FailAll(sys.CallFstat, syscall.EIO) }
+	restore := refuse()
+	_, err = NewArena(Options{File: f})
+	restore()
+	if !errors.Is(err, syscall.EIO) {
+		t.Errorf("adopted: %v", err)
+	}
+	a, err := NewArena(Options{File: f})
+	if err != nil {
+		t.Fatal(err)
+	}
+	restore = refuse()
+	err = a.Grow(1)
+	committed := a.Stats().Committed
+	restore()
+	if !errors.Is(err, syscall.EIO) || a.Cap() != 0 || committed != 0 {
+		t.Errorf("grown to %d, %d bytes committed: %v", a.Cap(), committed, err)
+	}
+	if err := a.Free(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestNewArena_NoSuchWindow: sizes that no window has are refused, not rounded to
+// something else.
+func TestNewArena_NoSuchWindow(t *testing.T) {
+	if a, err := NewArena(Options{Reserve: math.MaxInt}); a != nil || !errors.Is(err, addrspace.ErrNoSpace) {
+		t.Errorf("a window of MaxInt bytes: %v", err)
+	}
+}
+
+// TestPool_TailOwed: memory of a tail that the system does not take back when the
+// buffer is freed is tried again by Trim, until it does.
+func TestPool_TailOwed(t *testing.T) {
+	p, err := NewPool(PoolOptions{Name: t.Name(), Band: bandMin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := p.Alloc(4 * bandMin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)-1] = 1
+	restore := testutil.FailAll(sys.CallFallocate, syscall.ENOSPC)
+	p.Free(b)
+	for range 2 {
+		if err := p.Trim(); !errors.Is(err, sys.ENOSPC) {
+			t.Errorf("Trim: %v", err)
+		}
+	}
+	restore()
+	if s := p.Stats(); s.Far == 0 || s.Committed == 0 {
+		t.Errorf("given back although that failed: %+v", s)
+	}
+	if err := p.Trim(); err != nil {
+		t.Error(err)
+	}
+	if s := p.Stats(); s.Far != 0 || s.Committed != 0 {
+		t.Errorf("after Trim: %+v", s)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestArena_LongerWindowServesLater: a window that was made longer, but whose new
+// part could not be mapped, stays longer, and is mapped when the next growth can.
+func TestArena_LongerWindowServesLater(t *testing.T) {
+	space := addrspace.New(addrspace.Options{CacheWindows: -1})
+	a := orderArena(t, Options{Space: space})
+	a.rungs = RungInWindow | RungExtend
+	size := a.load().window.Size()
+	for range 2 {
+		// The addresses can be had, the mapping of the file over them fails.
+		mmaps := 0
+		restore := sys.SetHook(func(c sys.Call) syscall.Errno {
+			if c == sys.CallMmap {
+				if mmaps++; mmaps > 1 || a.load().window.Size() > size {
+					return syscall.ENOMEM
+				}
+			}
+			return 0
+		})
+		err := a.Grow(2 * extentSize)
+		restore()
+		// The second time the hole that the first has left cannot be closed.
+		if !errors.Is(err, sys.ENOMEM) && !errors.Is(err, addrspace.ErrNoSpace) || a.Cap() != extentSize {
+			t.Fatalf("capacity %d, %v", a.Cap(), err)
+		}
+		if got := a.load().window.Size(); got <= size {
+			t.Fatalf("the window is %d bytes long", got)
+		}
+	}
+	if err := a.Grow(2 * extentSize); err != nil {
+		t.Error(err)
+	}
+	if s := a.Stats(); s.Growth.InWindow != 2 || s.Windows != 1 {
+		t.Errorf("%+v", s)
 	}
 }

@@ -1,0 +1,100 @@
+package arena
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"syscall"
+	"testing"
+
+	"github.com/growarena/growarena/internal/sys"
+	"github.com/growarena/growarena/internal/testutil"
+)
+
+// TestFeatures_EachFailure fails the system calls of the probes in turn: at most
+// one feature is said not to work then. (But for giving back: what munmap refuses
+// stays mapped.)
+func TestFeatures_EachFailure(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux")
+	}
+	working := func() (n int) {
+		for _, f := range Features() {
+			if f.Err == nil {
+				n++
+			}
+		}
+		return n
+	}
+	offered := working()
+	calls := testutil.CountCalls(func() { working() })
+	for call, made := range calls {
+		if call == sys.CallMunmap || call == sys.CallClose {
+			continue
+		}
+		noticed := 0
+		for n := range made {
+			restore := testutil.FailNth(call, n+1, syscall.ENOMEM)
+			left := working()
+			restore()
+			if left < offered-1 {
+				t.Errorf("%v number %d failed, and %d features work instead of %d", call, n, left, offered)
+			}
+			noticed += offered - left
+		}
+		// Other calls may belong to features that this kernel lacks anyway.
+		if needed := call == sys.CallMemfdCreate || call == sys.CallFtruncate || call == sys.CallMmap; needed && noticed == 0 {
+			t.Errorf("no failure of %v was noticed", call)
+		}
+	}
+}
+
+// TestRemember: what a probe found is remembered, but for a want of room, which
+// may be over the next time.
+func TestRemember(t *testing.T) {
+	for _, tt := range []struct {
+		err   error
+		tries int // of three
+	}{{nil, 1}, {errors.ErrUnsupported, 1}, {sys.EINVAL, 1}, {sys.ENOMEM, 3}, {sys.EMFILE, 3}, {sys.ENFILE, 3}} {
+		tries := 0
+		works := remember(func() error {
+			tries++
+			return tt.err
+		})
+		for range 3 {
+			if works() != (tt.err == nil) {
+				t.Errorf("%v: works is %v", tt.err, tt.err != nil)
+			}
+		}
+		if tries != tt.tries {
+			t.Errorf("%v: tried %d times, want %d", tt.err, tries, tt.tries)
+		}
+	}
+}
+
+// TestTrial_SameBytes: a kernel that says yes and shows other bytes is found out.
+func TestTrial_SameBytes(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux")
+	}
+	err := withTrial(func(tr *trial) error {
+		other, err := sys.Memfd("growarena probe", 0)
+		if err != nil {
+			return err
+		}
+		defer sys.Close(other)
+		if err := sys.Truncate(other, extentSize); err != nil {
+			return err
+		}
+		if err := sys.MapShared(tr.spare, extentSize, other, 0, sys.ProtRead|sys.ProtWrite); err != nil {
+			return err
+		}
+		if tr.sameBytes() == nil {
+			t.Error("two files are taken for one")
+		}
+		return sys.MapShared(tr.spare, uintptr(os.Getpagesize()), tr.fd, 0, sys.ProtRead|sys.ProtWrite)
+	})()
+	if err != nil {
+		t.Error(err)
+	}
+}
