@@ -24,3 +24,10 @@ func TestSimulation_Space(t *testing.T) {
 		})
 	}
 }
+
+func TestSimulation_Misuse(t *testing.T) {
+	s := Simulate(Options{Zones: []Range{{1 << 46, 1<<46 + 1<<30}}})
+	for _, n := range []int{0, -1} {
+		mustPanic(t, func() { s.Reserve(n, ReserveOptions{}) }, "addrspace: Reserve of no bytes")
+	}
+}

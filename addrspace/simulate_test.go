@@ -37,10 +37,3 @@ func TestSimulation(t *testing.T) {
 		t.Errorf("%d windows fit 8 places", n)
 	}
 }
-
-func TestSimulation_Misuse(t *testing.T) {
-	s := Simulate(Options{Zones: []Range{{1 << 46, 1<<46 + 1<<30}}})
-	for _, n := range []int{0, -1} {
-		mustPanic(t, func() { s.Reserve(n, ReserveOptions{}) }, "addrspace: Reserve of no bytes")
-	}
-}
