@@ -31,6 +31,7 @@ var layers = map[string][]string{
 	"addrspace":            {"internal/sys", "internal/align", "internal/invariants"},
 	"epoch":                {"internal/invariants"},
 	"slab":                 {"arena", "addrspace", "epoch", "internal/sys", "internal/align", "internal/invariants", "internal/pointerfree"},
+	"fuzz/conformance":     {},
 	"fuzz/faults":          {},
 	"fuzz":                 {"slab", "arena", "addrspace", "epoch", "internal/sys", "internal/testutil"},
 	"fuzz/cmd/soak":        {"fuzz", "slab", "arena", "addrspace", "epoch", "internal/sys", "internal/testutil"},
