@@ -212,6 +212,9 @@ func (r *bufferRun) step(i int) error {
 	if got != want {
 		return fmt.Errorf("got %v, want %v", got, want)
 	}
+	if a := r.b.Arena(); op == opGrow && a != nil && a.Len() == r.b.Len() && r.b.UnreadByte() == nil {
+		return fmt.Errorf("a byte that is no longer held was unread")
+	}
 	r.expect(op, before, want, first)
 	return r.compare(i%8 == 0)
 }
@@ -315,7 +318,7 @@ func (r *bufferRun) compare(all bool) error {
 		}
 		end = max(end, r.file.gapEnd())
 	}
-	if r.b.Cap() != a.Cap() || a.Cap() > r.limit || r.b.Available() != max(a.Cap()-end, 0) || cap(r.b.AvailableBuffer()) != r.b.Available() {
+	if r.b.Cap() != a.Cap() || a.Cap() > r.limit || r.b.Available() != max(a.Cap()-end, 0) {
 		return fmt.Errorf("Cap %d, Available %d, the arena's Cap %d, Len %d, Limit %d", r.b.Cap(), r.b.Available(), a.Cap(), a.Len(), a.Limit())
 	}
 	return r.compareHeld()

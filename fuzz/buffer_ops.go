@@ -132,7 +132,12 @@ func (op bufferOp) do(b buffer, n, k int) (o outcome) {
 	case opWriteRune:
 		o.n, err = count(b.WriteRune(rune(k)*17 - 40))
 	case opWriteAvailable:
-		o.n, err = count(b.Write(append(b.AvailableBuffer(), noiseAt(n, k)...)))
+		// Not asked for elsewhere: whoever lends it expects it to be scribbled on.
+		q := b.AvailableBuffer()
+		if _, ours := b.(*arena.Buffer); ours && (len(q) != 0 || cap(q) != b.Available()) {
+			o.data = "not what is available"
+		}
+		o.n, err = count(b.Write(append(q, noiseAt(n, k)...)))
 	case opReadFrom:
 		o.n, err = b.ReadFrom(stream(noiseAt(n, k), k))
 	case opRead, opReadShort:
@@ -143,11 +148,12 @@ func (op bufferOp) do(b buffer, n, k int) (o outcome) {
 		o.n, err = count(b.Read(q))
 		o.data = string(q[:o.n])
 	case opNext:
-		o.data = string(b.Next(n - k%4))
+		q := b.Next(n - k%4)
+		o.data = content(b, q)
 	case opPeek:
 		var q []byte
 		q, err = b.Peek(n - k%4)
-		o.data = string(q)
+		o.data = content(b, q)
 	case opReadByte:
 		var c byte
 		c, err = b.ReadByte()
@@ -199,6 +205,15 @@ func (op bufferOp) do(b buffer, n, k int) (o outcome) {
 		o.err = "error"
 	}
 	return o
+}
+
+// content returns what b has returned a slice of: in ours there is no room for an
+// append to write to.
+func content(b buffer, p []byte) string {
+	if _, ours := b.(*arena.Buffer); ours && cap(p) != len(p) {
+		return "spare capacity"
+	}
+	return string(p)
 }
 
 func count(n int, err error) (int64, error) { return int64(n), err }

@@ -275,11 +275,29 @@ func (r *poolRun) compareBuffer(b *poolBuffer) error {
 func (r *poolRun) finish() error {
 	r.trace.add("finish")
 	if r.p != nil {
-		if err := errors.Join(r.compareMaps(), poolClose(r)); err != nil {
+		if err := r.compareMaps(); err != nil {
+			return err
+		}
+		if len(r.trace)%4 != 0 { // Otherwise it is closed with what is live.
+			if err := r.freeAll(); err != nil {
+				return err
+			}
+		}
+		if err := poolClose(r); err != nil {
 			return err
 		}
 	}
 	return errors.Join(r.space.empty(), r.space.maps(nil, nil))
+}
+
+// freeAll frees all buffers: then there is no memory left but what is kept.
+func (r *poolRun) freeAll() error {
+	for len(r.live) > 0 {
+		if err := errors.Join(r.free(len(r.trace)%len(r.live)), r.compare()); err != nil {
+			return err
+		}
+	}
+	return poolTrim(r)
 }
 
 // abandon gives back what there is after a difference.

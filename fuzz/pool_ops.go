@@ -24,6 +24,7 @@ var poolOps = []struct {
 	{"grow little", poolGrowLittle},
 	{"grow twice", poolGrowTwice},
 	{"grow to room", poolGrowToRoom},
+	{"grow to window", poolGrowToWindow},
 	{"write", poolWrite},
 	{"write more", poolWrite},
 	{"shrink", poolShrink},
@@ -117,6 +118,21 @@ func poolGrowToRoom(r *poolRun) error {
 	return nil
 }
 
+// poolGrowToWindow makes a buffer as long as its window has room for, or one byte
+// less or more.
+func poolGrowToWindow(r *poolRun) error {
+	b := r.pick()
+	if b == nil || !b.moved {
+		return nil
+	}
+	at := addrOf(b.newest())
+	n := int(r.space.Lookup(at).Range().End-at) - 1 + r.in.below(3)
+	if n < b.length || n > poolSizeMax {
+		return nil
+	}
+	return r.grow(b, n)
+}
+
 // grow makes b n bytes long.
 func (r *poolRun) grow(b *poolBuffer, n int) error {
 	r.trace.args(b.length, n)
@@ -159,7 +175,10 @@ func poolWrite(r *poolRun) error {
 	if n == 0 {
 		return nil
 	}
-	i := r.in.below(len(view) - n + 1)
+	i := len(view) - n // The end is where mistakes are.
+	if r.in.below(2) == 0 {
+		i = r.in.below(i + 1)
+	}
 	r.trace.args(i, n)
 	p := noiseAt(n, r.in.byte()<<8|len(r.trace)&0xff)
 	copy(view[i:], p)
@@ -173,8 +192,13 @@ func poolShrink(r *poolRun) error {
 		return nil
 	}
 	n := b.length - r.in.size(b.length)
-	if r.in.below(4) == 0 {
+	switch r.in.below(4) {
+	case 0:
 		n = r.in.size(b.length)
+	case 1: // Amid what was written.
+		if pages := b.want.pages; len(pages) > 0 {
+			n = min(pages[r.in.below(len(pages))]*mirrorPage+r.in.below(mirrorPage), b.length)
+		}
 	}
 	r.trace.args(b.length, n)
 	p := r.p.Shrink(r.name(b), n)
@@ -195,7 +219,11 @@ func poolFree(r *poolRun) error {
 	if len(r.live) == 0 {
 		return nil
 	}
-	i := r.in.below(len(r.live))
+	return r.free(r.in.below(len(r.live)))
+}
+
+// free frees buffer i.
+func (r *poolRun) free(i int) error {
 	r.trace.args(r.live[i].length)
 	b := kept(&r.live, i)
 	r.p.Free(r.name(b))
