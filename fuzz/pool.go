@@ -10,15 +10,17 @@ import (
 )
 
 const (
-	// poolSizeMax bounds the length of a buffer, poolLiveMax how many there are.
-	poolSizeMax, poolLiveMax = 24 << 20, 12
+	// poolSizeMax bounds the length of a buffer, poolLiveMax how many there are,
+	// or poolManyMax where that is more than the bands of the first run.
+	poolSizeMax, poolLiveMax, poolManyMax = 24 << 20, 12, 80
 
 	// poolOpsMax bounds the operations of a program, poolsMax the pools that it
 	// makes, one after the other.
 	poolOpsMax, poolsMax = 400, 3
 )
 
-var poolMirrors = mirrors{size: poolSizeMax}
+// poolMirrors are mirrors for buffers of several lengths.
+var poolMirrors = [...]mirrors{{size: 128 << 10}, {size: 2 << 20}, {size: poolSizeMax}}
 
 // poolRun is one run of the target "pool": pools in a Space of their own, one
 // after the other, and beside each buffer a mirror of it.
@@ -45,6 +47,7 @@ type poolRun struct {
 type poolBuffer struct {
 	places [][]byte // one for each address it has had, the oldest first
 	want   *mirror
+	class  int // of it, in poolMirrors
 	length int
 	moved  bool // it has outgrown its band, or never had one
 	banded bool // it began in a band
@@ -59,6 +62,31 @@ func (b *poolBuffer) windows() int {
 		return len(b.places) - 1
 	}
 	return len(b.places)
+}
+
+// fit makes sure that the mirror holds n bytes.
+func (b *poolBuffer) fit(n int) {
+	class := 0
+	for n > poolMirrors[class].size {
+		class++
+	}
+	if b.want != nil && class <= b.class {
+		return
+	}
+	want := poolMirrors[class].get()
+	if old := b.want; old != nil {
+		for _, p := range old.pages {
+			want.write(old.page(p), p*mirrorPage)
+		}
+		b.putMirror()
+	}
+	b.want, b.class = want, class
+}
+
+// putMirror gives the mirror back.
+func (b *poolBuffer) putMirror() {
+	poolMirrors[b.class].put(b.want)
+	b.want = nil
 }
 
 // runPool is Target.Run of "pool".
@@ -85,7 +113,7 @@ func (r *poolRun) run(look func()) error {
 		err = errors.Join(fmt.Errorf("%v: %w", r.trace, err), protect(r.abandon))
 	}
 	for _, b := range r.live {
-		poolMirrors.put(b.want)
+		b.putMirror()
 	}
 	return err
 }
@@ -107,7 +135,13 @@ func (r *poolRun) start() error {
 		r.most = 192 << 10
 	}
 	o := &r.opts
-	o.Band = []int{64 << 10, 64 << 10, 64 << 10, 128 << 10, 256 << 10, 1 << 20, 4 << 20, 0}[in.below(8)]
+	o.Band = []int{64 << 10, 64 << 10, 64 << 10, 128 << 10, 256 << 10, 1 << 20, 1 << 30, 0}[in.below(8)]
+	if r.space.tight && in.below(2) == 0 {
+		o.Band = 1 << 30 // The first run can only seldom become longer there.
+	}
+	if o.Band == 1<<30 && r.most == poolSizeMax {
+		r.most = 64 << 10 // It is about bands then, and nothing outgrows them.
+	}
 	if in.below(4) == 0 {
 		o.Limit = 1 + in.size(4*r.most)
 	}
@@ -158,6 +192,14 @@ func (r *poolRun) step() error {
 		return err
 	}
 	return r.compare()
+}
+
+// liveMax returns how many buffers there may be.
+func (r *poolRun) liveMax() int {
+	if r.band == 1<<30 {
+		return poolManyMax
+	}
+	return poolLiveMax
 }
 
 // limit returns the most that all buffers may sum up to.

@@ -19,6 +19,7 @@ var poolOps = []struct {
 	{"alloc", func(r *poolRun) error { return r.alloc(r.size(r.most)) }},
 	{"alloc small", func(r *poolRun) error { return r.alloc(r.size(8 << 10)) }},
 	{"alloc room", func(r *poolRun) error { return r.alloc(r.nearRoom(0)) }},
+	{"alloc many", poolAllocMany},
 	{"grow", poolGrow},
 	{"grow more", poolGrow},
 	{"grow little", poolGrowLittle},
@@ -46,6 +47,9 @@ func (r *poolRun) size(most int) int {
 
 // nearRoom reads a length about that which fits a band, at least least.
 func (r *poolRun) nearRoom(least int) int {
+	if r.p.Room() > poolSizeMax {
+		return max(r.in.size(r.most), least)
+	}
 	return min(max(r.p.Room()-2+r.in.below(5), least), poolSizeMax)
 }
 
@@ -69,7 +73,7 @@ func (r *poolRun) name(b *poolBuffer) []byte {
 }
 
 func (r *poolRun) alloc(n int) error {
-	if len(r.live) == poolLiveMax {
+	if len(r.live) >= r.liveMax() {
 		return nil
 	}
 	r.trace.args(n)
@@ -80,7 +84,8 @@ func (r *poolRun) alloc(n int) error {
 	if len(p) != n || cap(p) != n || addrOf(p)%mirrorPage != 0 {
 		return fmt.Errorf("%d bytes of capacity %d at %#x", len(p), cap(p), addrOf(p))
 	}
-	b := &poolBuffer{places: [][]byte{p}, want: poolMirrors.get(), length: n, banded: n <= r.p.Room()}
+	b := &poolBuffer{places: [][]byte{p}, length: n, banded: n <= r.p.Room()}
+	b.fit(n)
 	b.moved = !b.banded
 	if b.moved {
 		r.rehomed++
@@ -88,6 +93,19 @@ func (r *poolRun) alloc(n int) error {
 	r.used += n
 	r.live = append(r.live, b)
 	return b.want.compare(p, 0)
+}
+
+// poolAllocMany makes small buffers, and writes to each.
+func poolAllocMany(r *poolRun) error {
+	for range r.in.below(2 * poolManyMax) {
+		n := len(r.live)
+		if err := r.alloc(1 + r.in.size(64)); err != nil || len(r.live) == n {
+			return err
+		}
+		b := r.live[n]
+		r.write(b, b.newest(), 0, 1)
+	}
+	return nil
 }
 
 func poolGrow(r *poolRun) error {
@@ -161,6 +179,7 @@ func (r *poolRun) grow(b *poolBuffer, n int) error {
 	}
 	r.used += n - b.length
 	b.length = n
+	b.fit(n)
 	return r.compareBuffer(b)
 }
 
@@ -180,10 +199,15 @@ func poolWrite(r *poolRun) error {
 		i = r.in.below(i + 1)
 	}
 	r.trace.args(i, n)
+	r.write(b, view, i, n)
+	return nil
+}
+
+// write writes n bytes at i of b, through one of its addresses.
+func (r *poolRun) write(b *poolBuffer, view []byte, i, n int) {
 	p := noiseAt(n, r.in.byte()<<8|len(r.trace)&0xff)
 	copy(view[i:], p)
 	b.want.write(p, i)
-	return nil
 }
 
 func poolShrink(r *poolRun) error {
@@ -207,7 +231,7 @@ func poolShrink(r *poolRun) error {
 	}
 	r.used -= b.length - n
 	b.length = n
-	b.want.zero(n, poolSizeMax)
+	b.want.zero(n, len(b.want.data))
 	for i := range b.places {
 		b.places[i] = b.places[i][:min(len(b.places[i]), n)]
 	}
@@ -228,7 +252,7 @@ func (r *poolRun) free(i int) error {
 	b := kept(&r.live, i)
 	r.p.Free(r.name(b))
 	r.used -= b.length
-	poolMirrors.put(b.want)
+	b.putMirror()
 	for _, place := range b.places {
 		if r.p.Owns(place) {
 			return fmt.Errorf("it still owns %#x", addrOf(place))
@@ -343,7 +367,7 @@ func poolClose(r *poolRun) error {
 		return fmt.Errorf("Close with %d live buffers: %v", len(r.live), err)
 	}
 	for _, b := range r.live {
-		poolMirrors.put(b.want)
+		b.putMirror()
 	}
 	r.live = nil
 	return errors.Join(

@@ -10,12 +10,15 @@ func FuzzPool(f *testing.F) { fuzzTarget(f, "pool") }
 // little.
 func TestPool_Reaches(t *testing.T) {
 	needLinux(t)
-	var outgrown, rehomed, extended, punches, runs, full int
+	var outgrown, rehomed, extended, punches, runs, full, longer int
 	ops := make(map[string]bool)
-	for i := range uint64(150) {
+	for i := range uint64(250) {
 		r := &poolRun{in: newInput(Random(3, i), len(poolOps))}
 		err := r.run(func() {
 			runs = max(runs, r.stats.Runs)
+			if r.stats.Runs == 1 && r.stats.Reserved/r.band >= poolManyMax && r.band == 1<<30 {
+				longer++
+			}
 			if r.opts.Limit > 0 && r.used == r.opts.Limit {
 				full++
 			}
@@ -31,8 +34,9 @@ func TestPool_Reaches(t *testing.T) {
 			ops[s.op] = true
 		}
 	}
-	if outgrown == 0 || rehomed <= outgrown || extended == 0 || punches == 0 || full == 0 || runs == 0 {
-		t.Errorf("%d outgrown, %d rehomed, %d extended, %d punches, %d times full, %d runs", outgrown, rehomed, extended, punches, full, runs)
+	if outgrown == 0 || rehomed <= outgrown || extended == 0 || punches == 0 || full == 0 || runs < 2 || longer == 0 {
+		t.Errorf("%d outgrown, %d rehomed, %d extended, %d punches, %d times full, %d runs, %d times longer ones",
+			outgrown, rehomed, extended, punches, full, runs, longer)
 	}
 	for _, op := range poolOps {
 		if !ops[op.name] {

@@ -60,7 +60,7 @@ func newTestSpace(in *input) (*testSpace, error) {
 	o := addrspace.Options{Seed: 1 + uint64(in.byte())}
 	switch in.below(8) {
 	case 0: // The default zones.
-	case 1: // So small that there is soon no room left in it.
+	case 1, 2: // So small that there is soon no room left in it.
 		zone.End = zone.Start + 64<<20
 		t.zone, t.tight = zone, true
 	default:
