@@ -95,6 +95,33 @@ func TestAlloc_Nothing(t *testing.T) {
 	closeEmpty(t, a)
 }
 
+// TestFree_NothingOfAnObject frees slices of capacity 0 that begin where an object
+// does, or where it ends and the next one begins.
+func TestFree_NothingOfAnObject(t *testing.T) {
+	for name, o := range modes {
+		if o.Profile > 0 {
+			o.Profile = 1 // every object
+		}
+		a := newAllocator(t, o)
+		for _, n := range []int{64, 100 << 10, 2 * mib} {
+			b, next := mustAlloc(t, a, n), mustAlloc(t, a, n)
+			for _, o := range [][]byte{b, next} {
+				a.Free(o[:0:0])
+				a.Free(o[:cap(o)][cap(o):])
+			}
+			if s := a.Stats(); s.Objects != 2 {
+				t.Errorf("%s: %d objects of %d bytes are in use, want 2", name, s.Objects, n)
+			}
+			a.Free(b)
+			a.Free(next)
+			if err := a.Trim(); err != nil {
+				t.Error(err)
+			}
+		}
+		closeEmpty(t, a)
+	}
+}
+
 // TestAlloc_NoGarbage checks that allocating takes nothing from the Go heap.
 func TestAlloc_NoGarbage(t *testing.T) {
 	a := newAllocator(t, slab.Options{})
