@@ -44,7 +44,11 @@ func Delete[T any](a *Allocator, p *T) {
 
 // objectOf returns the object that begins at p and was allocated with n bytes.
 func objectOf[T any](a *Allocator, p *T, n int) []byte {
-	return bytesAt(addrOfValue(p), n, a.capacityFor(n))
+	addr := addrOfValue(p)
+	if e, _ := a.look(addr); e == 0 {
+		return bytesAt(addr, n, n) // Large, and that also when it has become shorter.
+	}
+	return bytesAt(addr, n, a.capacityFor(n))
 }
 
 // capacityFor returns the capacity of an object that n bytes were asked for.

@@ -81,6 +81,27 @@ func typed[T comparable](t *testing.T, a *slab.Allocator) {
 	}
 }
 
+// TestTyped_ShrinkLarge makes large slices as short as medium and small ones are,
+// which they do not become by that.
+func TestTyped_ShrinkLarge(t *testing.T) {
+	for name, o := range someModes() {
+		a := newAllocator(t, o)
+		for _, n := range []int{200_000, 33_001, 5, 1} {
+			s, err := slab.MakeSlice[[3]byte](a, mib)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, n := range []int{n, 2 * n, n} {
+				if s, err = slab.GrowSlice(a, s, n); err != nil || len(s) != n {
+					t.Fatalf("%s: %d elements, want %d: %v", name, len(s), n, err)
+				}
+			}
+			slab.FreeSlice(a, s)
+		}
+		closeEmpty(t, a)
+	}
+}
+
 func TestTyped_Misuse(t *testing.T) {
 	a := newAllocator(t, slab.Options{})
 	type person struct{ Name string }
