@@ -29,6 +29,7 @@ var Targets = []Target{
 	{Name: "buffer", Run: runBuffer},
 	{Name: "epoch", Run: runEpoch},
 	{Name: "pool", Run: runPool, Alone: true},
+	{Name: "slab", Run: runSlab, Settle: settleSlab},
 }
 
 // Find returns the target of that name.
