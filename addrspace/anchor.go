@@ -17,7 +17,7 @@ type anchor uint8
 const (
 	noAnchor      anchor = iota
 	hasAnchor            // counted as one VMA of the Space
-	refusedAnchor        // somebody else is there, or it was one VMA too many
+	refusedAnchor        // somebody else is there, it is no zone's, or it was one VMA too many
 )
 
 // anchorAddr returns where the anchor of p lies.
@@ -31,12 +31,14 @@ func (s *Space) anchorLocked(p *place) {
 		return
 	}
 	p.anchor = refusedAnchor
-	if s.vmas >= s.vmasMax {
+	at := s.anchorAddr(p)
+	if z := s.pl.zoneOf(p.start); z == nil || at < z.Start || s.vmas >= s.vmasMax {
 		return
 	}
-	if _, err := sys.Reserve(s.anchorAddr(p), s.page); err == nil {
+	if _, err := sys.Reserve(at, s.page); err == nil {
 		p.anchor = hasAnchor
 		s.vmas++
+		s.stats.Anchors++
 	}
 }
 
@@ -49,6 +51,7 @@ func (s *Space) weighLocked(p *place) error {
 			return err
 		}
 		s.vmas--
+		s.stats.Anchors--
 	}
 	p.anchor = noAnchor
 	return nil

@@ -39,7 +39,7 @@ func TestAnchor_Life(t *testing.T) {
 			t.Errorf("anchor %d after release %d, want %d", got, i+1, want)
 		}
 	}
-	if st := s.Stats(); st.VMAs != 2 {
+	if st := s.Stats(); st.VMAs != 2 || st.Anchors != 1 {
 		t.Errorf("%d VMAs of a cached window and its anchor", st.VMAs)
 	}
 	calls := testutil.CountCalls(func() { churn(t, s, 2*mib, fd, 1) })
@@ -52,7 +52,7 @@ func TestAnchor_Life(t *testing.T) {
 	ok(t, w.Release())
 	ok(t, s.Trim())
 	s.agree(t)
-	if st := s.Stats(); st.VMAs != 0 {
+	if st := s.Stats(); st.VMAs != 0 || st.Anchors != 0 {
 		t.Errorf("%d VMAs after Trim", st.VMAs)
 	}
 }
@@ -87,6 +87,13 @@ func TestAnchor_Refused(t *testing.T) {
 			t.Errorf("anchor %d", got)
 		}
 		ok(t, s.Trim())
+	})
+	t.Run("the start of the zone", func(t *testing.T) {
+		s := newSpace(t, Options{Zones: testZones(16 * mib), CacheBytes: gib})
+		start := churn(t, s, 2*mib, fd, 3)
+		if got := s.placeAt(start).anchor; start != testZones(1)[0].Start || got != refusedAnchor {
+			t.Errorf("anchor %d at %#x", got, start)
+		}
 	})
 	t.Run("the limit", func(t *testing.T) {
 		s := newSpace(t, Options{Zones: testZones(gib), MaxVMAs: 3})

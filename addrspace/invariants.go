@@ -20,7 +20,7 @@ func (s *Space) checkLocked() {
 
 // checkInvariantsLocked panics if an invariant of [Space] does not hold.
 func (s *Space) checkInvariantsLocked() {
-	var vmas, windows, foreigners, stuckCount, cachedCount int
+	var vmas, anchors, windows, foreigners, stuckCount, cachedCount int
 	var reserved, cachedBytes, taken, fill uint64
 	if s.pl.reg.tree == nil {
 		return
@@ -62,6 +62,7 @@ func (s *Space) checkInvariantsLocked() {
 		vmas += p.vmas
 		if p.anchor == hasAnchor {
 			vmas++
+			anchors++
 		}
 		taken += s.pl.inZones(p.rng())
 		if s.pl.band.counts(p) {
@@ -70,6 +71,7 @@ func (s *Space) checkInvariantsLocked() {
 	}
 	// I3: the counters are what the places say.
 	must(vmas == s.vmas, "I3: %d VMAs, counted %d", vmas, s.vmas)
+	must(anchors == s.stats.Anchors, "I3: %d anchors, counted %d", anchors, s.stats.Anchors)
 	must(windows == s.stats.Windows, "I3: %d windows, counted %d", windows, s.stats.Windows)
 	must(reserved == s.stats.ReservedBytes, "I3: %d bytes, counted %d", reserved, s.stats.ReservedBytes)
 	must(foreigners == s.stats.Foreign, "I3: %d foreign, counted %d", foreigners, s.stats.Foreign)

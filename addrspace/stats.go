@@ -8,6 +8,7 @@ type Stats struct {
 	ReservedBytes    uint64 // addresses of them
 	MappedBytes      uint64 // of those, mapped to files
 	VMAs             int    // kernel mappings of all that is ours
+	Anchors          int    // of those, pages beside places that are used again and again
 	MaxVMAs          int    // the number beyond which Reserve refuses
 	Quarantined      int    // windows quarantined by their owners
 	QuarantinedBytes uint64
