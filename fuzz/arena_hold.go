@@ -67,7 +67,7 @@ func opRefresh(m *arenaModel) error {
 	if m.freed {
 		kept(&m.guards, i)
 		if !errors.Is(err, epoch.ErrClosed) {
-			return fmt.Errorf("Refresh after Free: %v", err)
+			return fmt.Errorf("after Free, Refresh: %v", err)
 		}
 		return nil
 	}

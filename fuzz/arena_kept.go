@@ -26,12 +26,12 @@ type keptGuard struct {
 
 // keptAlias is an alias.
 type keptAlias struct {
-	l         *arena.Alias
-	off, n    int // what it shows
-	times     int
-	readOnly  bool
-	start     uintptr
-	size, all int // of its window, and VMAs of it
+	l        *arena.Alias
+	off, n   int // what it shows
+	times    int
+	readOnly bool
+	start    uintptr
+	size     int // of its window
 }
 
 // pinned notes what g has pinned.
@@ -93,7 +93,7 @@ func (m *arenaModel) compareContent() error {
 func (m *arenaModel) compareSlice(s keptSlice) error {
 	if !m.freed && len(s.b) > 0 {
 		if off := m.a.Offset(s.b); off != s.off {
-			return fmt.Errorf("Offset %d, want %d", off, s.off)
+			return fmt.Errorf("it is at Offset %d, want %d", off, s.off)
 		}
 	}
 	return m.want.compare(m.there(s.b, s.off), s.off)

@@ -91,6 +91,7 @@ func opTyped(m *arenaModel) error {
 	if (*p != pair{}) {
 		return fmt.Errorf("a new value is %+v", *p)
 	}
+	p.a, p.b = 0, 0 // As they are: what follows writes to all of it.
 	ref := arena.RefTo(m.a, p)
 	if ref.IsNil() || ref.Offset() != start || ref.In(m.a) != p {
 		return fmt.Errorf("a link to %d leads to %d", start, ref.Offset())

@@ -52,7 +52,7 @@ func (r *bufferRun) hold(n, k int) error {
 	h.want = bytes.Clone(h.b)
 	r.held = append(r.held, h)
 	if off := a.Offset(h.b); off != h.off {
-		return fmt.Errorf("Offset %d, want %d", off, h.off)
+		return fmt.Errorf("it is at Offset %d, want %d", off, h.off)
 	}
 	return nil
 }

@@ -364,7 +364,7 @@ func poolClose(r *poolRun) error {
 	r.p = nil
 	err := p.Close()
 	if (err != nil) != (len(r.live) > 0) {
-		return fmt.Errorf("Close with %d live buffers: %v", len(r.live), err)
+		return fmt.Errorf("with %d live buffers Close returns %v", len(r.live), err)
 	}
 	for _, b := range r.live {
 		b.putMirror()
