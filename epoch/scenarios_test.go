@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // background never ends.
@@ -74,7 +75,10 @@ func misused(n int) func(*world) string {
 
 // scenarios is what the explorer explores: at least one for each operation and
 // each pair of operations that has an ordering argument.
-var scenarios = []*scenario{
+var scenarios = slices.Concat(readerScenarios, limitScenarios, closeScenarios, reaperScenarios)
+
+// readerScenarios are about pins beside each other operation.
+var readerScenarios = []*scenario{
 	{
 		name: "pin against publish", opts: Options{Slots: 1},
 		tasks: []func(*world){reader(1), replacer(2)}, readers: 1,
