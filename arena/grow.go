@@ -212,18 +212,23 @@ func (a *Arena) mapWindow(w *addrspace.Window) error {
 	if err := w.MapFile(off, n, a.file.fd, int64(off), sys.ProtRead|sys.ProtWrite); err != nil {
 		return err
 	}
-	if a.huge == HugeAlways || a.huge == HugeNever {
-		advice := sys.AdviseHugePage
-		if a.huge == HugeNever {
-			advice = sys.AdviseNoHugePage
-		}
-		// Advice: a kernel without huge pages refuses, and nothing changes. Given
-		// again with each tail, else the parts would not merge into one VMA, and for
-		// all of them: at vm.max_map_count it is refused when it would cut a VMA, and
-		// then the next tail makes that good.
-		_ = sys.Advise(w.Range().Start, uintptr(w.Mapped()), advice)
-	}
+	// All of it, not the tail alone: at vm.max_map_count it is refused when it would
+	// cut a VMA, and then the next tail makes that good.
+	a.huge.advise(w.Range().Start, w.Mapped())
 	return nil
+}
+
+// advise tells the kernel about huge pages in [addr, addr+n), which was just
+// mapped.
+func (h HugePages) advise(addr uintptr, n int) {
+	// A kernel without huge pages refuses, and nothing changes. Given with each tail,
+	// else the parts would not merge into one VMA.
+	switch h {
+	case HugeAlways:
+		_ = sys.Advise(addr, uintptr(n), sys.AdviseHugePage)
+	case HugeNever:
+		_ = sys.Advise(addr, uintptr(n), sys.AdviseNoHugePage)
+	}
 }
 
 // publish makes [0, goal) of w the arena's newest view and lets go of the window

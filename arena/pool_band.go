@@ -20,12 +20,13 @@ const (
 	bandMoved
 )
 
-// band is what is known about one band: 16 bytes without pointers, so that the
+// band is what is known about one band: 24 bytes without pointers, so that the
 // garbage collector has nothing to look at however many there are. All fields
 // are protected by Pool.mu.
 type band struct {
 	length uint32 // of the buffer
 	high   uint32 // what was ever handed out since the band was empty
+	ahead  ahead  // what was prepared for the buffer
 	next   uint32 // in the list of free bands
 	run    uint16 // index of the run it lies in
 	state  bandState
@@ -34,7 +35,7 @@ type band struct {
 const (
 	noBand = ^uint32(0)
 
-	// chunkBands bands are allocated at once: 64 KiB, and never copied to make
+	// chunkBands bands are allocated at once: 96 KiB, and never copied to make
 	// the table longer.
 	chunkBands = 4096
 
@@ -163,6 +164,9 @@ func (p *Pool) unkeepLocked(k int) {
 	p.kept -= p.held(b)
 }
 
+// bandPart returns the range of the file that band i is.
+func (p *Pool) bandPart(i uint32) part { return part{p.file.fd, int64(i) << p.shift, p.band} }
+
 // held returns the bytes of memory that b may hold.
 func (p *Pool) held(b *band) int {
 	n, _ := align.Up(int(b.high), p.page)
@@ -177,6 +181,8 @@ func (p *Pool) held(b *band) int {
 func (p *Pool) freeBand(i uint32) {
 	b := p.at(i)
 	b.length = 0
+	b.high = uint32(b.ahead.highOf(int(b.high), p.start(i), p.band-p.start(i)))
+	b.ahead = ahead{}
 	n := p.held(b)
 	if n == 0 || n <= p.keep/keepShare && p.kept+n <= p.keep {
 		p.pushLocked(i)

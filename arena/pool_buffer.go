@@ -56,6 +56,9 @@ func (p *Pool) Alloc(n int) ([]byte, error) {
 	b := p.at(i)
 	b.state = bandLive
 	b.length = uint32(n)
+	// What a band has kept is there and, for a buffer that needed it, not too much.
+	there := uint32((p.start(i) + int(b.high)) / extentSize)
+	b.ahead = ahead{ready: there, goal: there}
 	dirty := min(n, int(b.high))
 	b.high = max(b.high, b.length)
 	addr := p.addr(i)
@@ -75,7 +78,8 @@ func (p *Pool) Alloc(n int) ([]byte, error) {
 
 // Grow makes the buffer that begins where b does n bytes long and returns it.
 // What is new reads as zero; what was there is there, without having been
-// copied. Up to Room this moves nothing and makes no system call; beyond, the
+// copied. Up to Room this moves nothing and makes no system call, but to prepare
+// memory for a large buffer that is full, see PoolOptions.HugePages; beyond, the
 // buffer may begin somewhere else afterwards. The old addresses stay valid and
 // show the same bytes until Free, and any of them names the buffer. It panics if
 // b does not begin where a buffer does or that is longer than n. An error has
@@ -103,8 +107,17 @@ func (p *Pool) Grow(b []byte, n int) ([]byte, error) {
 	dirty := max(old, min(n, int(s.high)))
 	s.high = max(s.high, s.length)
 	buf := bytesAt(sys.Pointer(p.addr(i)), n)
+	base, was := p.bandAddr(i), s.ahead
 	p.checkLocked()
 	p.mu.Unlock()
+	if p.prepares(old) {
+		at := bufferPlace{base, p.start(i), []part{p.bandPart(i)}}
+		if now := p.prepareAhead(at, was, old, n); now != was {
+			p.mu.Lock()
+			s.ahead = now
+			p.mu.Unlock()
+		}
+	}
 	clear(buf[old:dirty])
 	return buf, nil
 }
@@ -128,7 +141,7 @@ func (p *Pool) Shrink(b []byte, n int) []byte {
 	s := p.at(i)
 	s.length = uint32(n)
 	buf := bytesAt(sys.Pointer(p.addr(i)), n)
-	high := int(s.high)
+	high := s.ahead.highOf(int(s.high), p.start(i), p.band-p.start(i))
 	if keep, _ := align.Up(n, p.page); worthPunching(keep, high) {
 		s.state = bandBusy
 		p.mu.Unlock()
@@ -137,6 +150,7 @@ func (p *Pool) Shrink(b []byte, n int) []byte {
 		s.state = bandLive
 		if err == nil { // Otherwise Grow clears it.
 			s.high = uint32(keep)
+			s.ahead.cut(p.start(i) + keep)
 			p.stats.Punches++
 		}
 	}

@@ -108,7 +108,7 @@ func (p *Pool) mapTail(w *addrspace.Window, off, least int) (part, error) {
 	if err != nil {
 		return part{}, err
 	}
-	if err := w.MapFile(off, g.n, g.fd, g.off, sys.ProtRead|sys.ProtWrite); err != nil {
+	if err := p.mapPart(w, off, g); err != nil {
 		p.far.give(g, 0)
 		return part{}, err
 	}
@@ -121,7 +121,7 @@ func (p *Pool) mapTail(w *addrspace.Window, off, least int) (part, error) {
 // The part is mapped first, so that w knows about it, and the move puts the same
 // mapping in its place, with the page tables.
 func (p *Pool) moveTables(from uintptr, w *addrspace.Window, off int, g part) error {
-	if err := w.MapFile(off, g.n, g.fd, g.off, sys.ProtRead|sys.ProtWrite); err != nil {
+	if err := p.mapPart(w, off, g); err != nil {
 		return err
 	}
 	if !canMoveKeep() {
@@ -141,5 +141,6 @@ func (p *Pool) moveTables(from uintptr, w *addrspace.Window, off int, g part) er
 		return err
 	}
 	_ = sys.Advise(to, n, sys.AdviseDontDump) // as MapFile did; refused, a core dump is longer
+	p.huge.advise(to, g.n)
 	return nil
 }

@@ -22,7 +22,8 @@ type moved struct {
 	parts   []part
 	mapped  int // bytes: the sum of parts
 	length  int
-	high    int // what was ever handed out since it was zero
+	high    int   // what was ever handed out since it was zero
+	ahead   ahead // what was prepared
 	busy    bool
 }
 
@@ -41,6 +42,9 @@ func (m *moved) newest() *addrspace.Window {
 	return m.windows[len(m.windows)-1]
 }
 
+// mayHold returns up to where m may hold memory.
+func (m *moved) mayHold() int { return m.ahead.highOf(m.high, m.start, m.mapped-m.start) }
+
 // bytes returns the buffer.
 func (m *moved) bytes() []byte { return bytesAt(sys.Pointer(m.at+uintptr(m.start)), m.length) }
 
@@ -54,6 +58,7 @@ func (p *Pool) allocMoved(n int) ([]byte, error) {
 		p.mu.Unlock()
 		return nil, p.allocError(n, err)
 	}
+	m.ahead = p.prepareFirst(bufferPlace{m.at, 0, m.parts}, n)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	m.first = m.at
@@ -72,8 +77,9 @@ func (p *Pool) outgrow(i uint32, n int) ([]byte, error) {
 	at := p.bandAddr(i)
 	m := &moved{
 		band: i, start: p.start(i), at: at, first: at, length: old, high: int(b.high),
-		parts:  []part{{p.file.fd, int64(i) << p.shift, p.band}},
+		parts:  []part{p.bandPart(i)},
 		mapped: p.band,
+		ahead:  b.ahead,
 	}
 	p.mu.Unlock()
 	err := p.enlarge(m, n)
@@ -129,8 +135,16 @@ func (p *Pool) grownMoved(m *moved, n int) []byte {
 	dirty := max(old, min(n, m.high))
 	m.length, m.high = n, max(m.high, n)
 	buf := m.bytes()
+	at, was := bufferPlace{m.at, m.start, m.parts}, m.ahead
 	p.checkLocked()
 	p.mu.Unlock()
+	if p.prepares(old) {
+		if now := p.prepareAhead(at, was, old, n); now != was {
+			p.mu.Lock()
+			m.ahead = now
+			p.mu.Unlock()
+		}
+	}
 	clear(buf[old:dirty])
 	return buf
 }
@@ -141,7 +155,7 @@ func (p *Pool) grownMoved(m *moved, n int) []byte {
 func (p *Pool) shrinkMoved(m *moved, n int) []byte {
 	m.length = n
 	buf := m.bytes()
-	if keep, _ := align.Up(n, p.page); worthPunching(keep, m.high) {
+	if keep, _ := align.Up(n, p.page); worthPunching(keep, m.mayHold()) {
 		m.busy = true
 		p.mu.Unlock()
 		err := m.punchParts(keep, p.page)
@@ -149,6 +163,7 @@ func (p *Pool) shrinkMoved(m *moved, n int) []byte {
 		m.busy = false
 		if err == nil { // Otherwise Grow clears it.
 			m.high = keep
+			m.ahead.cut(m.start + keep)
 			p.stats.Punches++
 		}
 	}
@@ -158,7 +173,7 @@ func (p *Pool) shrinkMoved(m *moved, n int) []byte {
 
 // punchParts gives the memory from offset keep of the buffer up to high back.
 func (m *moved) punchParts(keep, page int) error {
-	from, to := m.start+keep, m.start+m.high
+	from, to := m.start+keep, m.start+m.mayHold()
 	off := 0
 	for _, g := range m.parts {
 		lo, hi := max(from, off), min(to, off+g.n)
@@ -185,13 +200,15 @@ func (p *Pool) freeMoved(m *moved) {
 		p.at(m.band).state = bandBusy
 	}
 	p.mu.Unlock()
+	high := m.mayHold()
+	p.noteFull(bufferPlace{m.at, m.start, m.parts}, m.ahead, m.length)
 	for _, w := range m.windows {
 		release(w)
 	}
 	off := 0
 	for k, g := range m.parts {
 		if k > 0 || m.band == noBand {
-			p.far.give(g, min(max(m.start+m.high-off, 0), g.n))
+			p.far.give(g, min(max(m.start+high-off, 0), g.n))
 		}
 		off += g.n
 	}
@@ -199,7 +216,7 @@ func (p *Pool) freeMoved(m *moved) {
 	defer p.mu.Unlock()
 	if m.band != noBand {
 		b := p.at(m.band)
-		b.high = uint32(min(m.high, p.band-m.start))
+		b.high = uint32(min(high, p.band-m.start))
 		p.freeBand(m.band)
 	}
 	p.checkLocked()

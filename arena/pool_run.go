@@ -152,7 +152,16 @@ func (p *Pool) newRun(n uint32) error {
 	return nil
 }
 
+// mapPart maps g at off of w.
+func (p *Pool) mapPart(w *addrspace.Window, off int, g part) error {
+	if err := w.MapFile(off, g.n, g.fd, g.off, sys.ProtRead|sys.ProtWrite); err != nil {
+		return err
+	}
+	p.huge.advise(w.Range().Start+uintptr(off), g.n)
+	return nil
+}
+
 // mapBands maps n bands of the file, from first on, at off of w.
 func (p *Pool) mapBands(w *addrspace.Window, first uint32, off int, n uint32) error {
-	return w.MapFile(off, int(n)<<p.shift, p.file.fd, int64(first)<<p.shift, sys.ProtRead|sys.ProtWrite)
+	return p.mapPart(w, off, part{p.file.fd, int64(first) << p.shift, int(n) << p.shift})
 }

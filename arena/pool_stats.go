@@ -26,6 +26,9 @@ type PoolStats struct {
 	TablesMoved   int // Parts of buffers whose page tables moved along.
 	Punches       int // Times memory was given back.
 	GuardsRefused int // Guard pages the kernel did not give.
+
+	Prepared    int  // Huge pages made when buffers grew, before anyone touched them.
+	PreparedOff bool // That failed once, and was given up.
 }
 
 // canGuard remembers whether the kernel has guard pages that take no VMA, for
@@ -59,6 +62,7 @@ func (p *Pool) Stats() PoolStats {
 	p.far.mu.Lock()
 	s.Far = p.far.taken
 	p.far.mu.Unlock()
+	s.Prepared, s.PreparedOff = int(p.prepared.Load()), p.unprepared.Load()
 	s.Committed = p.file.allocated() + p.far.allocated()
 	return s
 }

@@ -87,7 +87,7 @@ func TestPool_GrowTo1GiB(t *testing.T) {
 		t.Skip("no room")
 	}
 	testutil.NoLeaks(t, trim)
-	p := newPool(t, arena.PoolOptions{})
+	p := newPool(t, arena.PoolOptions{HugePages: arena.HugeNever})
 	defer closePool(t, p)
 	b := alloc(t, p, mib)
 	first := b

@@ -4,6 +4,7 @@ package faults
 
 import (
 	"fmt"
+	"os"
 	"testing"
 	"unsafe"
 
@@ -51,6 +52,16 @@ func newPoolScene(t *testing.T, o arena.PoolOptions, space addrspace.Options) *p
 func (m *poolScene) alloc(n int) []byte {
 	b, err := m.p.Alloc(n)
 	must(m.t, err)
+	return b
+}
+
+// full is alloc of a buffer all pages of which have memory.
+func (m *poolScene) full(n int) []byte {
+	b := m.alloc(n)
+	for i := 0; i < n; i += os.Getpagesize() {
+		b[i] = 1
+	}
+	mark(b, 0)
 	return b
 }
 
@@ -188,6 +199,17 @@ var poolOperations = []operation{
 			return newRunScene(t, addrspace.Range{Start: zone.Start, End: zone.Start + 66*gib})
 		},
 	},
+	inPool("Alloc/after a full one", arena.PoolOptions{}, func(m *poolScene) error { return m.take(3 * mib) },
+		func(m *poolScene) { m.p.Free(m.full(3 * mib)) }),
+	inPool("Grow/of a full one", arena.PoolOptions{Band: 16 * mib}, func(m *poolScene) error {
+		b, err := m.p.Grow(m.more[0], len(m.more[0])+4*mib)
+		if err == nil {
+			zero(m.t, "what is new", b[len(m.more[0]):])
+			mark(b, 0)
+			m.more[0] = b
+		}
+		return err
+	}, func(m *poolScene) { m.more = append(m.more, m.full(3*mib)) }),
 	inPool("Grow/out of a band", arena.PoolOptions{}, func(m *poolScene) error { return m.grow(&m.small, 5*mib) }),
 	inPool("Grow/in a longer window", arena.PoolOptions{}, func(m *poolScene) error { return m.grow(&m.large, 6*mib) }),
 	inPool("Grow/in another window", arena.PoolOptions{}, func(m *poolScene) error { return m.grow(&m.large, 6*mib) }, (*poolScene).block),

@@ -236,6 +236,14 @@ func frees(name, covers string, n int, free func(m *slabScene, b []byte), modes 
 		}
 		if n <= mib {
 			m.fill()
+			return
+		}
+		var kept [5][]byte // As much as may be kept, so that the next ones are given back.
+		for i := range kept {
+			kept[i] = m.alloc(n)
+		}
+		for _, b := range kept {
+			m.a.Free(b)
 		}
 	}, modes...)
 }

@@ -16,6 +16,7 @@ const (
 	CallMremap
 	CallMprotect
 	CallMadvise
+	CallMincore
 	CallPrctl
 	CallMemfdCreate
 	CallFtruncate
@@ -27,7 +28,7 @@ const (
 )
 
 var callNames = [NumCalls]string{
-	"mmap", "munmap", "mremap", "mprotect", "madvise", "prctl",
+	"mmap", "munmap", "mremap", "mprotect", "madvise", "mincore", "prctl",
 	"memfd_create", "ftruncate", "fallocate", "fstat", "fcntl", "close",
 }
 

@@ -119,6 +119,34 @@ func Advise(addr, n uintptr, advice int) error {
 	}
 }
 
+// Resident counts the pages of [addr, addr+n) that have memory: of a file, in the
+// file, whoever touched it there and through whichever mapping.
+func Resident(addr, n uintptr) (int, error) {
+	var vec [512]byte
+	page := uintptr(unix.Getpagesize())
+	count := 0
+	for n > 0 {
+		part := min(n, uintptr(len(vec))*page)
+		for {
+			e := injected(CallMincore)
+			if e == 0 {
+				_, _, e = unix.Syscall(unix.SYS_MINCORE, addr, part, uintptr(unsafe.Pointer(&vec))) // safety: vec is alive for the call.
+			}
+			if e == 0 {
+				break
+			}
+			if e != unix.EAGAIN { // The kernel's own buffer: for a moment.
+				return 0, result(CallMincore, e)
+			}
+		}
+		for _, v := range vec[:(part+page-1)/page] {
+			count += int(v & 1)
+		}
+		addr, n = addr+part, n-part
+	}
+	return count, nil
+}
+
 // nameMax is the longest name PR_SET_VMA_ANON_NAME takes (prctl(2): 80 bytes
 // with the final zero).
 const nameMax = 79

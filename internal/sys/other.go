@@ -60,6 +60,7 @@ func MoveKeep(from, n, to uintptr) error           { return unsupported(CallMrem
 func Unmap(addr, n uintptr) error                  { return unsupported(CallMunmap) }
 func Protect(addr, n uintptr, prot int) error      { return unsupported(CallMprotect) }
 func Advise(addr, n uintptr, advice int) error     { return unsupported(CallMadvise) }
+func Resident(addr, n uintptr) (int, error)        { return 0, unsupported(CallMincore) }
 func Name(addr, n uintptr, name string) error      { return unsupported(CallPrctl) }
 func Memfd(name string, hugePage int) (int, error) { return -1, unsupported(CallMemfdCreate) }
 func Truncate(fd int, n int64) error               { return unsupported(CallFtruncate) }

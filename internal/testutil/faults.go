@@ -17,6 +17,7 @@ var plausible = map[sys.Call][]syscall.Errno{
 	sys.CallMremap:      {syscall.ENOMEM, syscall.EINVAL, syscall.EFAULT},
 	sys.CallMprotect:    {syscall.ENOMEM},
 	sys.CallMadvise:     {syscall.EINVAL, syscall.ENOMEM, syscall.EAGAIN, syscall.EBUSY},
+	sys.CallMincore:     {syscall.ENOMEM},
 	sys.CallPrctl:       {syscall.EINVAL},
 	sys.CallMemfdCreate: {syscall.EMFILE, syscall.ENOMEM, syscall.EPERM},
 	sys.CallFtruncate:   {syscall.EFBIG, syscall.EPERM, syscall.EINTR},

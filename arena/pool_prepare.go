@@ -1,0 +1,186 @@
+package arena
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/sys"
+)
+
+const (
+	// prepareMax bounds what one call prepares, as stepMax does what an Arena grows
+	// by. Zeroing so much takes a tenth to a half of a second, as page faults it
+	// would take several, and copying the buffer no less.
+	prepareMax = 1 << 30
+
+	// fullShare says which part of the pages that a buffer ends with must have
+	// memory for it to count as full: all but this part.
+	fullShare = 8
+
+	// creditTime is for how long a buffer that was full vouches for the next one.
+	creditTime = time.Second
+)
+
+// ahead is how far the memory of a buffer has been prepared, in extents from the
+// start of its band or window.
+//
+// A pool does not see how far a buffer was written. It sees it grow, and can ask the
+// kernel whether the pages it ends with have memory. If they do the buffer is
+// full, so what is added to it will be filled as well: Grow makes it of huge pages
+// at once, instead of leaving it to 512 page faults each. But never more than as much
+// again as is known to be in use, so that a buffer grown far ahead of its use stays
+// sparse; and behind what is prepared an extent is left as it is, for there, and
+// only there, it shows whether somebody has come so far.
+type ahead struct {
+	ready uint32 // end of what is prepared, or was left to page faults
+	goal  uint32 // end of what may be prepared, from what is known so far
+}
+
+// bufferPlace is where a buffer lies: start bytes from base on, where its window begins
+// or its band does, of which parts are mapped.
+type bufferPlace struct {
+	base  uintptr
+	start int
+	parts []part
+}
+
+// credit is what large buffers that were freed a moment ago had in use. Programs
+// use buffers in turns, and the next one may have as much at once: it holds no more
+// memory than there was before. It is not kept meanwhile, as that of bands is,
+// because it is too much to lie idle, and to be mapped anew small pages are as dear
+// as fresh ones.
+type credit struct {
+	bytes int
+	until time.Time
+}
+
+// prepares reports whether memory is prepared for buffers that had, or begin
+// with, n bytes: not before they fill a huge page.
+func (p *Pool) prepares(n int) bool {
+	return n >= extentSize && p.huge != HugeNever && !p.unprepared.Load() && canCollapse()
+}
+
+// prepareFirst prepares memory for a new buffer of n bytes, as far as there is
+// credit, and returns how far it has come. Its last extent is left as it is, to see
+// when the buffer goes whether it was full.
+//
+// Preconditions: the buffer is the caller's.
+func (p *Pool) prepareFirst(at bufferPlace, n int) ahead {
+	if !p.prepares(n) {
+		return ahead{}
+	}
+	last := align.Down(at.start+n-1, extentSize)
+	p.mu.Lock()
+	if time.Now().After(p.credit.until) {
+		p.credit = credit{}
+	}
+	to := min(last, align.Down(p.credit.bytes, extentSize), prepareMax)
+	p.credit.bytes -= min(p.credit.bytes, n)
+	p.mu.Unlock()
+	p.prepareExtents(at, 0, to)
+	there := uint32(to / extentSize)
+	return ahead{ready: there, goal: there}
+}
+
+// noteFull gives credit for a buffer of n bytes that is about to go.
+//
+// Preconditions: the buffer is the caller's and still mapped.
+func (p *Pool) noteFull(at bufferPlace, a ahead, n int) {
+	if !p.prepares(n) {
+		return
+	}
+	ready, end := int(a.ready)*extentSize, at.start+n
+	full := n
+	if end <= ready {
+		full = min(n, ready/2) // So much was, when the rest was prepared.
+	} else if !p.isFull(at, max(ready, at.start), end) {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	if now.After(p.credit.until) {
+		p.credit.bytes = 0
+	}
+	p.credit.bytes += full
+	p.credit.until = now.Add(creditTime)
+}
+
+// prepareAhead prepares memory for a buffer that had old bytes and now has n, and
+// returns how far it has come.
+//
+// Preconditions: the buffer is the caller's; a was true of it before it grew.
+func (p *Pool) prepareAhead(at bufferPlace, a ahead, old, n int) ahead {
+	ready, end := int(a.ready)*extentSize, at.start+old
+	if at.start+n <= ready || (end-1)/extentSize == (at.start+n-1)/extentSize {
+		return a // One question to the kernel for each extent is enough.
+	}
+	if end > ready && p.isFull(at, max(ready, at.start), end) {
+		// Not the extent that holds the last byte of twice as much: see ahead.
+		a.goal = max(a.goal, uint32((uint64(at.start)+2*uint64(old)-1)/extentSize))
+	}
+	// An extent that has more than half of its pages is dearer to make one of than
+	// the rest is to fault.
+	from := max(ready, align.Down(end+extentSize/2, extentSize))
+	to, _ := align.Up(min(at.start+n, from+prepareMax), extentSize)
+	if uint64(a.goal)*extentSize < uint64(to) {
+		to = int(a.goal) * extentSize
+	}
+	if from >= to {
+		return a
+	}
+	a.ready = uint32(to / extentSize)
+	p.prepareExtents(at, from, to)
+	return a
+}
+
+// isFull reports whether the buffer's pages in [from, end) have memory, or the last
+// 2 MiB of them.
+func (p *Pool) isFull(at bufferPlace, from, end int) bool {
+	first := align.Down(max(from, end-extentSize), p.page)
+	last, _ := align.Up(end, p.page)
+	pages := (last - first) / p.page
+	have, err := sys.Resident(at.base+uintptr(first), uintptr(last-first))
+	return err == nil && have >= pages-pages/fullShare
+}
+
+// prepareExtents makes the extents [from, to) huge pages, as far as there is memory.
+func (p *Pool) prepareExtents(at bufferPlace, from, to int) {
+	made, off := 0, 0
+	for _, g := range at.parts {
+		first, _ := align.Up(max(from, off), extentSize)
+		for e := first; e+extentSize <= min(to, off+g.n); e += extentSize {
+			if _, err := makeHuge(g.fd, g.off+int64(e-off), at.base+uintptr(e)); err != nil {
+				// No memory left, or a kernel that cannot: the buffer has what it
+				// would have had without.
+				p.unprepared.Store(true)
+				p.prepared.Add(int64(made))
+				return
+			}
+			made++
+		}
+		off += g.n
+	}
+	p.prepared.Add(int64(made))
+}
+
+// highOf returns up to where a buffer that begins start bytes into its place may
+// hold memory: high, or what was prepared for it if that is more, but no more than
+// most.
+func (a ahead) highOf(high, start, most int) int {
+	return min(max(high, int(a.ready)*extentSize-start), most)
+}
+
+// cut forgets what was prepared beyond end, an offset in the place.
+func (a *ahead) cut(end int) {
+	a.ready = min(a.ready, uint32(end/extentSize))
+	a.goal = min(a.goal, uint32(end/extentSize))
+}
+
+// checkHuge panics if o does not say how a pool can use huge pages.
+func (o *PoolOptions) checkHuge() {
+	if o.HugePages > HugeAlways {
+		panic(fmt.Sprintf("arena: make pool %q: HugePages is %d: the file of a pool cannot come from the hugetlb pool", o.Name, o.HugePages))
+	}
+}
