@@ -5,9 +5,7 @@ package addrspace
 import (
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -136,51 +134,6 @@ func TestLimit_InChild(t *testing.T) {
 	ok(t, w.Release())
 	ok(t, reserve(t, s, 6*gib, ReserveOptions{}).Release())
 	s.agree(t)
-}
-
-// raiseMaxMapCount sets vm.max_map_count to at least n for the test, or skips it.
-func raiseMaxMapCount(t testing.TB, n int) {
-	t.Helper()
-	const file = "/proc/sys/vm/max_map_count"
-	old := sys.MaxMapCount()
-	if old >= n {
-		return
-	}
-	if err := os.WriteFile(file, []byte(strconv.Itoa(n)), 0); err != nil {
-		t.Skipf("vm.max_map_count is %d, and cannot be set to %d: %v", old, n, err)
-	}
-	t.Cleanup(func() {
-		ok(t, os.WriteFile(file, []byte(strconv.Itoa(old)), 0))
-	})
-}
-
-// TestLimit_ManyWindows holds 300,000 windows at a time.
-func TestLimit_ManyWindows(t *testing.T) {
-	if testing.Short() || raceEnabled {
-		t.Skip("takes seconds")
-	}
-	const n = 300_000
-	raiseMaxMapCount(t, 2*n+100_000)
-	s := newSpace(t, Options{})
-	windows := make([]*Window, n)
-	for i := range windows {
-		w, err := s.Reserve(Alignment, ReserveOptions{Compact: i%2 == 0})
-		ok(t, err)
-		windows[i] = w
-	}
-	if st := s.Stats(); st.Windows != n || st.VMAs != n || st.KernelPlaced != 0 {
-		t.Errorf("%+v", st)
-	}
-	fd := memfd(t, 2*mib)
-	for _, w := range windows[:100] {
-		mapFile(t, w, 4096, fd)
-		if s.Lookup(w.start+4096) != w {
-			t.Errorf("%v is not found", w)
-		}
-	}
-	for _, w := range windows {
-		ok(t, w.Release())
-	}
 }
 
 // TestLimit_LeavesRoomForTheRuntime asks for windows under RLIMIT_AS until they

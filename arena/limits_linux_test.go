@@ -4,13 +4,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
@@ -78,38 +76,6 @@ func TestArena_FullTmpfs(t *testing.T) {
 	free(t, lazy)
 }
 
-// TestArena_LimitAS grows as far as a limit on the address space allows.
-func TestArena_LimitAS(t *testing.T) {
-	if runtime.GOARCH == "386" {
-		t.Skip("no room")
-	}
-	if !testutil.InChild(t, "-v 3000000") {
-		return
-	}
-	a := newArena(t, arena.Options{Name: "index"})
-	defer free(t, a)
-	for {
-		off := a.Len()
-		b, err := a.Alloc(8 * mib)
-		if err != nil {
-			if !errors.Is(err, addrspace.ErrNoSpace) || !strings.Contains(err.Error(), "RLIMIT_AS") {
-				t.Errorf("at the limit: %v", err)
-			}
-			break
-		}
-		b[0], b[len(b)-1] = pattern(off), pattern(off+len(b)-1)
-	}
-	if a.Len() < 512*mib {
-		t.Errorf("only %d bytes fit", a.Len())
-	}
-	for off := 0; off < a.Len(); off += 8 * mib {
-		if a.Bytes()[off] != pattern(off) {
-			t.Fatalf("byte %d is wrong", off)
-		}
-	}
-	t.Logf("%d bytes fit, %+v", a.Len(), a.Stats().Growth)
-}
-
 // TestArena_LimitFSize meets a limit on the size of files, which memory files
 // have too; it comes with a signal, which Go ignores.
 func TestArena_LimitFSize(t *testing.T) {
@@ -130,29 +96,5 @@ func TestArena_LimitFSize(t *testing.T) {
 	}
 	if a.Len() < 14*mib {
 		t.Errorf("only %d bytes fit", a.Len())
-	}
-}
-
-// TestArena_LimitNoFile makes arenas until there is no descriptor left.
-func TestArena_LimitNoFile(t *testing.T) {
-	if !testutil.InChild(t, "-n 64") {
-		return
-	}
-	var all []*arena.Arena
-	for {
-		a, err := arena.NewArena(arena.Options{Name: "index"})
-		if err != nil {
-			if !errors.Is(err, sys.EMFILE) || !strings.Contains(err.Error(), "RLIMIT_NOFILE is 64") {
-				t.Errorf("at the limit: %v", err)
-			}
-			break
-		}
-		all = append(all, a)
-	}
-	if len(all) < 40 {
-		t.Errorf("only %d arenas", len(all))
-	}
-	for _, a := range all {
-		free(t, a)
 	}
 }

@@ -4,13 +4,9 @@ import (
 	"context"
 	"errors"
 	"math"
-	"runtime"
 	"testing"
-	"unsafe"
 
-	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/epoch"
-	"github.com/growarena/growarena/internal/testutil"
 	"github.com/growarena/growarena/slab"
 )
 
@@ -36,37 +32,6 @@ func TestFailure_TooMuch(t *testing.T) {
 		a.Free(b)
 		closeEmpty(t, a)
 	}
-}
-
-// TestFailure_AddressSpace runs out of addresses, in a process of its own.
-func TestFailure_AddressSpace(t *testing.T) {
-	if runtime.GOOS != "linux" || unsafe.Sizeof(uintptr(0)) < 8 {
-		t.Skip("needs Linux on 64 bits")
-	}
-	if !testutil.InChild(t, "-v 4000000") {
-		return
-	}
-	a := slab.New(slab.Options{})
-	var all [][]byte
-	for _, n := range []int{100 << 20, 1 << 20, 1000} {
-		for len(all) < 1<<20 {
-			b, err := a.Alloc(n)
-			if err != nil {
-				if n > 1000 && !errors.Is(err, addrspace.ErrNoSpace) {
-					t.Logf("Alloc(%d): %v", n, err)
-				}
-				break
-			}
-			all = append(all, b)
-			if n == 1000 && len(all) > 100_000 {
-				break
-			}
-		}
-	}
-	for _, b := range all {
-		a.Free(b)
-	}
-	closeEmpty(t, a)
 }
 
 // TestLimit allocates up to the limit: beyond is an error, and what is freed can

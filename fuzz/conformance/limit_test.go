@@ -21,6 +21,9 @@ const most = 1 << 20
 // this list: whole VMAs can be unmapped and protected, and a file can grow; nothing can be
 // mapped, not even over what is ours, and nothing cut.
 func TestMapLimit(t *testing.T) {
+	if testutil.Race {
+		t.Skip("the race detector needs mappings all the time")
+	}
 	count := sys.MaxMapCount()
 	if count > most {
 		t.Skipf("vm.max_map_count is %d: meeting it takes too long", count)

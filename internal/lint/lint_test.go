@@ -33,6 +33,7 @@ var layers = map[string][]string{
 	"slab":                 {"arena", "addrspace", "epoch", "internal/sys", "internal/align", "internal/invariants", "internal/pointerfree"},
 	"fuzz/conformance":     {},
 	"fuzz/faults":          {},
+	"fuzz/limits":          {},
 	"fuzz":                 {"slab", "arena", "addrspace", "epoch", "internal/sys", "internal/testutil"},
 	"fuzz/cmd/soak":        {"fuzz", "slab", "arena", "addrspace", "epoch", "internal/sys", "internal/testutil"},
 	"arena":                {"addrspace", "epoch", "internal/sys", "internal/align", "internal/invariants", "internal/pointerfree"},

@@ -22,6 +22,9 @@ type ChildOptions struct {
 	// Enter is a shell command that runs in the child's process before it becomes
 	// the test, such as one that enters a cgroup: echo $$ > …/cgroup.procs.
 	Enter string
+
+	// Files become the child's descriptors 3, 4 and so on.
+	Files []*os.File
 }
 
 // ChildResult is how a child has ended.
@@ -38,7 +41,7 @@ func (r *ChildResult) Passed() bool { return r.State.Success() }
 // the caller goes on. Should the test skip itself there it is skipped here, too.
 func Child(t *testing.T, o ChildOptions) *ChildResult {
 	t.Helper()
-	if os.Getenv(childEnv) == t.Name() {
+	if IsChild(t) {
 		return nil
 	}
 	self, err := os.Executable()
@@ -60,6 +63,7 @@ func Child(t *testing.T, o ChildOptions) *ChildResult {
 		args = append(args, "-test.short")
 	}
 	cmd := exec.Command("sh", args...)
+	cmd.ExtraFiles = o.Files
 	cmd.Env = append(os.Environ(), childEnv+"="+t.Name())
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil {
@@ -71,6 +75,9 @@ func Child(t *testing.T, o ChildOptions) *ChildResult {
 	}
 	return r
 }
+
+// IsChild reports whether this is the process that Child has started for t.
+func IsChild(t *testing.T) bool { return os.Getenv(childEnv) == t.Name() }
 
 // exactly returns the pattern of -test.run that runs the test of that name and no
 // other.

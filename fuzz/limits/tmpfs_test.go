@@ -1,0 +1,131 @@
+//go:build linux && !(386 || arm || mips || mipsle)
+
+package limits
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/growarena/growarena/arena"
+	"github.com/growarena/growarena/internal/sys"
+	"github.com/growarena/growarena/internal/testutil"
+)
+
+// smallDisk mounts a tmpfs of n bytes for the test, or skips it.
+func smallDisk(t *testing.T, n string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := unix.Mount("growarena limits", dir, "tmpfs", 0, "size="+n); err != nil {
+		t.Skipf("cannot mount a tmpfs: %v", err)
+	}
+	t.Cleanup(func() { must(t, unix.Unmount(dir, unix.MNT_DETACH)) })
+	return dir
+}
+
+func create(t *testing.T, path string) *os.File {
+	t.Helper()
+	f, err := os.Create(path)
+	must(t, err)
+	t.Cleanup(func() { must(t, f.Close()) })
+	return f
+}
+
+// TestFullDisk_GoesOn fills a file system while an arena is on a file of it: a store is a
+// fault that CatchFault makes an error of, at the right offset, all that was stored stays,
+// and when somebody makes room the same store succeeds. (That Options.Commit makes it an
+// error of Grow is tested in package arena.)
+func TestFullDisk_GoesOn(t *testing.T) {
+	testutil.NoLeaks(t, trim)
+	dir := smallDisk(t, "8m")
+	ballast := filepath.Join(dir, "ballast")
+	must(t, os.WriteFile(ballast, make([]byte, 4*mib), 0o600))
+	f := create(t, filepath.Join(dir, "data"))
+	a, err := arena.NewArena(arena.Options{Name: "index", File: f})
+	must(t, err)
+	b, err := a.Alloc(7 * mib) // Growing is not refused.
+	must(t, err)
+	stored := 0
+	store := func() error {
+		for ; stored < len(b); stored += 4 * kib {
+			b[stored] = byte(stored>>12) | 1
+		}
+		return nil
+	}
+	var fault *arena.FaultError
+	if err := arena.CatchFault(nil, store); !errors.As(err, &fault) {
+		t.Fatalf("storing more than there is room for: %v", err)
+	}
+	if fault.Offset != stored || fault.Window != "index" || stored < 3*mib || stored > 5*mib {
+		t.Errorf("a fault at offset %d of %q, %d bytes were stored", fault.Offset, fault.Window, stored)
+	}
+	if err := arena.CatchFault(nil, store); err == nil {
+		t.Error("the file system is full, and the second store is no fault")
+	}
+	must(t, os.Remove(ballast))
+	must(t, arena.CatchFault(nil, store))
+	for i := 0; i < len(b); i += 4 * kib {
+		if b[i] != byte(i>>12)|1 {
+			t.Fatalf("byte %d is %d", i, b[i])
+		}
+	}
+	must(t, a.Free())
+	if info, err := f.Stat(); err != nil || info.Size() != 7*mib {
+		t.Errorf("the file is %d bytes long: %v", info.Size(), err)
+	}
+}
+
+// TestFullDisk_Headroom: where memory is prepared ahead on a full file system the writer
+// gets the fault of its own store and no other, and preparing is given up.
+func TestFullDisk_Headroom(t *testing.T) {
+	testutil.NoLeaks(t, trim)
+	f := create(t, filepath.Join(smallDisk(t, "8m"), "data"))
+	a, err := arena.NewArena(arena.Options{Name: "index", File: f, Headroom: 64 * mib})
+	must(t, err)
+	var fault *arena.FaultError
+	err = arena.CatchFault(nil, func() error {
+		for a.Len() < 32*mib {
+			b, err := a.Alloc(64 * kib)
+			if err != nil {
+				return err
+			}
+			clear(b)
+		}
+		return nil
+	})
+	if !errors.As(err, &fault) || fault.Offset < 4*mib || fault.Offset >= a.Len() {
+		t.Errorf("%v, with %d bytes handed out", err, a.Len())
+	}
+	if s := a.Stats(); !s.HeadroomOff {
+		t.Errorf("%+v", s)
+	}
+	must(t, a.Free())
+}
+
+// TestFullDisk_Decommit: what Decommit gives back on a full file system is room for others.
+func TestFullDisk_Decommit(t *testing.T) {
+	testutil.NoLeaks(t, trim)
+	dir := smallDisk(t, "8m")
+	f := create(t, filepath.Join(dir, "data"))
+	a, err := arena.NewArena(arena.Options{Name: "index", File: f, Commit: true, HugePages: arena.HugeNever})
+	must(t, err)
+	b, err := a.Alloc(4 * mib)
+	must(t, err)
+	for i := range b {
+		b[i] = 1
+	}
+	if err := a.Grow(8 * mib); !errors.Is(err, sys.ENOSPC) {
+		t.Errorf("Grow on a full file system: %v", err)
+	}
+	must(t, a.Decommit(0, 2*mib))
+	other := create(t, filepath.Join(dir, "other"))
+	_, err = other.Write(make([]byte, 2*mib))
+	must(t, err)
+	if b[0] != 0 || b[2*mib] != 1 {
+		t.Errorf("bytes %d and %d", b[0], b[2*mib])
+	}
+	must(t, a.Free())
+}
