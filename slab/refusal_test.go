@@ -47,6 +47,8 @@ func TestDebug_WrongCapacity(t *testing.T) {
 	b := mustAlloc(t, a, 100)
 	mustFail(t, func() { a.Free(b[:10:10]) }, "Free of a slice of capacity 10", "has 100 bytes, allocated by", "TestDebug_WrongCapacity")
 	mustFail(t, func() { _, _ = a.Realloc(b[:10:10], 20) }, "Realloc of a slice of capacity 10")
+	a.Free(nil) // Is nothing, here as without Debug.
+	a.Free(b[:0:0])
 	a.Free(b)
 	closeEmpty(t, a)
 }
