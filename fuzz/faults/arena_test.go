@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"slices"
@@ -376,6 +377,23 @@ func TestCommitSaysNoMemory(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestGrowBeyondAnyFile: a length that no file can have is an error like that of a limit on
+// files, and makes no system call that could do half of it.
+func TestGrowBeyondAnyFile(t *testing.T) {
+	testutil.NoLeaks(t, nil)
+	m := newArenaScene(t, arena.Options{Limit: math.MaxInt})
+	defer m.close(t)
+	before := m.print()
+	if err := m.a.Grow(math.MaxInt - m.a.Len()); !errors.Is(err, sys.EFBIG) {
+		t.Errorf("Grow: %v", err)
+	}
+	if now := m.print(); now != before {
+		t.Errorf("it is %swas %s", now, before)
+	}
+	m.check(t, false)
+	must(t, m.alloc(2*mib))
 }
 
 // advised makes an operation of growing where each tail is advised like the rest. If

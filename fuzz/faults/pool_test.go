@@ -3,8 +3,10 @@
 package faults
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"syscall"
 	"testing"
 	"unsafe"
 
@@ -294,13 +296,70 @@ var poolOperations = []operation{
 	},
 }
 
-// newRunScene returns the scene of allocating from a pool whose 64 bands of 1 GiB
-// are all taken, in a zone of its own.
-func newRunScene(t *testing.T, zone addrspace.Range) *scene {
-	o := addrspace.Options{Zones: []addrspace.Range{zone}, CacheWindows: -1}
+// newRunScene returns the scene of allocating from a pool whose bands of 1 GiB are all
+// taken, in a zone of its own: a fresh one takes a longer run, or another.
+func newRunScene(t *testing.T, in addrspace.Range) *scene {
+	o := addrspace.Options{Zones: []addrspace.Range{in}, CacheWindows: -1}
 	m := newPoolScene(t, arena.PoolOptions{Band: gib}, o)
-	for n := m.p.Stats().Buffers; n < 64; n++ {
+	for s := m.p.Stats(); s.Bands < s.Reserved/gib; s = m.p.Stats() {
 		must(t, m.take(10))
 	}
-	return m.scene(func() error { return m.take(10) })
+	reserved := m.p.Stats().Reserved
+	s := m.scene(func() error { return m.take(10) })
+	if in != zone {
+		s.space = nil // What the kernel is asked to place lies in no zone.
+	}
+	check := s.check
+	s.check = func(t *testing.T, done bool) {
+		check(t, done)
+		// The band that was kept serves where there is no other to be had.
+		if st := m.p.Stats(); done && st.Reserved == reserved && !s.hasFailed(sys.CallMmap, sys.CallFtruncate, sys.CallMunmap) {
+			t.Errorf("there is no run more, or longer: %+v", st)
+		}
+	}
+	return s
+}
+
+// TestPoolFillsHole plays a kernel that has unmapped the goal before it refuses to move page
+// tables there, and that then refuses to map the file in the hole: the growth is an error
+// and the buffer what it was.
+func TestPoolFillsHole(t *testing.T) {
+	testutil.NoLeaks(t, trim)
+	m := newPoolScene(t, arena.PoolOptions{}, addrspace.Options{})
+	defer m.close(t)
+	before := m.print()
+	holes, after := 0, 0
+	restore := sys.SetHook(func(c sys.Call) syscall.Errno {
+		switch {
+		case c == sys.CallMremap && holes == 0:
+			for w := range m.space.All() {
+				// The window that is new has the band mapped and nothing behind it yet.
+				if w.Mapped() == 256*kib {
+					_, _, e := syscall.Syscall(syscall.SYS_MUNMAP, w.Range().Start, 256*kib, 0) // Past the hook.
+					if e != 0 {
+						t.Error(e)
+					}
+					holes++
+				}
+			}
+			return sys.ENOMEM
+		case c == sys.CallMmap && holes > 0:
+			// The first takes the hole, the second would map the file there.
+			if after++; after == 2 {
+				return sys.ENOMEM
+			}
+		}
+		return 0
+	})
+	err := m.grow(&m.small, 5*mib)
+	restore()
+	if !errors.Is(err, sys.ENOMEM) || holes != 1 {
+		t.Errorf("%v, after %d holes", err, holes)
+	}
+	if now := m.print(); now != before {
+		t.Errorf("it is %swas %s", now, before)
+	}
+	m.check(t, false)
+	must(t, m.grow(&m.small, 5*mib))
+	m.check(t, true)
 }
