@@ -25,6 +25,7 @@ type Target struct {
 
 // Targets are all of them.
 var Targets = []Target{
+	{Name: "addrspace", Run: runAddrspace, Settle: settleAddrspace},
 	{Name: "arena", Run: runArena, Alone: true},
 	{Name: "buffer", Run: runBuffer},
 	{Name: "epoch", Run: runEpoch},

@@ -1,0 +1,5 @@
+package fuzz
+
+import "testing"
+
+func FuzzAddrspace(f *testing.F) { fuzzTarget(f, "addrspace") }
