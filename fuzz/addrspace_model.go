@@ -132,7 +132,7 @@ func (p *spacePlace) changed(units []spaceSlot) int { return countVMAs(units, p.
 // agree compares the counters and the windows, in order, with the model.
 func (r *spaceRun) agree() error {
 	got, want := r.s.Stats(), r.stats
-	want.Windows, want.ReservedBytes, want.MappedBytes, want.VMAs = 0, 0, 0, r.vmas
+	want.Windows, want.ReservedBytes, want.MappedBytes, want.VMAs, want.Anchors = 0, 0, 0, r.vmas, r.anchors()
 	want.Quarantined, want.QuarantinedBytes, want.Cached, want.CachedBytes = 0, 0, 0, 0
 	want.Stuck, want.StuckBytes = 0, 0
 	for _, p := range r.places {
