@@ -19,12 +19,12 @@ import (
 // descriptor or a goroutine behind. settle gives back what may legitimately be
 // kept, such as a cache of windows; nil for nothing.
 func Main(m *testing.M, settle func()) {
-	before := snapshot()
+	before := Snapshot()
 	code := m.Run()
 	// The coordinator of fuzzing workers leaves a goroutine behind itself.
 	fuzzing := flag.Lookup("test.fuzz").Value.String() != ""
 	if code == 0 && !fuzzing {
-		if leaks := before.leaks(settle); leaks != "" {
+		if leaks := before.Leaks(settle); leaks != "" {
 			fmt.Fprintln(os.Stderr, "left behind by the tests:\n"+leaks)
 			code = 1
 		}
@@ -35,28 +35,29 @@ func Main(m *testing.M, settle func()) {
 // NoLeaks fails t if it leaves a window, a descriptor or a goroutine behind.
 func NoLeaks(t *testing.T, settle func()) {
 	t.Helper()
-	before := snapshot()
+	before := Snapshot()
 	t.Cleanup(func() {
-		if leaks := before.leaks(settle); leaks != "" {
+		if leaks := before.Leaks(settle); leaks != "" {
 			t.Error("left behind:\n" + leaks)
 		}
 	})
 }
 
-type state struct {
+// State is what a process holds that is to be given back.
+type State struct {
 	windows    []string
 	files      []string
 	goroutines int
 }
 
-// snapshot lists what the process holds.
-func snapshot() state {
-	return state{windows: windows(), files: files(), goroutines: runtime.NumGoroutine()}
+// Snapshot lists what the process holds.
+func Snapshot() State {
+	return State{windows: windows(), files: files(), goroutines: runtime.NumGoroutine()}
 }
 
-// leaks describes what has been added since s, or returns "". Goroutines that
+// Leaks describes what has been added since s, or returns "". Goroutines that
 // are ending, and what they are giving back, get some time for it.
-func (s state) leaks(settle func()) (leaks string) {
+func (s State) Leaks(settle func()) (leaks string) {
 	for range 200 {
 		if settle != nil {
 			settle()
@@ -69,9 +70,12 @@ func (s state) leaks(settle func()) (leaks string) {
 	return leaks
 }
 
+// Count returns how many mappings and descriptors there are.
+func (s State) Count() (windows, files int) { return len(s.windows), len(s.files) }
+
 // added describes what there is now and was not in s.
-func (s state) added() string {
-	now := snapshot()
+func (s State) added() string {
+	now := Snapshot()
 	var b strings.Builder
 	report := func(what string, old, new []string) {
 		for _, n := range new {
