@@ -127,3 +127,19 @@ func TestAnchor_NotTakenBack(t *testing.T) {
 	ok(t, s.Trim())
 	s.agree(t)
 }
+
+// TestAnchor_IsNoStranger learns who else is there: anchors are ours.
+func TestAnchor_IsNoStranger(t *testing.T) {
+	s := newSpace(t, Options{Zones: testZones(gib)})
+	start := churn(t, s, 2*mib, memfd(t, 16*mib), 3)
+	if got := s.placeAt(start).anchor; got != hasAnchor {
+		t.Fatalf("anchor %d", got)
+	}
+	s.mu.Lock()
+	s.relearnLocked()
+	s.mu.Unlock()
+	if got := s.Stats(); got.Foreign != 0 {
+		t.Errorf("%d strangers, there are none", got.Foreign)
+	}
+	ok(t, s.Trim())
+}

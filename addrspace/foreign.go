@@ -44,13 +44,22 @@ func (s *Space) learnRangeLocked(r, hint Range) (learned bool) {
 		s.stats.ForeignLearned++
 		learned = learned || free.Overlaps(hint)
 	}
-	at := r.Start
-	for p := s.pl.reg.first(r.Start); p != nil && p.start < r.End; {
+	// The anchor of a place lies before it, and is ours.
+	addBefore := func(p *place, free Range) {
+		if p != nil && p.anchor == hasAnchor {
+			at := s.anchorAddr(p)
+			add(Range{free.Start, min(free.End, at)})
+			free.Start = max(free.Start, at+s.page)
+		}
+		add(free)
+	}
+	at, p := r.Start, s.pl.reg.first(r.Start)
+	for p != nil && p.start < r.End {
 		next := p.next
-		add(Range{at, p.start})
+		addBefore(p, Range{at, p.start})
 		at, p = p.end, next
 	}
-	add(Range{at, r.End})
+	addBefore(p, Range{at, r.End})
 	return learned
 }
 

@@ -181,6 +181,13 @@ func (r *spaceRun) opExtend() error {
 	}
 	if err != nil {
 		r.stats.ExtendsRefused++
+		// Where a limit is in the way all that is cached goes, and it tries again.
+		if after.Evicted > r.stats.Evicted {
+			if n := int(after.Evicted - r.stats.Evicted); n != len(r.cached) || after.Cached > 0 {
+				return fmt.Errorf("%d of %d cached windows went for what was refused: %w", n, len(r.cached), err)
+			}
+			r.trim()
+		}
 		stranger := r.strange || !r.inZone(p.Range)
 		if free && room && !stranger && after.KernelCollisions == before.KernelCollisions {
 			return fmt.Errorf("nothing is in the way: %w", err)

@@ -125,7 +125,6 @@ func (r *spaceRun) release(p *spacePlace) error {
 		r.end(r.cached[0])
 		r.stats.Evicted++
 	}
-	r.learnAnchor(p)
 	return nil
 }
 
@@ -154,20 +153,11 @@ func (r *spaceRun) anchor(p *spacePlace) {
 	}
 	at := addrspace.Range{Start: p.Start - 2*uintptr(page), End: p.Start - uintptr(page)}
 	p.anchor = anchorRefused
-	if r.vmas >= r.opts.MaxVMAs || slices.ContainsFunc(r.foreign, at.Overlaps) {
+	if !r.inZone(p.Range) || at.Start < r.zone.Start || r.vmas >= r.opts.MaxVMAs || slices.ContainsFunc(r.foreign, at.Overlaps) {
 		return
 	}
 	p.anchor = anchorHeld
 	r.vmas++
-}
-
-// learnAnchor asks the Space whether p, which was just released, has its anchor,
-// where the page may be anybody's.
-func (r *spaceRun) learnAnchor(p *spacePlace) {
-	if p.anchor == anchorHeld && !r.inZone(p.Range) && r.s.Stats().Anchors == r.anchors()-1 {
-		p.anchor = anchorRefused
-		r.vmas--
-	}
 }
 
 // anchors returns how many places have one.
