@@ -195,7 +195,7 @@ func (r *slabRun) closeInUse() error {
 		want = fmt.Sprintf("%d objects of ", n)
 	}
 	if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
-		return fmt.Errorf("Close says %v, want %q", err, want)
+		return fmt.Errorf("closing says %v, want %q", err, want)
 	}
 	if s := r.a.Stats(); s.Objects != 0 || s.Charged != 0 && r.sum.objects == 0 {
 		return fmt.Errorf("after Close: %+v", s)

@@ -242,7 +242,7 @@ func (r *slabRun) agreeExactly() error {
 		delete(classes, c.Size)
 	}
 	if len(classes) > 0 {
-		return fmt.Errorf("Stats does not know of objects of %v", classes)
+		return fmt.Errorf("no Stats of objects of %v", classes)
 	}
 	return r.agree()
 }

@@ -280,7 +280,7 @@ func (r *slabRun) opRealloc() error {
 		err := r.near(o)
 		r.remove(o)
 		if got, e := r.a.Realloc(b, 0); e != nil || got == nil || cap(got) != 0 {
-			err = errors.Join(err, fmt.Errorf("Realloc to 0 bytes is %v, %v", got, e))
+			err = errors.Join(err, fmt.Errorf("reallocated to 0 bytes it is %v, %v", got, e))
 		}
 		return err
 	}
