@@ -33,6 +33,17 @@ func (a *Allocator) setApart(c int, g uint32) apartGroup {
 	}
 }
 
+// bitOf returns the bit of the object at p, if that is one of the group and of that
+// capacity, or 0.
+func (h *apartGroup) bitOf(p uintptr, capacity int) uint32 {
+	off := p - h.base
+	idx := uint32(uint64(off) * uint64(h.magic) >> 32)
+	if off >= groupLen*smallMax || idx >= h.objects || idx*h.size != uint32(off) || capacity != int(h.size) {
+		return 0
+	}
+	return 1 << (idx % groupLen)
+}
+
 // others returns the group's objects that others have freed.
 func (h *apartGroup) others() uint64 {
 	if h.word == nil {

@@ -120,6 +120,51 @@ func TestLocal_Misuse(t *testing.T) {
 	}
 }
 
+// TestLocal_Groups takes and gives back more objects than one group has, in every
+// order: those of the last groups are at hand again, and none is lost.
+func TestLocal_Groups(t *testing.T) {
+	for name, order := range map[string]func(i, n int) int{
+		"first first": func(i, _ int) int { return i },
+		"last first":  func(i, n int) int { return n - 1 - i },
+		"mixed":       func(i, n int) int { return i * 7 % n },
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAllocator(t, slab.Options{})
+			l := a.NewLocal()
+			for _, n := range []int{31, 100, 1000} {
+				for round := range 20 {
+					held := make([]object, n)
+					for i := range held {
+						b, err := l.Alloc(100)
+						if err != nil {
+							t.Fatal(err)
+						}
+						held[i] = object{b, byte(i ^ round)}
+						held[i].write()
+					}
+					for i := range held {
+						o := held[order(i, n)]
+						if !o.intact() {
+							t.Fatal("an object has changed")
+						}
+						l.Free(o.b)
+					}
+					if said := panics(func() { l.Free(held[n/2].b) }); n == 31 && !strings.Contains(said, "free already") {
+						t.Fatalf("freed twice: %q", said)
+					} else if said == "" {
+						t.Fatal("freed twice, nobody says so")
+					}
+				}
+			}
+			l.Trim()
+			if s := a.Stats(); s.Objects != 0 {
+				t.Errorf("%d objects are in use", s.Objects)
+			}
+			closeEmpty(t, a)
+		})
+	}
+}
+
 // TestLocal_Limit takes what a limit allows through two Locals: what one has at
 // hand counts, until it gives it back.
 func TestLocal_Limit(t *testing.T) {
