@@ -176,7 +176,9 @@ func (r *spaceRun) opExtend() error {
 	units = units[:min(len(units), spaceUnitsMax)]
 	more := countVMAs(units, longer.End-p.Start > uintptr(len(units))*spaceUnit) - countOf(p)
 	room := true
-	if free && (len(inTheWay) == 0 || err == nil) {
+	// Where a stranger that it knows of is in the way it does not come so far.
+	known := err != nil && r.strange && after.Evicted == r.stats.Evicted
+	if free && !known && (len(inTheWay) == 0 || err == nil) {
 		room = r.room(more)
 	}
 	if err != nil {
