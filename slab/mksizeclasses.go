@@ -13,8 +13,7 @@ import (
 const (
 	pageSize  = 8 << 10
 	sizeMax   = 32 << 10
-	spanMax   = 256 << 10
-	objectMin = 32 // objects a span should hold at least: a full group
+	objectMin = 32 // objects a span holds at least: a full group
 )
 
 // sizes returns the size classes: steps of 8 bytes up to 128, from there eight
@@ -34,19 +33,13 @@ func sizes() []int {
 }
 
 // span returns the span length for a class: the shortest that holds a full group
-// and leaves at most a sixteenth unused. Of objects of which no group fits, the
-// length up to spanMax that leaves least, with at least a quarter of a group.
+// and leaves at most a sixteenth unused.
 func span(size int) int {
-	best := 0
-	for n := pageSize; n <= spanMax; n += pageSize {
+	for n := pageSize; ; n += pageSize {
 		if n/size >= objectMin && n%size*16 <= n {
 			return n
 		}
-		if n/size >= objectMin/4 && (best == 0 || n%size*best <= best%size*n) {
-			best = n
-		}
 	}
-	return best
 }
 
 func main() {
