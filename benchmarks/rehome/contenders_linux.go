@@ -38,16 +38,17 @@ func contenders() []bench.Contender {
 func ours(rung arena.Rungs, pages arena.HugePages) func(int) (house, error) {
 	return func(size int) (house, error) {
 		a, err := arena.NewArena(arena.Options{
-			Reserve: size, Rungs: arena.RungInWindow | rung,
-			Commit: true, HugePages: pages, Headroom: -1,
+			Reserve: size, Rungs: arena.RungInWindow | rung, HugePages: pages,
 		})
 		if err != nil {
 			return house{}, err
 		}
-		first, err := a.Alloc(size)
-		if err != nil {
-			return house{}, err
+		for a.Len() < size { // in steps, which is when huge pages are made, where they may be
+			if _, err := a.Alloc(min(1<<20, size-a.Len())); err != nil {
+				return house{}, err
+			}
 		}
+		first := a.Bytes()
 		if c := a.Cap(); c != size {
 			return house{}, fmt.Errorf("BUG: a capacity of %d, not %d: it will not move", c, size)
 		}

@@ -74,7 +74,16 @@ type Experiment struct {
 	// Child has each sample taken in a process of its own, so that its peak
 	// memory is its own.
 	Child bool
+
+	// Memory is how many bytes of memory the hungriest contender takes by bytes of
+	// a case's size, where that is most of the work: so much is touched and given
+	// back before each sample (raw.Warm), the same for all. 0 for nothing.
+	Memory float64
 }
+
+// WarmBytes returns how many bytes to touch before a sample of the case: what it
+// takes, and no more than keeps the machine alive.
+func (e Experiment) WarmBytes(c Case) int { return int(min(e.Memory*float64(c.Size), 12<<30)) }
 
 // X returns where c lies on the experiment's axis.
 func (e Experiment) X(c Case) float64 {

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/growarena/growarena/benchmarks/internal/raw"
 )
 
 // Run makes go benchmarks of experiments: experiment=…/impl=…/ and what the case
@@ -28,6 +30,9 @@ func Run(b *testing.B, experiments ...Experiment) {
 					}
 					values := map[string][]float64{}
 					for b.Loop() {
+						if err := raw.Warm(e.WarmBytes(of)); err != nil {
+							b.Fatal(err)
+						}
 						s, err := Do(e, c, of)
 						if err != nil {
 							b.Fatal(err)

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/growarena/growarena/benchmarks/internal/bench"
+	"github.com/growarena/growarena/benchmarks/internal/raw"
 )
 
 // Options say how to run experiments.
@@ -144,6 +145,9 @@ func (r *run) round(ctx context.Context, round int, results *bench.Results) {
 }
 
 func (r *run) sample(ctx context.Context, e bench.Experiment, c bench.Contender, of bench.Case) (bench.Sample, error) {
+	if err := raw.Warm(e.WarmBytes(of)); err != nil {
+		return bench.Sample{}, err
+	}
 	q := request{Experiment: e.Name, Contender: c.Name, Case: of, Quick: r.Quick}
 	switch {
 	case c.Run == nil && r.broken[c.GoExperiment] != nil:
