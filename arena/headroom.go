@@ -33,8 +33,9 @@ const (
 // one extent at a time, when it enters one that nobody has prepared (a huge page
 // at once is several times cheaper than faulting 512 small ones, also on a single
 // core); and, where there is a second core and the cursor moves fast, a helper
-// goroutine that works ahead. The writer never waits for the helper: an extent
-// the helper has begun with it just uses, faulting if need be.
+// goroutine that works ahead. The writer does not wait for the helper: if it comes
+// to the extent that the helper is at, it prepares the one behind, and if that has
+// not been long enough uses this one all the same, faulting if need be.
 type headroom struct {
 	// max bounds the bytes ahead of the cursor; 0 means that nothing is ever
 	// prepared. Immutable after init.
@@ -58,6 +59,9 @@ type headroom struct {
 
 	// running is set while a helper exists (atomic).
 	running atomic.Bool
+
+	// busy is the end of the extent that the helper is at, or 0 (atomic).
+	busy atomic.Int64
 
 	// wake holds a token when the helper has something to look at. Immutable
 	// after init; nil if max is 0.
@@ -127,6 +131,12 @@ func (a *Arena) cross(v *view, from, to int) {
 		}
 	}
 	a.lookAhead(end)
+	if h.busy.Load() == end && a.hasWork() && a.prep.TryRLock() {
+		if next := a.claimAhead(); next > 0 {
+			a.prepare(int(next)-extentSize, &h.byWriter)
+		}
+		a.prep.RUnlock()
+	}
 }
 
 // lookAhead tells the helper how far beyond end to prepare, at the pace at which
@@ -194,16 +204,27 @@ func (a *Arena) hasWork() bool {
 	return next < h.goal.Load() && next+extentSize <= int64(a.view.Load().cap) && !h.off.Load()
 }
 
-// helpOnce prepares one extent ahead and reports whether there was one.
+// helpOnce is one turn of the helper, and reports whether there was something to do.
 func (a *Arena) helpOnce() bool {
 	if !a.hasWork() {
 		return false
 	}
 	a.prep.RLock()
 	defer a.prep.RUnlock()
-	next := a.head.next.Load()
-	if next < a.head.goal.Load() && a.head.next.CompareAndSwap(next, next+extentSize) {
-		a.prepare(int(next), &a.head.byHelper)
+	if next := a.claimAhead(); next > 0 {
+		a.head.busy.Store(next)
+		a.prepare(int(next)-extentSize, &a.head.byHelper)
+		a.head.busy.Store(0)
 	}
 	return true
+}
+
+// claimAhead claims the next extent up to the goal and returns its end, or 0.
+func (a *Arena) claimAhead() int64 {
+	h := &a.head
+	next := h.next.Load()
+	if next >= h.goal.Load() || !h.next.CompareAndSwap(next, next+extentSize) {
+		return 0
+	}
+	return next + extentSize
 }
