@@ -53,6 +53,7 @@ func anew(batches, rounds int) bench.Experiment {
 	e.Work = "The same 262,144 objects, but in an arena that is made for them and freed with them: all memory comes from the system, and goes back. " +
 		"The Go heap is made to give its memory back in between, outside of the time. Making and freeing arenas is counted."
 	e.Contenders = contenders(true)
+	e.Memory = bench.Fixed(256 << 20)
 	return e
 }
 

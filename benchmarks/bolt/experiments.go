@@ -43,7 +43,7 @@ func Experiments(quick bool) []bench.Experiment {
 	updates := bench.Experiment{
 		Metric: "max-ns", Unit: "ns", Axis: "size", AxisTitle: "bytes of values", LatencyTitle: "one Update",
 		Columns: []string{"p50-ns", "p99-ns", "p99.9-ns", "view-max-ns", "moves", "file-bytes", "seconds"},
-		Rounds:  rounds, Contenders: contenders(false),
+		Rounds:  rounds, Contenders: contenders(false), Memory: bench.Times(4),
 	}
 	alone, reader, view, by := updates, updates, updates, updates
 	alone.Name, alone.Title, alone.Cases = "bolt", "The worst Update of a database that grows", lone

@@ -20,7 +20,7 @@ func Experiments(quick bool) []bench.Experiment {
 			"Measured is runtime.GC, the median of 9 calls or, where it takes less than 50 ms, of up to 101; what the collector used of the processors, how long the world was stopped, and how much of the heap had to be scanned. " +
 			"The empty heap has the table, but no objects. All objects are checked afterwards.",
 		Metric: "gc-ns", Unit: "ns", Columns: []string{"cpu-ns", "pause-ns", "scanned-bytes", "fill-seconds"},
-		Axis: "size", AxisTitle: "bytes in objects", Cases: cases, Rounds: rounds, Child: true,
+		Axis: "size", AxisTitle: "bytes in objects", Cases: cases, Rounds: rounds, Child: true, Memory: bench.Times(2),
 		Contenders: []bench.Contender{
 			{Name: "slab.Cache", Ours: true, Note: "the table is of slab.Ref", Skip: takes(1.3), Run: run(inSlab)},
 			{Name: "Go heap", Skip: takes(1.5), Run: run(inHeap)},

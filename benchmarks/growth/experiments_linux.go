@@ -24,7 +24,7 @@ func Experiments(quick bool) []bench.Experiment {
 		Contenders: slices.Concat(ours(), libraries(), systemCalls()),
 		Rounds:     3,
 		Child:      true,
-		Memory:     2.5,
+		Memory:     bench.Times(2.5),
 	}
 	if !quick {
 		e.Cases = append(e.Cases, bench.Case{Label: "4 GiB", Size: 4 << 30})

@@ -21,6 +21,7 @@ func Experiments(quick bool) []bench.Experiment {
 		LatencyTitle: "one read of 64 bytes",
 		Contenders:   contenders(),
 		Rounds:       5,
+		Memory:       bench.Times(3),
 	}
 	wide := e
 	wide.Name, wide.Title = name+"-many", "Many readers while the buffer grows"

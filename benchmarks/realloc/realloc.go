@@ -24,7 +24,7 @@ func Experiments(quick bool) []bench.Experiment {
 			"The time is that of the call that doubles for the last time; total-seconds is all of it, the writing included. " +
 			"Peak memory is that of the process beyond what it began with, by the length of the buffer.",
 		Metric: "realloc-seconds", Unit: "s", Columns: []string{"total-seconds", "peak-by-data"},
-		Axis: "size", AxisTitle: "length", Cases: cases, Rounds: rounds, Child: true, Memory: 3,
+		Axis: "size", AxisTitle: "length", Cases: cases, Rounds: rounds, Child: true, Memory: bench.Times(3),
 		CurveX: "length after doubling", CurveY: "time of the doubling",
 		CurveXMetric: "length-bytes", CurveYUnit: "realloc-seconds",
 		Contenders: []bench.Contender{

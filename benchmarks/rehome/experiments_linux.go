@@ -16,7 +16,7 @@ func Experiments(quick bool) []bench.Experiment {
 		Cases:      []bench.Case{{Label: "64 MiB", Size: 64 << 20}, {Label: "256 MiB", Size: 256 << 20}, {Label: "1 GiB", Size: 1 << 30}},
 		Contenders: contenders(),
 		Rounds:     3,
-		Memory:     3,
+		Memory:     bench.Times(3),
 	}
 	if !quick {
 		e.Cases = append(e.Cases, bench.Case{Label: "4 GiB", Size: 4 << 30}, bench.Case{Label: "8 GiB", Size: 8 << 30})

@@ -61,7 +61,7 @@ func bySize(quick bool) []bench.Experiment {
 	write.Name, write.Title = "scale-append", "Appending"
 	write.Work = "A buffer grows from nothing to the size of the case in writes of 64 KiB; all of it is checked afterwards."
 	write.Metric, write.Unit, write.Columns, write.LatencyTitle = "seconds", "s", []string{"write-ns", "max-ns"}, "one write of 64 KiB"
-	write.Cases = sizes(mib, written)
+	write.Cases, write.Memory = sizes(mib, written), bench.Times(3)
 	write.Contenders = []bench.Contender{
 		limited(contender("arena", "", true, appended(buffer(arena.Options{Name: "scaling"}))), 2, written),
 		limited(contender("arena, moving", "windows of 2 MiB at first, which always move", true, appended(buffer(moving))), 2, written),
@@ -95,7 +95,7 @@ func bySize(quick bool) []bench.Experiment {
 	fullGrow := grow
 	fullGrow.Name, fullGrow.Title = "scale-grow-full", "Doubling a large arena, all of it in use"
 	fullGrow.Work = "The same with every page in use, beside what there is to do without an arena: a slice twice as long, and a copy."
-	fullGrow.Cases = sizes(2*mib, fullest)
+	fullGrow.Cases, fullGrow.Memory = sizes(2*mib, fullest), bench.Times(3)
 	for _, r := range rungs {
 		grow.Contenders = append(grow.Contenders, contender(r.name, r.note, true, double(r.rung, sparse)))
 		fullGrow.Contenders = append(fullGrow.Contenders, limited(contender(r.name, r.note, true, double(r.rung, full)), 1, fullest))
@@ -115,7 +115,7 @@ func bySize(quick bool) []bench.Experiment {
 	free := size
 	free.Name, free.Title = "scale-free", "Freeing a large arena, all of it in use"
 	free.Work = "An arena of the size of the case is freed, every page of 4 KiB in use: the kernel takes back each."
-	free.Metric, free.Cases = "free-ns", sizes(2*mib, fullest)
+	free.Metric, free.Cases, free.Memory = "free-ns", sizes(2*mib, fullest), bench.Times(1.5)
 	free.Contenders = []bench.Contender{
 		limited(contender("arena.Free", "", true, freed), 1, fullest),
 		limited(contender("munmap and close", "of a memory file", false, closed), 1, fullest),

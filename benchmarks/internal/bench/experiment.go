@@ -1,6 +1,10 @@
 package bench
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/growarena/growarena/benchmarks/internal/raw"
+)
 
 // Case is one size of the work. Which fields mean something depends on the
 // experiment.
@@ -75,15 +79,25 @@ type Experiment struct {
 	// memory is its own.
 	Child bool
 
-	// Memory is how many bytes of memory the hungriest contender takes by bytes of
-	// a case's size, where that is most of the work: so much is touched and given
-	// back before each sample (raw.Warm), the same for all. 0 for nothing.
-	Memory float64
+	// Memory returns how many bytes of memory the hungriest contender takes for a
+	// case, where that counts: so much is touched and given back before each sample
+	// (raw.Warm), the same for all. Nil for nothing.
+	Memory func(Case) int
 }
 
-// WarmBytes returns how many bytes to touch before a sample of the case: what it
-// takes, and no more than keeps the machine alive.
-func (e Experiment) WarmBytes(c Case) int { return int(min(e.Memory*float64(c.Size), 12<<30)) }
+// Times returns a Memory of so many times the size of a case.
+func Times(n float64) func(Case) int { return func(c Case) int { return int(n * float64(c.Size)) } }
+
+// Fixed returns a Memory of n bytes.
+func Fixed(n int) func(Case) int { return func(Case) int { return n } }
+
+// Warm prepares the machine for a sample of the case.
+func (e Experiment) Warm(c Case) error {
+	if e.Memory == nil {
+		return nil
+	}
+	return raw.Warm(min(e.Memory(c), 12<<30)) // The machine has to stay alive.
+}
 
 // X returns where c lies on the experiment's axis.
 func (e Experiment) X(c Case) float64 {

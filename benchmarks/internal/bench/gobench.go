@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/growarena/growarena/benchmarks/internal/raw"
 )
 
 // Run makes go benchmarks of experiments: experiment=…/impl=…/ and what the case
@@ -30,7 +28,7 @@ func Run(b *testing.B, experiments ...Experiment) {
 					}
 					values := map[string][]float64{}
 					for b.Loop() {
-						if err := raw.Warm(e.WarmBytes(of)); err != nil {
+						if err := e.Warm(of); err != nil {
 							b.Fatal(err)
 						}
 						s, err := Do(e, c, of)

@@ -7,9 +7,6 @@ import "golang.org/x/sys/unix"
 // for some seconds back to its host, which then takes tens of times as long to find
 // it as the kernel takes to clear it: without this the first contender pays for all.
 func Warm(n int) error {
-	if n == 0 {
-		return nil
-	}
 	m, err := Anon(n)
 	if err != nil {
 		return err

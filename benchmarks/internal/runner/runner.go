@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/growarena/growarena/benchmarks/internal/bench"
-	"github.com/growarena/growarena/benchmarks/internal/raw"
 )
 
 // Options say how to run experiments.
@@ -145,7 +144,7 @@ func (r *run) round(ctx context.Context, round int, results *bench.Results) {
 }
 
 func (r *run) sample(ctx context.Context, e bench.Experiment, c bench.Contender, of bench.Case) (bench.Sample, error) {
-	if err := raw.Warm(e.WarmBytes(of)); err != nil {
+	if err := e.Warm(of); err != nil {
 		return bench.Sample{}, err
 	}
 	q := request{Experiment: e.Name, Contender: c.Name, Case: of, Quick: r.Quick}
