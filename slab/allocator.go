@@ -75,7 +75,7 @@ type Allocator struct {
 	large   large
 	retired retired
 	locals  locals
-	emptied emptied
+	idle    idle
 
 	charged        atomic.Int64 // bytes of spans and large objects
 	decommitted    atomic.Int64 // bytes given back to the system so far
@@ -111,7 +111,7 @@ func New(opts Options) *Allocator {
 	for i := range a.places {
 		a.places[i].Store(uint32(i))
 	}
-	a.emptied.after.Store(punchMin / lookShare)
+	a.idle.init(a)
 	a.regions.Store(new([]*region))
 	a.first.Store(noRegion)
 	if opts.Debug || opts.Profile > 0 {

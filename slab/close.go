@@ -30,7 +30,7 @@ func (a *Allocator) Close() error {
 	if a.watch != nil {
 		errs = append(errs, a.watch.close())
 	}
-	a.closed.Store(true)
+	a.idle.close(a)
 	for i := range a.shards {
 		for c := range a.shards[i].current {
 			a.shards[i].current[c].Store(0)

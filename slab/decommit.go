@@ -7,10 +7,10 @@ import (
 )
 
 const (
-	// keepShare and keepMin say how much free memory is kept for what comes: an
-	// eighth of what is in use, and enough that a small program never asks twice.
-	keepShare = 8
-	keepMin   = 16 << 20
+	// keepShare and keepMin say how much free memory is kept for what comes: a
+	// 32nd of what is in use, and two huge pages.
+	keepShare = 32
+	keepMin   = 4 << 20
 )
 
 // keepPages is how many free pages may keep their memory.
@@ -49,15 +49,12 @@ func (r *region) dirtLocked(page, n int) (dirt int) {
 }
 
 // decommitLocked gives memory of free runs back to the system, the longest first,
-// if more than keep pages may have any, until three quarters of that may.
+// until at most target pages may have any.
 //
 // Preconditions: pages.mu is held; it is released for a while.
-func (a *Allocator) decommitLocked(keep int) error {
+func (a *Allocator) decommitLocked(target int) error {
 	h := &a.pages
-	if h.dirty <= keep {
-		return nil
-	}
-	for h.dirty > keep-keep/4 {
+	for h.dirty > target {
 		b := h.lastIn(dirtyBins, 2*binCount)
 		if b < 0 {
 			break
@@ -89,6 +86,8 @@ func (a *Allocator) decommitLocked(keep int) error {
 // back is kept, and tried again.
 func (a *Allocator) Trim() error {
 	a.mustBeOpen("Trim")
+	a.idle.mu.Lock()
+	defer a.idle.mu.Unlock()
 	if a.watch != nil {
 		a.watch.drain(a)
 	}
@@ -149,6 +148,8 @@ func (a *Allocator) trimClass(c int) {
 // relent gives back what only we hold on to, for an allocation that would fail
 // otherwise.
 func (a *Allocator) relent() {
+	a.idle.mu.Lock() // What is being given back between objects is free in a moment.
+	defer a.idle.mu.Unlock()
 	if a.watch != nil {
 		a.watch.drain(a)
 		defer a.watch.drain(a)

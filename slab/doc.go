@@ -81,12 +81,14 @@
 //
 // # Memory
 //
-// Pages of spans and runs that are free keep their memory for what comes, up to an
-// eighth of the pages in use and at least 16 MiB; beyond, until three quarters of
-// that are left, it is given back to the system, the longest runs first. When of
-// the objects of 4 KiB and more in spans less than half of what was in use still
-// is, the pages of the others are given back from between them. Freed large objects
-// keep up to 64 MiB.
+// Pages of spans and runs that are free keep their memory for what comes, up to a
+// 32nd of the pages in use and at least 4 MiB. What is beyond and has not been
+// needed for a tenth of a second is given back to the system, the longest runs first.
+// When of the objects of 8 KiB and more in spans less than half of what was in use
+// still is, the pages of the others are given back from between them, a tenth of a
+// second later. A timer does that, which runs only while there is such memory, so
+// that Alloc and Free do not call the system for it. Freed large objects keep up to
+// 64 MiB until none was allocated or freed for a tenth of a second.
 //
 // [Allocator.Trim] gives all of that back, ends the spans that only a shard holds on
 // to, and gives back all pages between objects in use that none of them lies on. A
@@ -94,6 +96,6 @@
 //
 // # Lock order
 //
-// class.mu, then pages.mu, then the locks of package arena. The locks of debug
+// idle.mu, class.mu, then pages.mu, then the locks of package arena. The locks of debug
 // mode, of the profile, of large and of retired are held alone, or last.
 package slab

@@ -17,6 +17,8 @@ type large struct {
 	pool  atomic.Pointer[arena.Pool]
 	live  map[uintptr]int // length of each object, by address. Protected by mu.
 	bytes int             // sum of those. Protected by mu.
+
+	changes, seen int // of live so far, and when trimIdle last looked. Protected by mu.
 }
 
 func (l *large) open(a *Allocator) (*arena.Pool, error) {
@@ -59,6 +61,7 @@ func (l *large) add(b []byte) {
 	l.mu.Lock()
 	l.live[addrOf(b)] = len(b)
 	l.bytes += len(b)
+	l.changes++
 	l.mu.Unlock()
 }
 
@@ -73,6 +76,7 @@ func (l *large) claim(a *Allocator, method string, b []byte) *arena.Pool {
 	}
 	delete(l.live, addrOf(b))
 	l.bytes -= n
+	l.changes++
 	l.mu.Unlock()
 	return l.pool.Load()
 }
@@ -90,6 +94,7 @@ func (l *large) free(a *Allocator, method string, b []byte) {
 	n := cap(b)
 	l.claim(a, method, b).Free(b)
 	a.charged.Add(-int64(n))
+	a.idle.arm()
 }
 
 // realloc makes a large object n bytes long; it stays large.
@@ -135,6 +140,19 @@ func (l *large) trim() error {
 		return p.Trim()
 	}
 	return nil
+}
+
+// trimIdle gives the memory of freed objects back if nothing has been allocated or
+// freed since it was last called, and reports whether to call it again.
+func (l *large) trimIdle() (again bool, err error) {
+	l.mu.Lock()
+	quiet := l.changes == l.seen
+	l.seen = l.changes
+	l.mu.Unlock()
+	if !quiet {
+		return true, nil
+	}
+	return false, l.trim()
 }
 
 // close gives back everything, in use or not.

@@ -166,6 +166,7 @@ func (a *Allocator) allocRunLocked(n int) (*region, int, error) {
 	if have > n {
 		a.linkLocked(r, page+n, have-n, dirt)
 	}
+	a.idle.low = min(a.idle.low, a.pages.dirty)
 	return r, page, nil
 }
 

@@ -1,57 +1,11 @@
 package slab
 
-import (
-	"math/bits"
-	"sync"
-	"sync/atomic"
-)
+import "math/bits"
 
-const (
-	// punchSize is the smallest size of objects whose pages are given back between
-	// others that are in use without being asked to: each has pages of its own. Of
-	// many small objects on a page some are nearly always in use.
-	punchSize = pageSize
-
-	// punchMin is how much has to be free for us to look.
-	punchMin = keepMin
-
-	// lookShare is which part of the spans' bytes is freed between two looks, which
-	// take a tenth of the time that takes.
-	lookShare = 16
-)
-
-// emptied watches how much of the spans of large objects is in use.
-type emptied struct {
-	mu    sync.Mutex
-	peak  int          // most bytes in use when we looked, since pages were given back. Protected by mu.
-	after atomic.Int64 // bytes a shard has to free until we look again
-}
-
-// freedLarge notes that an object of punchSize or more bytes was freed into a group
-// that no shard owns. From time to time it looks what there is, and when less than
-// half of what was in use still is, it gives the pages of all that is free back.
-func (a *Allocator) freedLarge(size int) {
-	s := a.shard()
-	if s.freed.Add(int64(size)) < a.emptied.after.Load() || !a.emptied.mu.TryLock() {
-		return
-	}
-	defer a.emptied.mu.Unlock()
-	s.freed.Store(0)
-	first := classOf(punchSize)
-	used, total := 0, 0
-	a.eachSpan(func(e entry, _ *region, _ int) {
-		if k := &kinds[e.class()]; int(e.class()) >= first {
-			used += a.inSpan(e) * int(k.size)
-			total += int(classPages[e.class()]) * pageSize
-		}
-	})
-	a.emptied.peak = max(a.emptied.peak, used)
-	a.emptied.after.Store(int64(max(punchMin, total) / lookShare))
-	if used < a.emptied.peak/2 && total-used > punchMin {
-		a.emptied.peak = used
-		_ = a.punch(first) // What is refused is counted.
-	}
-}
+// punchSize is the smallest size of objects whose pages are given back between
+// others that are in use without being asked to: each has pages of its own. Of
+// many small objects on a page some are nearly always in use.
+const punchSize = pageSize
 
 // inSpan returns how many objects of the span that e is of are in use.
 func (a *Allocator) inSpan(e entry) (n int) {

@@ -27,7 +27,9 @@ type region struct {
 	base   uintptr // Immutable.
 	bytes  uintptr // it can hold. Immutable.
 	arena  *arena.Arena
-	pages  int // that have been taken from the arena. Protected by pages.mu.
+	pages  int  // that have been taken from the arena. Protected by pages.mu.
+	seen   int  // how many those were when giveBackIdle last looked. Protected by pages.mu.
+	ahead  bool // the arena may have prepared memory for more. Protected by pages.mu.
 	chunks [regionChunks]atomic.Pointer[pageChunk]
 }
 
@@ -137,7 +139,7 @@ func (a *Allocator) extendLocked(r *region, bytes int) error {
 			r.chunks[i].Store(new(pageChunk))
 		}
 	}
-	r.pages = page + n
+	r.pages, r.ahead = page+n, true
 	r.soilLocked(page, n) // The arena may have prepared it.
 	a.mergeLocked(r, page, n)
 	return nil

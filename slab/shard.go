@@ -18,7 +18,7 @@ type shard struct {
 	// Exchanged by anyone (atomic).
 	recent [classCount][recentLen]atomic.Uint32
 
-	freed atomic.Int64 // bytes, for emptied. Moved by anyone.
+	freed atomic.Int64 // bytes, for freedLarge. Moved by anyone.
 
 	// With a profile: bytes to go to the next sample, and whether that was ever
 	// drawn. Moved by anyone (atomic).

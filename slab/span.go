@@ -142,7 +142,9 @@ func (a *Allocator) endSpanLocked(sp *span) {
 		return // It is given back later.
 	}
 	a.freeRunLocked(r, page, n)
-	a.decommitLocked(a.keepPages())
+	if a.pages.dirty > a.keepPages() {
+		a.idle.arm()
+	}
 }
 
 // sweep ends the span of class c whose first group is number first if nothing of

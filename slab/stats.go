@@ -41,6 +41,8 @@ type ClassStats struct {
 // small objects or so, during which no span begins or ends. After Close all is 0.
 // It has the shape of what package expvar publishes; see the example.
 func (a *Allocator) Stats() Stats {
+	a.idle.mu.Lock() // Pages that are being given back have their objects in hand.
+	defer a.idle.mu.Unlock()
 	var s Stats
 	var classes [classCount]ClassStats
 	h := &a.pages

@@ -24,6 +24,7 @@ type world struct {
 	pool   *arena.Pool
 	inPool []byte
 	slab   *slab.Allocator
+	local  *slab.Local
 	number *int // in the arena
 	object *int // of the allocator
 }
@@ -55,6 +56,10 @@ func newWorld(t *testing.T) *world {
 	w.slab = slab.New(slab.Options{Space: w.space})
 	w.object, err = slab.NewOf[int](w.slab)
 	must(t, err)
+	w.local = w.slab.NewLocal()
+	b, err := w.local.Alloc(32 * kib)
+	must(t, err)
+	w.local.Free(b) // It stays at hand.
 	return w
 }
 
@@ -163,6 +168,11 @@ var silent = map[string]func(w *world){
 	"slab.New":                func(w *world) { slab.New(slab.Options{}) },
 	"slab.Allocator.Stats":    func(w *world) { w.slab.Stats() },
 	"slab.Allocator.NewLocal": func(w *world) { w.slab.NewLocal().Close() },
+	"slab.Local.Trim":         func(w *world) { w.local.Trim() },
+	"slab.Local.Close": func(w *world) {
+		w.local.Close()
+		w.local = w.slab.NewLocal() // for Trim
+	},
 	"slab.NewArrow":           func(w *world) { slab.NewArrow(w.slab, slab.ArrowOptions{}) },
 	"slab.NewCache":           func(w *world) { slab.NewCache[int](w.slab) },
 	"slab.Cache.Allocator":    func(w *world) { slab.NewCache[int](w.slab).Allocator() },

@@ -24,7 +24,7 @@ var slabOperations = slices.Concat(
 	reallocs(0, 4*mib),
 	reallocs(1, 400, "debug"), reallocs(1, 400*kib, "debug"), reallocs(1, hugeSize),
 	reallocs(2, 100*kib), reallocs(2, 2*mib), reallocs(2, hugeSize, everyMode...),
-	frees("Free/medium", "Allocator.Free", mib, func(m *slabScene, b []byte) { m.a.Free(b) }),
+	frees("Free/medium", "Allocator.Free", mib, func(m *slabScene, b []byte) { m.a.Free(b) }, "debug"),
 	frees("Free/large", "Allocator.Free", 12*mib, func(m *slabScene, b []byte) { m.a.Free(b) }),
 	frees("Free/huge", "Allocator.Free", hugeSize, func(m *slabScene, b []byte) { m.a.Free(b) }),
 	frees("Retire/huge", "Allocator.Retire", hugeSize, func(m *slabScene, b []byte) {
@@ -139,32 +139,7 @@ func localOperations() []operation {
 			l.Free(b)
 			l.Close()
 		})),
-		// What they give back makes spans end, and memory be given back.
-		endings("Local.Trim", func(l *slab.Local) { l.Trim() }),
-		endings("Local.Close", func(l *slab.Local) { l.Close() }),
 	)
-}
-
-// endings makes the operation of a Local giving back what it has at hand.
-func endings(name string, end func(l *slab.Local)) []operation {
-	var l *slab.Local
-	return inSlab(name, name, func(m *slabScene) error {
-		end(l)
-		l = m.a.NewLocal()
-		return nil
-	}, func(m *slabScene) {
-		l = m.a.NewLocal()
-		var all [][]byte
-		for range 80 {
-			b, err := l.Alloc(32 * kib)
-			must(m.t, err)
-			all = append(all, b)
-		}
-		for _, b := range all {
-			l.Free(b)
-		}
-		m.fill()
-	}, "plain")
 }
 
 // arrowOperations are those of Arrow, which panic with errors.

@@ -1,0 +1,73 @@
+package slab_test
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/growarena/growarena/internal/sys"
+	"github.com/growarena/growarena/internal/testutil"
+	"github.com/growarena/growarena/slab"
+)
+
+// TestIdle frees what took memory, and a moment later most of that is the system's,
+// without anybody asking; a small part is kept for what comes. It waits for as long as
+// the test may take: how long it is to be is not a promise.
+func TestIdle(t *testing.T) {
+	for _, n := range []int{100, 16 << 10, 500 << 10} {
+		before := resident(t)
+		a := newAllocator(t, slab.Options{})
+		var held [][]byte
+		for range 64 * mib / n {
+			b := mustAlloc(t, a, n)
+			fillWith(b, 1)
+			held = append(held, b)
+		}
+		for _, b := range held {
+			a.Free(b)
+		}
+		const kept = 4 * mib
+		for a.Stats().Kept > kept || resident(t)-before > kept+4*mib {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if s := a.Stats(); s.Returned < 32*mib {
+			t.Errorf("objects of %d bytes: %+v", n, s)
+		}
+		// Closed while the timer may run: nothing is given back that is no more.
+		for range 64 {
+			a.Free(mustAlloc(t, a, mib))
+		}
+		closeEmpty(t, a)
+	}
+}
+
+// TestIdle_SystemRefuses: what the system does not take back is counted and stays, and is
+// given back after something else was freed.
+func TestIdle_SystemRefuses(t *testing.T) {
+	a := newAllocator(t, slab.Options{})
+	free := func() {
+		var held [][]byte
+		for range 32 {
+			held = append(held, mustAlloc(t, a, mib))
+		}
+		held = append(held, mustAlloc(t, a, 2*mib)) // A large one.
+		for _, b := range held {
+			fillWith(b, 1)
+			a.Free(b)
+		}
+	}
+	restore := testutil.FailAll(sys.CallFallocate, syscall.ENOSPC)
+	free()
+	for a.Stats().Refused < 2 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	restore()
+	if s := a.Stats(); s.Returned != 0 || s.Kept < 32*mib {
+		t.Errorf("refused: %+v", s)
+	}
+	free()
+	for a.Stats().Kept > 4*mib {
+		time.Sleep(10 * time.Millisecond)
+	}
+	closeEmpty(t, a)
+}
