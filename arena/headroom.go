@@ -3,6 +3,7 @@ package arena
 import (
 	"math"
 	"runtime"
+	"runtime/metrics"
 	"sync/atomic"
 	"time"
 
@@ -32,8 +33,8 @@ const (
 // headroom prepares memory before the cursor gets there. Two do it: the writer,
 // one extent at a time, when it enters one that nobody has prepared (a huge page
 // at once is several times cheaper than faulting 512 small ones, also on a single
-// core); and, where there is a second core and the cursor moves fast, a helper
-// goroutine that works ahead. The writer does not wait for the helper: if it comes
+// core); and, where a core is idle and the cursor moves fast, a helper goroutine
+// that works ahead. The writer does not wait for the helper: if it comes
 // to the extent that the helper is at, it prepares the one behind, and if that has
 // not been long enough uses this one all the same, faulting if need be.
 type headroom struct {
@@ -57,8 +58,15 @@ type headroom struct {
 	// system that cannot (atomic).
 	off atomic.Bool
 
-	// running is set while a helper exists (atomic).
+	// running is set while a helper exists, or somebody looks whether there is room
+	// for one (atomic).
 	running atomic.Bool
+
+	// load is what spare reads. Whoever has set running has it.
+	load [2]metrics.Sample
+
+	// preparing is how many writers are preparing an extent (atomic).
+	preparing atomic.Int32
 
 	// busy is the end of the extent that the helper is at, or 0 (atomic).
 	busy atomic.Int64
@@ -84,6 +92,8 @@ func (h *headroom) init(limit int, a *Arena) {
 		limit = headroomDefault
 	}
 	h.max = limit
+	h.load[0].Name = "/sched/goroutines/running:goroutines"
+	h.load[1].Name = "/sched/goroutines/runnable:goroutines"
 	h.wake = make(chan struct{}, 1)
 }
 
@@ -126,17 +136,26 @@ func (a *Arena) cross(v *view, from, to int) {
 		// An allocation of many extents may be for touching here and there: it is
 		// left to page faults.
 		if to-from <= extentSize && end <= int64(v.cap) && a.huge != HugeNever && canCollapse() && a.prep.TryRLock() {
-			a.prepare(int(end)-extentSize, &h.byWriter)
+			a.prepareByWriter(end)
 			a.prep.RUnlock()
 		}
 	}
 	a.lookAhead(end)
 	if h.busy.Load() == end && a.hasWork() && a.prep.TryRLock() {
 		if next := a.claimAhead(); next > 0 {
-			a.prepare(int(next)-extentSize, &h.byWriter)
+			a.prepareByWriter(next)
 		}
 		a.prep.RUnlock()
 	}
+}
+
+// prepareByWriter has a writer prepare the extent before end.
+//
+// Preconditions: as of prepare.
+func (a *Arena) prepareByWriter(end int64) {
+	a.head.preparing.Add(1)
+	a.prepare(int(end)-extentSize, &a.head.byWriter)
+	a.head.preparing.Add(-1)
 }
 
 // lookAhead tells the helper how far beyond end to prepare, at the pace at which
@@ -150,11 +169,32 @@ func (a *Arena) lookAhead(end int64) {
 	}
 	ahead := min(int64(headroomTime)/took*extentSize, int64(h.max), end/headroomShare)
 	h.goal.Store(end + align.Down(ahead, extentSize))
-	if h.running.CompareAndSwap(false, true) {
-		go a.help()
+	if !h.running.CompareAndSwap(false, true) {
+		h.poke()
 		return
 	}
-	h.poke()
+	if !h.spare(1) {
+		h.running.Store(false)
+		return
+	}
+	go a.help()
+}
+
+// spare reports whether the goroutines that run or could run, and so many more, all
+// have a processor. A helper that takes one from a reader or a writer gains nothing,
+// and the one who has to wait meanwhile waits for milliseconds. Asking takes a
+// fraction of a microsecond. Where the runtime does not tell there is one to spare.
+//
+// Preconditions: the caller has set running.
+func (h *headroom) spare(more int) bool {
+	metrics.Read(h.load[:])
+	busy := uint64(more)
+	for i := range h.load {
+		if v := h.load[i].Value; v.Kind() == metrics.KindUint64 {
+			busy += v.Uint64()
+		}
+	}
+	return busy <= uint64(runtime.GOMAXPROCS(0))
 }
 
 // prepare prepares the extent at off in the newest view.
@@ -173,13 +213,18 @@ func (a *Arena) prepare(off int, counter *atomic.Int64) {
 }
 
 // help is the helper goroutine: it prepares extents up to the goal, and ends
-// when there has been nothing to do for a while.
+// when there has been nothing to do for a while, or others need the processor.
 func (a *Arena) help() {
 	h := &a.head
 	idle := time.NewTimer(headroomIdle)
 	defer idle.Stop()
 	for {
-		for a.helpOnce() {
+		for a.hasWork() {
+			if !h.spare(int(h.preparing.Load())) {
+				h.running.Store(false)
+				return
+			}
+			a.helpOnce()
 		}
 		idle.Reset(headroomIdle)
 		select {
@@ -204,11 +249,8 @@ func (a *Arena) hasWork() bool {
 	return next < h.goal.Load() && next+extentSize <= int64(a.view.Load().cap) && !h.off.Load()
 }
 
-// helpOnce is one turn of the helper, and reports whether there was something to do.
-func (a *Arena) helpOnce() bool {
-	if !a.hasWork() {
-		return false
-	}
+// helpOnce is one turn of the helper.
+func (a *Arena) helpOnce() {
 	a.prep.RLock()
 	defer a.prep.RUnlock()
 	if next := a.claimAhead(); next > 0 {
@@ -216,7 +258,6 @@ func (a *Arena) helpOnce() bool {
 		a.prepare(int(next)-extentSize, &a.head.byHelper)
 		a.head.busy.Store(0)
 	}
-	return true
 }
 
 // claimAhead claims the next extent up to the goal and returns its end, or 0.
