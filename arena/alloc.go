@@ -122,6 +122,7 @@ func (a *Arena) Truncate(n int) {
 	if n < 0 || n > length {
 		panic(fmt.Sprintf("arena: Truncate of %q to %d bytes: length is %d", a.name, n, length))
 	}
+	a.cuts.Add(1)
 	a.dirty.Store(max(a.dirty.Load(), int64(length)))
 	a.length.Store(int64(n))
 	a.resetSoft()

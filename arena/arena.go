@@ -127,6 +127,10 @@ type Arena struct {
 	// it is cleared. Stored by Reset and Truncate, loaded by anyone (atomic).
 	dirty atomic.Int64
 
+	// cuts counts how often the arena was made shorter, for Locals. Moved by
+	// Truncate, loaded by anyone (atomic).
+	cuts atomic.Uint64
+
 	_ [128]byte // The cursor is written all the time, what stands before it is read.
 
 	// length is the cursor: bytes handed out. Moved by anyone (atomic).

@@ -51,6 +51,14 @@ func sliceAt[T any](v *view, off, n int) []T {
 	return unsafe.Slice((*T)(unsafe.Add(v.base, off)), n)
 }
 
+// valueAt returns the T that b, of its size, is.
+//
+// Preconditions: T contains no pointers; b is of an arena's window, and aligned for T.
+func valueAt[T any](b []byte) *T {
+	// safety: as long as a T and aligned by the precondition; as valid as b.
+	return (*T)(unsafe.Pointer(unsafe.SliceData(b)))
+}
+
 // offsetOf returns the offset in the arena that p points to, through the current
 // window or an old one that is still mapped, and false if it points elsewhere.
 func offsetOf[T any](a *Arena, p *T) (int, bool) {

@@ -14,7 +14,8 @@
 // Length ≤ capacity ≤ limit, as with a slice. Length is what has been handed
 // out, capacity is what the file holds and the window maps, the limit is the
 // caller's. [Arena.Alloc] raises the length with one atomic operation; only
-// when that passes the capacity is a system call made.
+// when that passes the capacity is a system call made. Where many goroutines
+// allocate, a [Local] for each takes the length in larger steps.
 //
 // # The growth ladder
 //

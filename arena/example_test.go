@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/epoch"
@@ -52,6 +53,28 @@ func ExampleArena_Alloc() {
 	// Output:
 	// 60 60 0 60
 	// true 60
+}
+
+// Each goroutine takes memory of the same arena through a handle of its own.
+func ExampleArena_NewLocal() {
+	a := must(arena.NewArena(arena.Options{}))
+	defer a.Free()
+	type point struct{ x, y int }
+	var g sync.WaitGroup
+	points := make([][]*point, 4)
+	for i := range points {
+		g.Go(func() {
+			l := a.NewLocal()
+			for k := range 1000 {
+				p := arena.NewFrom[point](l)
+				p.x, p.y = i, k
+				points[i] = append(points[i], p)
+			}
+		})
+	}
+	g.Wait()
+	fmt.Println(*points[3][999], a.Len() >= 4000*16)
+	// Output: {3 999} true
 }
 
 func ExampleArena_AllocAligned() {

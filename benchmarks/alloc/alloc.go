@@ -67,6 +67,7 @@ func goroutines() []int {
 func contenders(fresh bool) []bench.Contender {
 	return []bench.Contender{
 		{Name: "arena.Alloc", Ours: true, Note: "one arena for all goroutines", Run: run(arenaAlloc, fresh)},
+		{Name: "arena.Local", Ours: true, Note: "one arena, and a handle on it for each goroutine, which takes blocks of up to 64 KiB", Run: run(arenaLocal, fresh)},
 		{Name: "arena.New", Ours: true, Note: "one arena for all goroutines", Run: run(arenaNew, fresh)},
 		{Name: "make", Run: run(heap, fresh)},
 		{Name: "Go arenas", GoExperiment: "arenas", Note: "one for each goroutine, as two must not share one", Run: goArena(fresh)},

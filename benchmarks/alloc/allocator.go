@@ -52,7 +52,35 @@ func arenaAlloc(workers, count int) (allocator, error) {
 	}, nil
 }
 
-// arenaNew is the same in the shape of Go's experimental arena package.
+// arenaLocal is one arena, and a handle on it for each worker.
+func arenaLocal(workers, count int) (allocator, error) {
+	a, err := arena.NewArena(arena.Options{Name: "alloc"})
+	if err != nil {
+		return allocator{}, err
+	}
+	locals := make([]*arena.Local, workers)
+	for i := range locals {
+		locals[i] = a.NewLocal()
+	}
+	return allocator{
+		fill: func(worker int, objects []*object, first uint64) error {
+			l := locals[worker]
+			for i := range objects {
+				b, err := l.Alloc(size)
+				if err != nil {
+					return err
+				}
+				objects[i] = (*object)(b)
+				objects[i].mark(first + uint64(i))
+			}
+			return nil
+		},
+		reset: func() error { a.Reset(); return nil },
+		close: a.Free,
+	}, nil
+}
+
+// arenaNew is arenaAlloc in the shape of Go's experimental arena package.
 func arenaNew(workers, count int) (allocator, error) {
 	a, err := arena.NewArena(arena.Options{Name: "alloc"})
 	if err != nil {

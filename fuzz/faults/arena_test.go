@@ -213,6 +213,10 @@ var arenaOperations = slices.Concat(growths(), freeings(), typedOperations, []op
 	advised("Alloc/all huge pages", arena.Options{HugePages: arena.HugeAlways}),
 	advised("Alloc/committed small pages", arena.Options{HugePages: arena.HugeNever, Commit: true}),
 	inArena("AllocAligned", "Arena.AllocAligned", arena.Options{}, func(m *arenaScene) error { return m.take(m.a.AllocAligned(2*mib, 4096)) }),
+	inArena("Local.Alloc", "Local.Alloc", arena.Options{}, func(m *arenaScene) error { return m.take(m.a.NewLocal().Alloc(100)) }),
+	inArena("Local.AllocAligned", "Local.AllocAligned", arena.Options{}, func(m *arenaScene) error {
+		return m.take(m.a.NewLocal().AllocAligned(2*mib, 64))
+	}),
 	inArena("Guard.Alloc", "Guard.Alloc", arena.Options{Retire: true}, func(m *arenaScene) error {
 		g, err := m.a.Pin()
 		must(m.t, err)

@@ -117,6 +117,7 @@ var silent = map[string]func(w *world){
 		w.arena.Reset()
 		w.number = arena.New[int](w.arena)
 	},
+	"arena.Arena.NewLocal": func(w *world) { w.arena.NewLocal() },
 	"arena.Arena.Pin": func(w *world) {
 		g, err := w.arena.Pin()
 		if err == nil {
@@ -173,12 +174,12 @@ var silent = map[string]func(w *world){
 		w.local.Close()
 		w.local = w.slab.NewLocal() // for Trim
 	},
-	"slab.NewArrow":           func(w *world) { slab.NewArrow(w.slab, slab.ArrowOptions{}) },
-	"slab.NewCache":           func(w *world) { slab.NewCache[int](w.slab) },
-	"slab.Cache.Allocator":    func(w *world) { slab.NewCache[int](w.slab).Allocator() },
-	"slab.RefTo":              func(w *world) { slab.RefTo(w.slab, w.object) },
-	"slab.Ref.IsNil":          func(w *world) { slab.RefTo(w.slab, w.object).IsNil() },
-	"slab.Ref.In":             func(w *world) { slab.RefTo(w.slab, w.object).In(w.slab) },
+	"slab.NewArrow":        func(w *world) { slab.NewArrow(w.slab, slab.ArrowOptions{}) },
+	"slab.NewCache":        func(w *world) { slab.NewCache[int](w.slab) },
+	"slab.Cache.Allocator": func(w *world) { slab.NewCache[int](w.slab).Allocator() },
+	"slab.RefTo":           func(w *world) { slab.RefTo(w.slab, w.object) },
+	"slab.Ref.IsNil":       func(w *world) { slab.RefTo(w.slab, w.object).IsNil() },
+	"slab.Ref.In":          func(w *world) { slab.RefTo(w.slab, w.object).In(w.slab) },
 }
 
 // fault touches the window, which is Reserved.

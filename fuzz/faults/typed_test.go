@@ -24,6 +24,9 @@ var typedOperations = []operation{
 		}
 		return err
 	}),
+	typed("NewFrom", func(m *arenaScene) error {
+		return recovered(func() { m.give(arena.NewFrom[small](m.a.NewLocal())) })
+	}),
 	typed("MakeSlice", func(m *arenaScene) error {
 		return recovered(func() { m.give(&arena.MakeSlice[small](m.a, 1, 1)[0]) })
 	}),

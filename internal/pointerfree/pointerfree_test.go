@@ -17,6 +17,7 @@ func TestPointer(t *testing.T) {
 		"unsafe pointer":       {Pointer[unsafe.Pointer](), "unsafe.Pointer"},
 		"interface":            {Pointer[any](), "interface {}"},
 		"nested":               {Pointer[struct{ A [2]inner }](), "A: Name: string"},
+		"int again":            {Pointer[int](), ""},
 		"second time the same": {Pointer[struct{ A [2]inner }](), "A: Name: string"},
 		"func":                 {Pointer[func()](), "func()"},
 	}
