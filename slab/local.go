@@ -106,6 +106,8 @@ func (l *Local) freeSlow(b []byte) {
 						l.a.misuse("Free", b)
 					}
 					h.free |= bit
+					// Neighbours are often freed one after the other.
+					l.current[c], *h = *h, l.current[c]
 					return
 				}
 			}
