@@ -3,7 +3,6 @@ package arena
 import (
 	"math"
 	"runtime"
-	"runtime/metrics"
 	"sync/atomic"
 	"time"
 
@@ -62,8 +61,8 @@ type headroom struct {
 	// for one (atomic).
 	running atomic.Bool
 
-	// load is what spare reads. Whoever has set running has it.
-	load [2]metrics.Sample
+	// load tells whether a processor is idle. Whoever has set running has it.
+	load load
 
 	// preparing is how many writers are preparing an extent (atomic).
 	preparing atomic.Int32
@@ -92,8 +91,6 @@ func (h *headroom) init(limit int, a *Arena) {
 		limit = headroomDefault
 	}
 	h.max = limit
-	h.load[0].Name = "/sched/goroutines/running:goroutines"
-	h.load[1].Name = "/sched/goroutines/runnable:goroutines"
 	h.wake = make(chan struct{}, 1)
 }
 
@@ -173,28 +170,11 @@ func (a *Arena) lookAhead(end int64) {
 		h.poke()
 		return
 	}
-	if !h.spare(1) {
+	if !h.load.spare(1) {
 		h.running.Store(false)
 		return
 	}
 	go a.help()
-}
-
-// spare reports whether the goroutines that run or could run, and so many more, all
-// have a processor. A helper that takes one from a reader or a writer gains nothing,
-// and the one who has to wait meanwhile waits for milliseconds. Asking takes a
-// fraction of a microsecond. Where the runtime does not tell there is one to spare.
-//
-// Preconditions: the caller has set running.
-func (h *headroom) spare(more int) bool {
-	metrics.Read(h.load[:])
-	busy := uint64(more)
-	for i := range h.load {
-		if v := h.load[i].Value; v.Kind() == metrics.KindUint64 {
-			busy += v.Uint64()
-		}
-	}
-	return busy <= uint64(runtime.GOMAXPROCS(0))
 }
 
 // prepare prepares the extent at off in the newest view.
@@ -220,7 +200,7 @@ func (a *Arena) help() {
 	defer idle.Stop()
 	for {
 		for a.hasWork() {
-			if !h.spare(int(h.preparing.Load())) {
+			if !h.load.spare(int(h.preparing.Load())) {
 				h.running.Store(false)
 				return
 			}

@@ -117,6 +117,8 @@ type Pool struct {
 	credit     credit       // Protected by mu.
 	prepared   atomic.Int64 // extents
 	unprepared atomic.Bool  // Set for good when preparing has failed.
+	helping    atomic.Bool  // a goroutine prepares memory, or somebody looks whether it may
+	load       load         // Whoever has set helping has it.
 
 	// growing is held while bands are made, system calls included.
 	growing sync.Mutex
@@ -226,6 +228,10 @@ func (p *Pool) Close() error {
 	p.mu.Unlock()
 	for at, m := range far {
 		if at == m.first { // once each
+			if w := m.preparing; w != nil {
+				w.stop.Store(true)
+				<-w.ended
+			}
 			for _, w := range m.windows {
 				release(w)
 			}

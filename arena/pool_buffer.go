@@ -112,7 +112,8 @@ func (p *Pool) Grow(b []byte, n int) ([]byte, error) {
 	p.mu.Unlock()
 	if p.prepares(old) {
 		at := bufferPlace{base, p.start(i), []part{p.bandPart(i)}}
-		if now := p.prepareAhead(at, was, old, n); now != was {
+		if now, from, to := p.planAhead(at, was, old, n); now != was {
+			p.prepareExtents(at, from, to)
 			p.mu.Lock()
 			s.ahead = now
 			p.mu.Unlock()

@@ -23,8 +23,10 @@ type moved struct {
 	mapped  int // bytes: the sum of parts
 	length  int
 	high    int   // what was ever handed out since it was zero
-	ahead   ahead // what was prepared
+	ahead   ahead // what was prepared, or is
 	busy    bool
+
+	preparing *preparing // may be preparing it; nil if nobody is
 }
 
 // part is a range of one of the pool's files.
@@ -58,7 +60,7 @@ func (p *Pool) allocMoved(n int) ([]byte, error) {
 		p.mu.Unlock()
 		return nil, p.allocError(n, err)
 	}
-	m.ahead = p.prepareFirst(bufferPlace{m.at, 0, m.parts}, n)
+	m.ahead, m.preparing = p.prepareFirst(bufferPlace{m.at, 0, m.parts}, n)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	m.first = m.at
@@ -101,6 +103,7 @@ func (p *Pool) outgrow(i uint32, n int) ([]byte, error) {
 //
 // Preconditions: mu is held, and is released.
 func (p *Pool) growMoved(m *moved, n int) ([]byte, error) {
+	p.settleLocked(m)
 	old := m.length
 	if n < old {
 		p.mu.Unlock()
@@ -139,9 +142,10 @@ func (p *Pool) grownMoved(m *moved, n int) []byte {
 	p.checkLocked()
 	p.mu.Unlock()
 	if p.prepares(old) {
-		if now := p.prepareAhead(at, was, old, n); now != was {
+		if now, from, to := p.planAhead(at, was, old, n); now != was {
+			rest := p.prepareRest(at, from, to)
 			p.mu.Lock()
-			m.ahead = now
+			m.ahead, m.preparing = now, rest
 			p.mu.Unlock()
 		}
 	}
@@ -153,6 +157,7 @@ func (p *Pool) grownMoved(m *moved, n int) []byte {
 //
 // Preconditions: mu is held, and is released; the bytes are counted already.
 func (p *Pool) shrinkMoved(m *moved, n int) []byte {
+	p.settleLocked(m)
 	m.length = n
 	buf := m.bytes()
 	if keep, _ := align.Up(n, p.page); worthPunching(keep, m.mayHold()) {
@@ -191,6 +196,7 @@ func (m *moved) punchParts(keep, page int) error {
 //
 // Preconditions: mu is held, and is released.
 func (p *Pool) freeMoved(m *moved) {
+	p.settleLocked(m)
 	p.used -= m.length
 	delete(p.moved, m.first)
 	for _, w := range m.windows {

@@ -2,6 +2,7 @@ package arena
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/growarena/growarena/internal/align"
@@ -13,6 +14,10 @@ const (
 	// by. Zeroing so much takes a tenth to a half of a second, as page faults it
 	// would take several, and copying the buffer no less.
 	prepareMax = 1 << 30
+
+	// prepareNow is how much of that whoever calls prepares himself, where a processor
+	// is idle that can prepare the rest: five milliseconds.
+	prepareNow = 32 << 20
 
 	// fullShare says which part of the pages that a buffer ends with must have
 	// memory for it to count as full: all but this part.
@@ -62,13 +67,13 @@ func (p *Pool) prepares(n int) bool {
 }
 
 // prepareFirst prepares memory for a new buffer of n bytes, as far as there is
-// credit, and returns how far it has come. Its last extent is left as it is, to see
+// credit, and returns how far it comes. Its last extent is left as it is, to see
 // when the buffer goes whether it was full.
 //
 // Preconditions: the buffer is the caller's.
-func (p *Pool) prepareFirst(at bufferPlace, n int) ahead {
+func (p *Pool) prepareFirst(at bufferPlace, n int) (ahead, *preparing) {
 	if !p.prepares(n) {
-		return ahead{}
+		return ahead{}, nil
 	}
 	last := align.Down(at.start+n-1, extentSize)
 	p.mu.Lock()
@@ -78,9 +83,8 @@ func (p *Pool) prepareFirst(at bufferPlace, n int) ahead {
 	to := min(last, align.Down(p.credit.bytes, extentSize), prepareMax)
 	p.credit.bytes -= min(p.credit.bytes, n)
 	p.mu.Unlock()
-	p.prepareExtents(at, 0, to)
 	there := uint32(to / extentSize)
-	return ahead{ready: there, goal: there}
+	return ahead{ready: there, goal: there}, p.prepareRest(at, 0, to)
 }
 
 // noteFull gives credit for a buffer of n bytes that is about to go.
@@ -107,14 +111,14 @@ func (p *Pool) noteFull(at bufferPlace, a ahead, n int) {
 	p.credit.until = now.Add(creditTime)
 }
 
-// prepareAhead prepares memory for a buffer that had old bytes and now has n, and
-// returns how far it has come.
+// planAhead returns for which extents, [from, to), memory is to be prepared of a buffer
+// that had old bytes and now has n, and what is prepared of it then.
 //
 // Preconditions: the buffer is the caller's; a was true of it before it grew.
-func (p *Pool) prepareAhead(at bufferPlace, a ahead, old, n int) ahead {
+func (p *Pool) planAhead(at bufferPlace, a ahead, old, n int) (now ahead, from, to int) {
 	ready, end := int(a.ready)*extentSize, at.start+old
 	if at.start+n <= ready || (end-1)/extentSize == (at.start+n-1)/extentSize {
-		return a // One question to the kernel for each extent is enough.
+		return a, 0, 0 // One question to the kernel for each extent is enough.
 	}
 	if end > ready && p.isFull(at, max(ready, at.start), end) {
 		// Not the extent that holds the last byte of twice as much: see ahead.
@@ -122,17 +126,73 @@ func (p *Pool) prepareAhead(at bufferPlace, a ahead, old, n int) ahead {
 	}
 	// An extent that has more than half of its pages is dearer to make one of than
 	// the rest is to fault.
-	from := max(ready, align.Down(end+extentSize/2, extentSize))
-	to, _ := align.Up(min(at.start+n, from+prepareMax), extentSize)
+	from = max(ready, align.Down(end+extentSize/2, extentSize))
+	to, _ = align.Up(min(at.start+n, from+prepareMax), extentSize)
 	if uint64(a.goal)*extentSize < uint64(to) {
 		to = int(a.goal) * extentSize
 	}
 	if from >= to {
-		return a
+		return a, 0, 0
 	}
 	a.ready = uint32(to / extentSize)
-	p.prepareExtents(at, from, to)
-	return a
+	return a, from, to
+}
+
+// preparing is a goroutine that prepares the rest of what a call has begun with. It
+// ends by itself, and who wants to do anything with the buffer ends it before.
+type preparing struct {
+	stop  atomic.Bool
+	ended chan struct{}
+	ready int // how far it has come, once it has ended
+}
+
+// prepareRest prepares the extents [from, to): the first of them at once, and the rest
+// on a goroutine of its own, which it returns, if there are many and a processor is idle.
+func (p *Pool) prepareRest(at bufferPlace, from, to int) *preparing {
+	now := min(to, from+prepareNow)
+	p.prepareExtents(at, from, now)
+	if now == to || !p.mayHelp() {
+		p.prepareExtents(at, now, to)
+		return nil
+	}
+	w := &preparing{ended: make(chan struct{}), ready: now}
+	go func() {
+		defer close(w.ended)
+		defer p.helping.Store(false)
+		for ; w.ready < to && !w.stop.Load(); w.ready += extentSize {
+			p.prepareExtents(at, w.ready, w.ready+extentSize)
+		}
+	}()
+	return w
+}
+
+// mayHelp reports whether a goroutine may prepare memory, and sets helping if so.
+func (p *Pool) mayHelp() bool {
+	if !p.helping.CompareAndSwap(false, true) {
+		return false
+	}
+	spare := p.load.spare(1)
+	if !spare {
+		p.helping.Store(false)
+	}
+	return spare
+}
+
+// settleLocked ends the goroutine that prepares memory for m, if there is one.
+//
+// Preconditions: mu is held; it is released for a while. m is not busy.
+func (p *Pool) settleLocked(m *moved) {
+	w := m.preparing
+	if w == nil {
+		return
+	}
+	m.preparing, m.busy = nil, true
+	p.mu.Unlock()
+	w.stop.Store(true)
+	<-w.ended
+	p.mu.Lock()
+	m.busy = false
+	m.ahead.ready = min(m.ahead.ready, uint32(w.ready/extentSize))
 }
 
 // isFull reports whether the buffer's pages in [from, end) have memory, or the last

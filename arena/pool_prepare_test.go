@@ -3,6 +3,7 @@ package arena_test
 import (
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -137,7 +138,7 @@ func TestPool_FullBuffersInTurn(t *testing.T) {
 	testutil.NoLeaks(t, trim)
 	p := preparingPool(t, arena.PoolOptions{})
 	defer closePool(t, p)
-	const n = 40 * mib
+	const n = 30 * mib // No more than is prepared at once.
 	use := func(full bool) (committed int) {
 		b := alloc(t, p, n)
 		committed = p.Stats().Committed
@@ -166,6 +167,64 @@ func TestPool_FullBuffersInTurn(t *testing.T) {
 	use(false)
 	if got := use(false); got != 0 {
 		t.Errorf("after an empty one there are %d bytes of memory", got)
+	}
+}
+
+// TestPool_PreparesRest grows a full buffer by so much that a goroutine prepares most of it,
+// if a processor is idle. Meanwhile the buffer is used, grows, shrinks, goes, or the pool does.
+func TestPool_PreparesRest(t *testing.T) {
+	const half, n = 64 * mib, 128 * mib
+	for name, next := range map[string]func(p *arena.Pool, b []byte){
+		"is filled": func(p *arena.Pool, b []byte) { touch(b[half:]) },
+		"grows": func(p *arena.Pool, b []byte) {
+			b = grow(t, p, b, 3*half)
+			touch(b[half:])
+			if !isZero(b[n+1 : n+4096]) {
+				t.Error("not zero")
+			}
+		},
+		"shrinks": func(p *arena.Pool, b []byte) {
+			b[n-1] = 1
+			b = p.Shrink(b, half)
+			if b = grow(t, p, b, n); b[n-1] != 0 {
+				t.Error("what was given up is not zero")
+			}
+		},
+		"goes":      func(p *arena.Pool, b []byte) {},
+		"is closed": nil,
+		"stays as it is": func(p *arena.Pool, b []byte) {
+			for p.Stats().Committed < n-8*mib {
+				runtime.Gosched()
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			testutil.NoLeaks(t, trim)
+			p := preparingPool(t, arena.PoolOptions{})
+			b := alloc(t, p, half)
+			touch(b)
+			b = grow(t, p, b, n)
+			if next == nil {
+				if err := p.Close(); err == nil {
+					t.Error("closed without an error")
+				}
+				return
+			}
+			next(p, b)
+			for i := 0; i < half; i += os.Getpagesize() {
+				if b[i] != 1 {
+					t.Fatalf("byte %d is %d", i, b[i])
+				}
+			}
+			p.Free(b)
+			if err := p.Trim(); err != nil {
+				t.Error(err)
+			}
+			if s := p.Stats(); s.Committed != 0 || s.PreparedOff {
+				t.Errorf("all freed: %+v", s)
+			}
+			closePool(t, p)
+		})
 	}
 }
 

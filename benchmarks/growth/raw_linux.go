@@ -11,10 +11,10 @@ import (
 func systemCalls() []bench.Contender {
 	all := []bench.Contender{
 		contender("mremap", mremap(false)),
-		contender("mremap, huge pages", mremap(true)),
+		contender(mremapHuge, mremap(true)),
 		contender("mremap of a memfd", mremapFile),
 		contender("reserve+mprotect", reserve(false)),
-		contender("reserve+mprotect, huge pages", reserve(true)),
+		contender(reserveHuge, reserve(true)),
 	}
 	notes := []string{
 		"anonymous memory, doubled by mremap(MAYMOVE): no reader can hold an address",

@@ -54,7 +54,7 @@ func experiments(least time.Duration, rounds int) []bench.Experiment {
 	for i := range all {
 		e := &all[i]
 		e.Metric, e.Unit, e.Rounds = "ns/op", "ns", rounds
-		e.Memory = bench.Fixed(512 << 20)
+		e.Memory = bench.Fixed(256 << 20)
 		if e.Axis == "" {
 			e.Axis, e.AxisTitle = "size", "size of an object"
 		}
