@@ -100,9 +100,9 @@ func (s *Space) refusalLocked(n uintptr, err error) error {
 		return fmt.Errorf("%w: %w: RLIMIT_AS is %d bytes, %d of them in use: raise it (ulimit -v, LimitAS=)",
 			ErrNoSpace, err, limit, used)
 	}
-	mappings, count := 0, sys.MaxMapCount()
-	_ = sys.Maps(func(sys.VMA) bool { mappings++; return true }) // unreadable: not the cause then
-	if mappings+2 >= count {                                     // munmap of a middle part makes one more, mremap two
+	count := sys.MaxMapCount()
+	mappings, _ := sys.CountMaps() // unreadable: not the cause then
+	if mappings+2 >= count {       // munmap of a middle part makes one more, mremap two
 		return fmt.Errorf("%w: %w: vm.max_map_count is %d and the process has %d mappings: sysctl -w vm.max_map_count=%d",
 			ErrNoSpace, err, count, mappings, max(2*count, 1<<20))
 	}
