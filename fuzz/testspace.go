@@ -170,7 +170,11 @@ func (t *testSpace) maps(windows []addrspace.Range, look func(i int, off uintptr
 
 // openFiles returns how many descriptors the process has.
 func openFiles() (int, error) {
-	dir, err := os.Open("/proc/self/fd")
+	const list = "/proc/self/fd"
+	if i, err := os.Stat(list); err == nil && i.Size() > 0 {
+		return int(i.Size()), nil // Since Linux 6.2; 0 before.
+	}
+	dir, err := os.Open(list)
 	if err != nil {
 		return 0, err
 	}
