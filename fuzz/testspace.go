@@ -19,6 +19,9 @@ type testSpace struct {
 	zone  addrspace.Range // where its windows lie; empty if in the default zones
 	tight bool            // there may be no room for what is asked
 	files int             // descriptors of the process before
+
+	seen  addrspace.Stats // when maps was last due
+	since int             // operations since then
 }
 
 // testZone is where the windows of programs lie.
@@ -108,6 +111,19 @@ func (t *testSpace) abandon() error {
 		time.Sleep(10 * time.Millisecond)
 	}
 	return t.Trim()
+}
+
+// due reports whether maps is to be looked at after an operation: when it has
+// changed something, and after some that have not.
+func (t *testSpace) due() bool {
+	const often = 8
+	s := t.Stats()
+	t.since++
+	if s == t.seen && t.since < often || t.zone.Len() == 0 || s.KernelPlaced > 0 { // maps would trim
+		return false
+	}
+	t.seen, t.since = s, 0
+	return true
 }
 
 // maps calls look for each VMA in one of the windows: with the window's index and
