@@ -54,7 +54,8 @@ func TestMaps_Parse(t *testing.T) {
 }
 
 func TestCountMaps_Allocates(t *testing.T) {
-	if n := testing.AllocsPerRun(10, func() { _, _ = CountMaps() }); n > 1 {
+	// Some for the name, more under the race detector; none for a line.
+	if n := testing.AllocsPerRun(10, func() { _, _ = CountMaps() }); n > 4 {
 		t.Errorf("%v allocations", n)
 	}
 }
