@@ -100,15 +100,16 @@ func (s *Space) refusalLocked(n uintptr, err error) error {
 		return fmt.Errorf("%w: %w: RLIMIT_AS is %d bytes, %d of them in use: raise it (ulimit -v, LimitAS=)",
 			ErrNoSpace, err, limit, used)
 	}
-	mappings, count := 0, sys.MaxMapCount()
-	_ = sys.Maps(func(sys.VMA) bool { mappings++; return true }) // unreadable: not the cause then
-	if mappings+2 >= count {                                     // munmap of a middle part makes one more, mremap two
+	count := sys.MaxMapCount()
+	mappings, _ := sys.CountMaps() // unreadable: not the cause then
+	if mappings+2 >= count {       // munmap of a middle part makes one more, mremap two
 		return fmt.Errorf("%w: %w: vm.max_map_count is %d and the process has %d mappings: sysctl -w vm.max_map_count=%d",
 			ErrNoSpace, err, count, mappings, max(2*count, 1<<20))
 	}
-	if mode, e := os.ReadFile("/proc/sys/vm/overcommit_memory"); e == nil {
-		return fmt.Errorf("%w: %w: no free range that long (RLIMIT_AS and vm.max_map_count have room, vm.overcommit_memory is %s)",
-			ErrNoSpace, err, bytes.TrimSpace(mode))
+	mode, e := os.ReadFile("/proc/sys/vm/overcommit_memory")
+	if e != nil {
+		mode = []byte("not known")
 	}
-	return fmt.Errorf("%w: %w", ErrNoSpace, err)
+	return fmt.Errorf("%w: %w: no free range that long (RLIMIT_AS and vm.max_map_count have room, vm.overcommit_memory is %s)",
+		ErrNoSpace, err, bytes.TrimSpace(mode))
 }

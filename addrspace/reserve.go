@@ -193,10 +193,7 @@ func (s *Space) hintLocked(addr, n uintptr) (learned bool, err error) {
 //
 // Preconditions: s.mu is held; n is a multiple of Alignment.
 func (s *Space) reserveAnywhereLocked(n uintptr, o ReserveOptions) (*place, error) {
-	more, ok := align.Up(n+2*guard+Alignment, Alignment)
-	if !ok || more < n {
-		return nil, ErrNoSpace
-	}
+	more := n + 2*guard + Alignment // n is positive as an int: no overflow
 	got, err := sys.Reserve(0, more)
 	if sys.IsLimit(err) && s.makeRoomLocked() {
 		got, err = sys.Reserve(0, more)

@@ -412,3 +412,6 @@ func TestSpace_KernelPlaces(t *testing.T) {
 	}
 	s.agree(t)
 }
+
+// TestSpace_NothingToCheck: the invariants hold where nothing was reserved yet.
+func TestSpace_NothingToCheck(t *testing.T) { New(Options{}).checkInvariantsLocked() }

@@ -247,11 +247,11 @@ func (a *Arena) firstWindow(reserve int) error {
 	if reserve == 0 {
 		reserve = min(reserveDefault, a.limit)
 	}
-	size, err := a.windowSize(max(reserve, have, 1))
+	least, err := a.windowSize(max(have, 1))
 	if err != nil {
 		return err
 	}
-	least, err := a.windowSize(max(have, 1))
+	size, err := a.windowSize(max(reserve, have, 1))
 	if err != nil {
 		return err
 	}

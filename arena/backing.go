@@ -42,13 +42,13 @@ func newMemfd(name string, hugePage int) (*backing, error) {
 // adopt takes a file of the caller's. The descriptor is duplicated: the caller
 // may close its own.
 func adopt(f *os.File) (*backing, error) {
-	conn, err := f.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
 	fd := -1
 	var dupErr error
-	if err := conn.Control(func(theirs uintptr) { fd, dupErr = sys.Dup(int(theirs)) }); err != nil {
+	conn, err := f.SyscallConn()
+	if err == nil {
+		err = conn.Control(func(theirs uintptr) { fd, dupErr = sys.Dup(int(theirs)) })
+	}
+	if err != nil {
 		// The error of package poll for it wraps nothing.
 		return nil, fmt.Errorf("%s: %w: %w", f.Name(), os.ErrClosed, err)
 	}

@@ -25,10 +25,10 @@ const emptyReadsMax = 100
 // find out. Panics if r returns a count that is negative or above what was asked
 // for.
 func (b *Buffer) ReadFrom(r io.Reader) (n int64, err error) {
-	b.last = opWrite
 	size, empty := readStart, 0
 	for {
 		v, at, room, err := b.readRoom(size)
+		b.last = opWrite // Only now: making room may have dropped what was read.
 		if err != nil {
 			return n, err
 		}

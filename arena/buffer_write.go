@@ -80,11 +80,11 @@ func writeSlow[T text](b *Buffer, p T) (n int, err error) {
 		return n, err
 	}
 	v, end, err := b.makeRoom(len(p))
+	b.last = opWrite // Again: makeRoom may have dropped what was read.
 	if err != nil {
 		return 0, err
 	}
 	appendText(b, v, end, p)
-	b.last = opWrite // Again: makeRoom may have dropped what was read.
 	return len(p), nil
 }
 

@@ -121,7 +121,7 @@ func TestPool_Limit(t *testing.T) {
 	} {
 		got, err := f()
 		if !errors.Is(err, arena.ErrFull) || got != nil || err.Error() != "arena: "+what+want {
-			t.Errorf("%v, %v; want %s", got, err, what+want)
+			t.Errorf("%d bytes, %v; want %s", len(got), err, what+want)
 		}
 	}
 	a = p.Shrink(a, 5*mib)

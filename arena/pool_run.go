@@ -65,11 +65,9 @@ func (p *Pool) moreBands() error {
 // than now where RLIMIT_FSIZE does not allow that, and returns how many bands
 // it holds. The file is sparse: its length is only a number.
 //
-// Preconditions: growing is held.
+// Preconditions: growing is held; end bands have a length that is an int, as
+// longerRun sees to.
 func (p *Pool) longerFile(end uint32) (uint32, error) {
-	if uint64(end)<<p.shift > math.MaxInt {
-		return 0, addrspace.ErrNoSpace
-	}
 	err := p.file.grow(int(end) << p.shift)
 	if !errors.Is(err, sys.EFBIG) {
 		return end, err

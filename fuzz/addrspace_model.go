@@ -46,9 +46,6 @@ func (r *spaceRun) checkRoom(p *spacePlace) error {
 			return fmt.Errorf("%v lies over somebody else's %v", p.Range, f)
 		}
 	}
-	if p.Overlaps(r.zone) && !r.inZone(p.Range) {
-		return fmt.Errorf("%v sticks out of the zone %v", p.Range, r.zone)
-	}
 	return nil
 }
 
@@ -64,15 +61,15 @@ func (r *spaceRun) gap(n uintptr) addrspace.Range {
 	for _, p := range r.places {
 		taken = append(taken, p.Range)
 	}
+	// Behind the last one there is a gap, too. No distance to the zone's end is needed.
+	behind := r.zone.End + addrspace.Alignment
+	taken = append(taken, addrspace.Range{Start: behind, End: behind})
 	slices.SortFunc(taken, func(a, b addrspace.Range) int { return cmp.Compare(a.Start, b.Start) })
 	g := addrspace.Range{Start: r.zone.Start}
-	for _, t := range append(taken, addrspace.Range{Start: r.zone.End + addrspace.Alignment, End: ^uintptr(0)}) {
-		if t.End <= r.zone.Start {
-			continue
-		}
-		g.End = t.Start - addrspace.Alignment
+	for _, t := range taken {
+		g.End = min(t.Start-addrspace.Alignment, r.zone.End)
 		first := (g.Start + addrspace.Alignment - 1) &^ (addrspace.Alignment - 1)
-		if first < g.End && n <= g.End-first && g.End <= r.zone.End {
+		if first < g.End && n <= g.End-first {
 			return g
 		}
 		g.Start = max(g.Start, t.End+addrspace.Alignment)
@@ -221,7 +218,7 @@ func (r *spaceRun) agreeKernel() error {
 	var outside []addrspace.Range
 	for _, p := range r.places {
 		inside := r.inZone(p.Range)
-		if at := p.Start - 2*page; p.anchor == anchorHeld && (inside || at >= r.zone.Start && at < r.zone.End) {
+		if at := p.Start - 2*page; p.anchor == anchorHeld {
 			want = append(want, spaceVMA{addrspace.Range{Start: at, End: at + page}, "---p", 0})
 		}
 		if !inside {
@@ -237,13 +234,15 @@ func (r *spaceRun) agreeKernel() error {
 	zone := addrspace.Range{Start: r.zone.Start - min(2*page, r.zone.Start), End: r.zone.End}
 	err := sys.Maps(func(v sys.VMA) bool {
 		at := addrspace.Range{Start: v.Start, End: v.End}
-		if !at.Overlaps(zone) {
-			// What lies beside a place of the kernel's choice may look like a part of it.
-			i := slices.IndexFunc(outside, at.Overlaps)
-			if i < 0 {
-				return true
+		// What lies beside a place of the kernel's choice may look like a part of it.
+		if i := slices.IndexFunc(outside, at.Overlaps); i >= 0 {
+			all := outside[i] // which may reach into the zone, or be longer than that
+			if all.Overlaps(zone) {
+				all = addrspace.Range{Start: min(all.Start, zone.Start), End: max(all.End, zone.End)}
 			}
-			at = addrspace.Range{Start: max(at.Start, outside[i].Start), End: min(at.End, outside[i].End)}
+			at = addrspace.Range{Start: max(at.Start, all.Start), End: min(at.End, all.End)}
+		} else if !at.Overlaps(zone) {
+			return true
 		}
 		got = append(got, spaceVMA{at, v.Perms, v.Offset})
 		return true

@@ -150,7 +150,7 @@ func (r *spaceRun) opExtend() error {
 	}
 	longer := addrspace.Range{Start: p.End, End: p.End + aligned(n)}
 	wide := addrspace.Range{Start: longer.Start, End: longer.End + addrspace.Alignment}
-	free := longer.End <= r.zone.End || !p.Overlaps(r.zone)
+	free := longer.End <= r.zone.End || !r.zone.Contains(p.Start)
 	var inTheWay []*spacePlace
 	for _, q := range r.places {
 		if q != p && q.Overlaps(wide) {

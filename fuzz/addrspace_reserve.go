@@ -83,7 +83,9 @@ func (r *spaceRun) reserved(w *addrspace.Window, n int, o addrspace.ReserveOptio
 		if gap := r.gap(p.Len()); gap.Len() > 0 {
 			return errors.Join(fmt.Errorf("the kernel has placed %v, though there is room in %v of the zone", w, gap), w.Release())
 		}
-		if p.Overlaps(r.zone) {
+		// It may reach into the zone, or be longer than that, but it cannot lie in a
+		// zone that is full.
+		if r.inZone(p.Range) {
 			return errors.Join(fmt.Errorf("the kernel has placed %v in the zone %v", w, r.zone), w.Release())
 		}
 	} else if !r.inZone(p.Range) {
@@ -153,7 +155,7 @@ func (r *spaceRun) anchor(p *spacePlace) {
 	}
 	at := addrspace.Range{Start: p.Start - 2*uintptr(page), End: p.Start - uintptr(page)}
 	p.anchor = anchorRefused
-	if !r.inZone(p.Range) || at.Start < r.zone.Start || r.vmas >= r.opts.MaxVMAs || slices.ContainsFunc(r.foreign, at.Overlaps) {
+	if !r.zone.Contains(p.Start) || at.Start < r.zone.Start || r.vmas >= r.opts.MaxVMAs || slices.ContainsFunc(r.foreign, at.Overlaps) {
 		return
 	}
 	p.anchor = anchorHeld

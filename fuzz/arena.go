@@ -231,6 +231,9 @@ func (r *arenaRun) compare() error {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
 	}
+	if r.space.due() {
+		return r.compareMaps()
+	}
 	return nil
 }
 

@@ -4,4 +4,4 @@ package fuzz
 
 import "time"
 
-func cpuTime() time.Duration { return 0 }
+func cpuTime() (all, kernel time.Duration) { return 0, 0 }

@@ -206,7 +206,8 @@ func BenchmarkTargets(b *testing.B) {
 			}
 		}
 		b.Run("target="+target.Name, func(b *testing.B) {
-			i, busy := 0, cpuTime()
+			i := 0
+			busy, kernel := cpuTime()
 			for b.Loop() {
 				if err := target.Try(programs[i%len(programs)]); err != nil {
 					b.Fatal(err)
@@ -214,8 +215,10 @@ func BenchmarkTargets(b *testing.B) {
 				i++
 			}
 			b.ReportMetric(float64(i)/b.Elapsed().Seconds(), "programs/s")
-			if busy = cpuTime() - busy; busy > 0 { // with much else to do for the machine
+			busyNow, kernelNow := cpuTime()
+			if busy = busyNow - busy; busy > 0 { // with much else to do for the machine
 				b.ReportMetric(float64(i)/busy.Seconds(), "programs/cpu-s")
+				b.ReportMetric(100*(kernelNow-kernel).Seconds()/busy.Seconds(), "%kernel")
 			}
 			if target.Settle != nil {
 				target.Settle()

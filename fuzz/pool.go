@@ -249,6 +249,9 @@ func (r *poolRun) compare() error {
 			}
 		}
 	}
+	if r.space.due() {
+		return r.compareMaps()
+	}
 	return nil
 }
 

@@ -137,9 +137,6 @@ func (d *debug) mustBeObject(a *Allocator, method string, b []byte) {
 // free is Free: the object is kept, and others that have been kept long enough
 // are given back.
 func (d *debug) free(a *Allocator, b []byte) {
-	if cap(b) == 0 {
-		return
-	}
 	a.mustBeOpen("Free")
 	r := d.claim(a, "Free", b)
 	r.released = callers()

@@ -4,6 +4,7 @@ package faults
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"slices"
 	"strings"
@@ -71,6 +72,8 @@ const (
 	burstsMax, burstsMaxShort = 16, 3
 )
 
+var planFlag = flag.String("plan", "", "the only plan to try, as its test is named, such as 2=12,5=22...; empty for all")
+
 func TestFaults(t *testing.T) {
 	for _, o := range operations {
 		t.Run(o.name, o.test)
@@ -82,6 +85,12 @@ func (o operation) test(t *testing.T) {
 	var calls []sys.Call
 	for range 2 { // Features of the kernel are probed when they are first needed, and only then.
 		t.Run(plan{}.String(), func(t *testing.T) { calls = o.try(t, plan{}) })
+	}
+	if *planFlag != "" {
+		p, err := parsePlan(*planFlag)
+		must(t, err)
+		t.Run(p.String(), func(t *testing.T) { o.try(t, p) })
+		return
 	}
 	errnos, pairsMax, burstsMax := errnosMax, pairsMax, burstsMax
 	if testing.Short() {

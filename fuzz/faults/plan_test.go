@@ -3,10 +3,13 @@
 package faults
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
+	"testing"
 
 	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
@@ -44,6 +47,49 @@ func (p plan) String() string {
 		parts = append(parts, part)
 	}
 	return strings.Join(parts, ",")
+}
+
+// parsePlan returns the plan that is named so.
+func parsePlan(name string) (p plan, err error) {
+	for part := range strings.SplitSeq(name, ",") {
+		call, what, _ := strings.Cut(part, "=")
+		f := fault{calls: 1}
+		rest, always := strings.CutSuffix(what, "...")
+		errno, calls, several := strings.Cut(rest, "x")
+		var errs [3]error
+		f.call, errs[0] = strconv.Atoi(call)
+		n, err := strconv.Atoi(errno)
+		f.errno, errs[1] = syscall.Errno(n), err
+		switch {
+		case always:
+			f.calls = forever
+		case several:
+			f.calls, errs[2] = strconv.Atoi(calls)
+		}
+		if err := errors.Join(errs[:]...); err != nil {
+			return plan{}, fmt.Errorf("plan %q: %w", name, err)
+		}
+		p.faults = append(p.faults, f)
+	}
+	return p, nil
+}
+
+// TestParsePlan: a plan is found by its name.
+func TestParsePlan(t *testing.T) {
+	for _, want := range []plan{
+		{[]fault{{2, 1, syscall.ENOMEM}}},
+		{[]fault{{2, 1, syscall.ENOMEM}, {5, forever, syscall.EINVAL}}},
+		{[]fault{{0, 3, syscall.EEXIST}}},
+	} {
+		if got, err := parsePlan(want.String()); err != nil || !slices.Equal(got.faults, want.faults) {
+			t.Errorf("%v is parsed as %v, %v", want, got, err)
+		}
+	}
+	for _, name := range []string{"", "2", "x=1", "2=y", "2=12xz"} {
+		if p, err := parsePlan(name); err == nil {
+			t.Errorf("%q is parsed as %v", name, p)
+		}
+	}
 }
 
 // errno returns what call number n, of kind c, fails with, or 0 if it does not.

@@ -8,24 +8,20 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/growarena/growarena/internal/sys"
+	"github.com/growarena/growarena/internal/testutil"
 )
 
 // meetMapLimit runs f, which takes a mapping, while the process has nearly as many as it
-// may, until it fails, and returns its error. The runtime must not need one meanwhile,
-// so it gets a heap ahead.
+// may, until it fails, and returns its error. The runtime must not need one meanwhile.
 func meetMapLimit(t *testing.T, count int, f func() error) (err error) {
 	t.Helper()
-	ahead := make([]byte, 48*mib)
-	for i := range ahead {
-		ahead[i] = 1
-	}
-	runtime.KeepAlive(ahead)
-	runtime.GC()
+	provide(t, f)
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	// Pages of which every second has another protection.
 	page := uintptr(os.Getpagesize())
@@ -46,6 +42,44 @@ func meetMapLimit(t *testing.T, count int, f func() error) (err error) {
 		}
 	}
 	return err
+}
+
+// provide lets the runtime take ahead what it may need while it can have no mapping:
+// memory, what describes it, threads, and what f makes when it fails.
+func provide(t *testing.T, f func() error) {
+	t.Helper()
+	runtime.MemProfileRate = 0
+	var small [8 << 10][]byte // Each has a span for itself.
+	for range 2 {
+		ahead := make([]byte, 48*mib)
+		for i := range ahead {
+			ahead[i] = 1
+		}
+		for i := range small {
+			small[i] = make([]byte, 8*kib-i%2)
+		}
+		runtime.KeepAlive(ahead)
+		clear(small[:])
+		runtime.GC()
+	}
+	var all sync.WaitGroup
+	release := make(chan struct{})
+	for range 16 {
+		all.Add(1)
+		go func() {
+			runtime.LockOSThread() // A thread each, which stays when it is unlocked.
+			all.Done()
+			<-release
+			runtime.UnlockOSThread()
+		}()
+	}
+	all.Wait()
+	close(release)
+	restore := testutil.FailAll(sys.CallMmap, unix.ENOMEM)
+	defer restore()
+	if f() == nil {
+		t.Error("mmap fails, and it does not")
+	}
 }
 
 // wantError checks that err is what it should be and says what it should.

@@ -71,6 +71,8 @@ func SealShrink(fd int) error                      { return unsupported(CallFcnt
 func SealedShrink(fd int) bool                     { return false }
 func Dup(fd int) (int, error)                      { return -1, unsupported(CallFcntl) }
 func Close(fd int) error                           { return unsupported(CallClose) }
+func Maps(f func(VMA) bool) error                  { return errors.ErrUnsupported }
+func CountMaps() (int, error)                      { return 0, errors.ErrUnsupported }
 func LimitAS() uint64                              { return math.MaxUint64 }
 func LimitFiles() uint64                           { return math.MaxUint64 }
 func LimitFileSize() uint64                        { return math.MaxUint64 }

@@ -1,7 +1,6 @@
 package sys
 
 import (
-	"bufio"
 	"bytes"
 	"os"
 	"strconv"
@@ -45,43 +44,4 @@ type VMA struct {
 	Perms      string // "rw-s"
 	Offset     int64  // in the file
 	Path       string // file, or the kernel's name for it in brackets
-}
-
-// Maps calls f for every VMA of the process in order of address until f returns
-// false. The process may change meanwhile: what f sees is no snapshot.
-func Maps(f func(VMA) bool) error {
-	file, err := os.Open("/proc/self/maps")
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	lines := bufio.NewScanner(file)
-	lines.Buffer(make([]byte, 8<<10), 1<<20) // One read returns a page at most.
-	for lines.Scan() {
-		if v, ok := parseVMA(lines.Bytes()); ok && !f(v) {
-			return nil
-		}
-	}
-	return lines.Err()
-}
-
-// parseVMA reads "start-end perms offset dev inode path" (proc_pid_maps(5)).
-func parseVMA(line []byte) (VMA, bool) {
-	var field [5][]byte
-	rest := line
-	for i := range field {
-		field[i], rest, _ = bytes.Cut(bytes.TrimLeft(rest, " "), []byte(" "))
-	}
-	lo, hi, ok := bytes.Cut(field[0], []byte("-"))
-	start, err1 := strconv.ParseUint(string(lo), 16, 64)
-	end, err2 := strconv.ParseUint(string(hi), 16, 64)
-	off, err3 := strconv.ParseInt(string(field[2]), 16, 64)
-	if !ok || err1 != nil || err2 != nil || err3 != nil {
-		return VMA{}, false
-	}
-	return VMA{
-		Start: uintptr(start), End: uintptr(end),
-		Perms: string(field[1]), Offset: off,
-		Path: string(bytes.TrimLeft(rest, " ")),
-	}, true
 }

@@ -2,7 +2,7 @@
 // and read at the same time, for as long as it is told to, and says in one line
 // what came of it.
 //
-//	go run ./fuzz/cmd/soak -for 10m [-seed N] [-only NAME]
+//	go run ./fuzz/cmd/soak -for 10m [-seed N] [-only NAME] [-from N]
 //
 // Each target that needs a process to itself has one; another has all others and
 // the readers and writers. A failure names the seed, and the command that runs the
@@ -45,7 +45,7 @@ func main() {
 	start := time.Now()
 	failures, total := supervise(ctx, names, *seed, *from, *duration)
 	for _, f := range failures {
-		fmt.Printf("\n%s\nagain: go run ./fuzz/cmd/soak -only %s -seed %d -for %v\n", f.text, f.worker, *seed, *duration)
+		fmt.Printf("\n%s\nagain: go run ./fuzz/cmd/soak -only %s -seed %d -from %d -for %v\n", f.text, f.worker, *seed, f.from, *duration)
 	}
 	verdict := "passed"
 	if len(failures) > 0 {

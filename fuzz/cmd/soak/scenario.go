@@ -71,6 +71,9 @@ func (g *group) wait() error {
 func readers(ctx context.Context, seed uint64, done *atomic.Int64) error {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	opts := arena.Options{Name: "soak", Reserve: 64 << 10 << rng.IntN(8), Retire: rng.IntN(2) == 0}
+	if rng.IntN(4) > 0 { // There is nearly always room to extend, and then nothing moves.
+		opts.Rungs = arena.RungInWindow | [2]arena.Rungs{arena.RungRehome, arena.RungAlias}[rng.IntN(2)]
+	}
 	if !opts.Retire && rng.IntN(2) == 0 {
 		opts.Domain = epoch.NewDomain(epoch.Options{Name: "soak"})
 		defer func() { _ = opts.Domain.Close(context.WithoutCancel(ctx)) }()
@@ -109,15 +112,15 @@ func readers(ctx context.Context, seed uint64, done *atomic.Int64) error {
 						return err
 					}
 				}
-				b := guard.Bytes()
+				if rng.IntN(100) == 0 {
+					time.Sleep(time.Duration(rng.IntN(int(2 * time.Millisecond))))
+				}
+				b := guard.Bytes() // perhaps of a window that has been left meanwhile
 				if n = min(n, len(b)); n > 0 {
 					off := rng.IntN(n)
 					if err := intact(b[off:min(n, off+1000)], off, seed); err != nil {
 						return err
 					}
-				}
-				if rng.IntN(100) == 0 {
-					time.Sleep(time.Duration(rng.IntN(int(2 * time.Millisecond))))
 				}
 			}
 			return nil

@@ -49,7 +49,10 @@ func measure(pid int) (s size) {
 }
 
 // A failure is how a worker failed.
-type failure struct{ worker, text string }
+type failure struct {
+	worker, text string
+	from         uint64 // number of the program to begin with to see it again
+}
 
 // lateAfter is how long after its time a worker is given up.
 const lateAfter = time.Minute
@@ -62,15 +65,15 @@ func supervise(ctx context.Context, names []string, seed, from uint64, duration 
 	var wg sync.WaitGroup
 	for i, name := range names {
 		wg.Go(func() {
-			text := superviseOne(ctx, name, seed, from, duration, func(pid int, r report) {
+			f := superviseOne(ctx, name, seed, from, duration, func(pid int, r report) {
 				mu.Lock()
 				last[i], pids[i] = r, pid
 				mu.Unlock()
 			})
 			mu.Lock()
 			defer mu.Unlock()
-			if text != "" {
-				failures = append(failures, failure{name, name + ": " + text})
+			if f.text != "" {
+				failures = append(failures, f)
 			}
 		})
 	}
@@ -108,13 +111,15 @@ func supervise(ctx context.Context, names []string, seed, from uint64, duration 
 	}
 }
 
-// superviseOne runs a worker to its end and returns what went wrong, or "".
-func superviseOne(ctx context.Context, name string, seed, from uint64, duration time.Duration, progress func(pid int, r report)) string {
+// superviseOne runs a worker to its end and returns what went wrong, with a text of
+// "" for nothing.
+func superviseOne(ctx context.Context, name string, seed, from uint64, duration time.Duration, progress func(pid int, r report)) failure {
+	fail := func(text string) failure { return failure{worker: name, text: name + ": " + text, from: from} }
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), duration+lateAfter)
 	defer cancel()
 	self, err := os.Executable()
 	if err != nil {
-		return err.Error()
+		return fail(err.Error())
 	}
 	cmd := exec.CommandContext(ctx, self, "-worker", "-only", name,
 		fmt.Sprintf("-seed=%d", seed), fmt.Sprintf("-from=%d", from), fmt.Sprintf("-for=%v", duration))
@@ -122,10 +127,10 @@ func superviseOne(ctx context.Context, name string, seed, from uint64, duration 
 	cmd.Stderr = &complaint
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return err.Error()
+		return fail(err.Error())
 	}
 	if err := cmd.Start(); err != nil {
-		return err.Error()
+		return fail(err.Error())
 	}
 	var last report
 	for in := json.NewDecoder(out); ; {
@@ -139,13 +144,17 @@ func superviseOne(ctx context.Context, name string, seed, from uint64, duration 
 	err = cmd.Wait()
 	switch {
 	case last.Failure != "":
-		return last.Failure
+		return fail(last.Failure)
 	case err != nil || !last.Done:
 		text := strings.TrimSpace(complaint.String())
 		if len(text) > 4000 {
 			text = text[:4000] + "…"
 		}
-		return fmt.Sprintf("ended by itself (%v) after program %d of seed %d (-from %d): %s", err, last.Next, seed, last.Next, text)
+		f := fail(fmt.Sprintf("ended by itself (%v), at program %d of seed %d or soon after: %s", err, last.Next, seed, text))
+		if name != together { // whose targets are at different programs
+			f.from = last.Next
+		}
+		return f
 	}
-	return ""
+	return failure{}
 }
