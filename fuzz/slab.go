@@ -19,7 +19,7 @@ const (
 	slabSmall  = 32 << 10 // the largest small object
 	slabMedium = 1 << 20  // the largest medium object
 	slabPage   = 8 << 10  // what medium objects are multiples of
-	slabSpan   = 256 << 10
+	slabSpan   = 1 << 20
 )
 
 // slabConfig is what a program asks of its allocator.

@@ -370,7 +370,7 @@ func (r *slabRun) opMany() error {
 		return nil
 	}
 	way := r.way()
-	for range min(r.in.below(128), slabSpan/n) {
+	for range min(r.in.below(128), 256<<10/n) {
 		if len(r.objects) >= slabLive {
 			break
 		}

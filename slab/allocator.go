@@ -29,7 +29,8 @@ type Options struct {
 	Name string
 
 	// Limit is the most bytes that objects may take, rounded up to pages and
-	// spans; an allocation beyond fails with ErrLimit. 0 means no limit.
+	// spans, which are up to 1 MiB long (of objects of 32 KiB); an allocation
+	// beyond fails with ErrLimit. 0 means no limit.
 	Limit int
 
 	// Domain is what Retire waits for.
