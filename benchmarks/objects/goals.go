@@ -17,7 +17,7 @@ func Goals() []bench.Goal {
 	} {
 		all = append(all, bench.Goal{
 			Name: g.name, Row: row, Experiment: g.experiment,
-			Text: g.text + ": slab.Local ahead of every peer without cgo",
+			Text: "objects, " + g.text + ": slab.Local ahead of every peer without cgo",
 			Rule: bench.RatioAtMost, Limit: 1, Ours: "slab.Local",
 		})
 	}

@@ -10,11 +10,11 @@ func Goals() []bench.Goal {
 	large := []string{"512 MiB", "1 GiB", "4 GiB"} // the first in a quick run
 	return []bench.Goal{
 		{
-			Name: "realloc", Row: row, Experiment: "realloc", Text: "doubling to 1 GiB and above (512 MiB in a quick run) ≥ 100 × faster than every allocator",
+			Name: "realloc", Row: row, Experiment: "realloc", Text: "doubling a buffer to 1 GiB and above (512 MiB in a quick run) ≥ 100 × faster than every allocator",
 			Rule: bench.FactorAtLeast, Limit: 100, Ours: "slab.Realloc", Cases: large,
 		},
 		{
-			Name: "realloc-peak", Row: row, Experiment: "realloc", Text: "peak memory ≤ 1.05 × the data, at such lengths",
+			Name: "realloc-peak", Row: row, Experiment: "realloc", Text: "… peak memory ≤ 1.05 × the data, at such lengths",
 			Rule: bench.AtMost, Limit: 1.05, Metric: "peak-by-data", Ours: "slab.Realloc", Cases: large,
 		},
 	}

@@ -10,16 +10,16 @@ func Goals() []bench.Goal {
 	return []bench.Goal{
 		{
 			Name: "rehome-time", Row: 2, Experiment: name, Ours: "arena", Cases: big,
-			Text: "move ≤ 150 µs per GiB", Rule: bench.AtMost, Limit: 150e3, Unit: "ns",
+			Text: "moving a full buffer to a bigger place ≤ 150 µs per GiB", Rule: bench.AtMost, Limit: 150e3, Unit: "ns",
 			Per: func(of bench.Case, v float64) float64 { return v * (1 << 30) / float64(of.Size) },
 		},
 		{
 			Name: "rehome-faults", Row: 2, Experiment: name, Ours: "arena", Cases: big, Metric: "faults",
-			Text: "no page faults to read it, with 4 KiB pages", Rule: bench.AtMost, Limit: 0,
+			Text: "… no page faults to read it there, with 4 KiB pages", Rule: bench.AtMost, Limit: 0,
 		},
 		{
 			Name: "rehome-copy", Row: 2, Experiment: name, Ours: "arena", Cases: big, Peers: []string{"copy"},
-			Text: "move ≥ 500 × faster than copying", Rule: bench.FactorAtLeast, Limit: 500,
+			Text: "… ≥ 500 × faster than copying", Rule: bench.FactorAtLeast, Limit: 500,
 		},
 	}
 }
