@@ -11,8 +11,7 @@ import (
 )
 
 // TestIdle frees what took memory, and a moment later most of that is the system's,
-// without anybody asking; a small part is kept for what comes. It waits for as long as
-// the test may take: how long it is to be is not a promise.
+// without anybody asking; a small part is kept for what comes.
 func TestIdle(t *testing.T) {
 	for _, n := range []int{100, 16 << 10, 500 << 10} {
 		before := resident(t)
@@ -27,9 +26,7 @@ func TestIdle(t *testing.T) {
 			a.Free(b)
 		}
 		const kept = 4 * mib
-		for a.Stats().Kept > kept || resident(t)-before > kept+4*mib {
-			time.Sleep(10 * time.Millisecond)
-		}
+		await(t, func() bool { return a.Stats().Kept <= kept && resident(t)-before <= kept+4*mib })
 		if s := a.Stats(); s.Returned < 32*mib {
 			t.Errorf("objects of %d bytes: %+v", n, s)
 		}
@@ -58,16 +55,25 @@ func TestIdle_SystemRefuses(t *testing.T) {
 	}
 	restore := testutil.FailAll(sys.CallFallocate, syscall.ENOSPC)
 	free()
-	for a.Stats().Refused < 2 {
-		time.Sleep(10 * time.Millisecond)
-	}
+	await(t, func() bool { return a.Stats().Refused >= 2 })
 	restore()
 	if s := a.Stats(); s.Returned != 0 || s.Kept < 32*mib {
 		t.Errorf("refused: %+v", s)
 	}
 	free()
-	for a.Stats().Kept > 4*mib {
+	await(t, func() bool { return a.Stats().Kept <= 4*mib })
+	closeEmpty(t, a)
+}
+
+// await waits until what is to happen a moment later has happened. How long that is is not
+// promised, so it waits fifty times longer than it should have to.
+func await(t *testing.T, happened func() bool) {
+	t.Helper()
+	for range 500 {
+		if happened() {
+			return
+		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	closeEmpty(t, a)
+	t.Fatal("it has not happened")
 }

@@ -5,7 +5,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/growarena/growarena/slab"
 )
@@ -38,9 +37,7 @@ func churned(t *testing.T) (a *slab.Allocator, left []object, live int) {
 func TestTrim_BetweenObjects(t *testing.T) {
 	before := resident(t)
 	a, left, live := churned(t)
-	for a.Stats().Returned == 0 { // A moment later, or the test never ends.
-		time.Sleep(10 * time.Millisecond)
-	}
+	await(t, func() bool { return a.Stats().Returned > 0 })
 	if err := a.Trim(); err != nil {
 		t.Fatal(err)
 	}

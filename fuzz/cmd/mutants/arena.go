@@ -10,6 +10,27 @@ var arenaMutants = []mutant{
 		new:     "w.MapFile(off, n, a.file.fd, 0, sys.ProtRead|sys.ProtWrite)",
 		test:    "TestArena_GrowKeepsContents/extend/keep",
 	}, {
+		name:    "block kept after a reset",
+		mistake: "a Local goes on with a block that is others' since the arena was made shorter",
+		file:    "arena/local.go",
+		old:     "n) <= uint(l.end-l.off) && l.a.view.Load() == v && l.a.cuts.Load() == l.cuts {",
+		new:     "n) <= uint(l.end-l.off) && l.a.view.Load() == v {",
+		test:    "TestLocal_AfterReset",
+	}, {
+		name:    "block kept where it was",
+		mistake: "a Local hands out addresses of a window that the arena has left",
+		file:    "arena/local.go",
+		old:     "uint(n) <= uint(l.end-start) && l.a.view.Load() == v && l.a",
+		new:     "uint(n) <= uint(l.end-start) && l.a.view.Load() != nil && l.a",
+		test:    "TestLocal/retire",
+	}, {
+		name:    "prepared while given up",
+		mistake: "a pool's buffer goes while a goroutine still prepares memory for it",
+		file:    "arena/pool_moved.go",
+		old:     "func (p *Pool) freeMoved(m *moved) {\n\tp.settleLocked(m)\n",
+		new:     "func (p *Pool) freeMoved(m *moved) {\n",
+		test:    "TestPool_PreparesRest/goes",
+	}, {
 		name:    "old window unmapped at once",
 		mistake: "without a domain, slices of the old window fault after a move",
 		file:    "arena/grow.go",

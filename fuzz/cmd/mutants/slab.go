@@ -52,6 +52,13 @@ var slabMutants = []mutant{
 		new:     "if int64(n) > 2*a.limit-now {",
 		test:    "TestLimit/plain",
 	}, {
+		name:    "idle memory stays",
+		mistake: "what has not been needed for a while is given back only when somebody asks",
+		file:    "slab/idle.go",
+		old:     "i.timer.Reset(idleTime)",
+		new:     "_ = idleTime",
+		test:    "TestIdle",
+	}, {
 		name:    "memory not given back",
 		mistake: "Trim says that it gave pages back, and keeps them",
 		file:    "slab/decommit.go",
