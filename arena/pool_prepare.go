@@ -16,8 +16,8 @@ const (
 	prepareMax = 1 << 30
 
 	// prepareNow is how much of that whoever calls prepares himself, where a processor
-	// is idle that can prepare the rest: five milliseconds.
-	prepareNow = 32 << 20
+	// is idle that can prepare the rest: a millisecond or two.
+	prepareNow = 8 << 20
 
 	// fullShare says which part of the pages that a buffer ends with must have
 	// memory for it to count as full: all but this part.

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/sys"
@@ -138,10 +139,14 @@ func TestPool_FullBuffersInTurn(t *testing.T) {
 	testutil.NoLeaks(t, trim)
 	p := preparingPool(t, arena.PoolOptions{})
 	defer closePool(t, p)
-	const n = 30 * mib // No more than is prepared at once.
+	const n = 40 * mib
 	use := func(full bool) (committed int) {
 		b := alloc(t, p, n)
 		committed = p.Stats().Committed
+		for before := -1; before < committed; committed = p.Stats().Committed { // A goroutine may be at it.
+			before = committed
+			time.Sleep(20 * time.Millisecond)
+		}
 		if !isZero(b[:mib]) || !isZero(b[n-mib:]) {
 			t.Error("not zero")
 		}
