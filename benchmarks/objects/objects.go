@@ -11,7 +11,7 @@ import (
 // Experiments returns the patterns of use, over sizes or goroutines.
 func Experiments(quick bool) []bench.Experiment {
 	if quick {
-		return experiments(20*time.Millisecond, 3)
+		return experiments(60*time.Millisecond, 3)
 	}
 	return experiments(200*time.Millisecond, 7)
 }
