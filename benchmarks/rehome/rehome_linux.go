@@ -11,8 +11,6 @@ import (
 	"github.com/growarena/growarena/benchmarks/internal/bench"
 )
 
-const pageSize = 4096
-
 // A house is a full buffer that can move.
 type house struct {
 	// bytes returns the content, at the newest addresses.
