@@ -132,13 +132,13 @@ func (a *Arena) cross(v *view, from, to int) {
 	if next < end && h.next.CompareAndSwap(next, end) {
 		// An allocation of many extents may be for touching here and there: it is
 		// left to page faults.
-		if to-from <= extentSize && end <= int64(v.cap) && a.huge != HugeNever && canCollapse() && a.prep.TryRLock() {
+		if to-from <= extentSize && end <= int64(v.cap) && a.makesHuge() && a.prep.TryRLock() {
 			a.prepareByWriter(end)
 			a.prep.RUnlock()
 		}
 	}
 	a.lookAhead(end)
-	if h.busy.Load() == end && a.hasWork() && a.prep.TryRLock() {
+	if h.busy.Load() == end && a.hasWork() && a.makesHuge() && a.prep.TryRLock() {
 		if next := a.claimAhead(); next > 0 {
 			a.prepareByWriter(next)
 		}

@@ -8,13 +8,17 @@ import (
 	"github.com/growarena/growarena/internal/sys"
 )
 
+// makesHuge reports whether memory that is prepared is huge pages. Only then a writer
+// prepares it himself: small ones are no cheaper than the page faults.
+func (a *Arena) makesHuge() bool { return a.huge != HugeNever && canCollapse() }
+
 // prepareExtent makes the extent at off memory that is there: with pages in the
 // file, mapped in v, and huge where the kernel can.
 //
 // Preconditions: off is a multiple of extentSize; the file reaches off+extentSize
 // and v maps it; prep is held.
 func (a *Arena) prepareExtent(v *view, off int) error {
-	if a.huge == HugeNever || !canCollapse() {
+	if !a.makesHuge() {
 		return sys.Advise(v.addr(off), extentSize, sys.AdvisePopulateWrite)
 	}
 	_, err := makeHuge(a.file.fd, int64(off), v.addr(off))
@@ -78,7 +82,7 @@ func (a *Arena) commitRange(v *view, from, to int) error {
 
 // commitExtents is commitRange without the undo.
 func (a *Arena) commitExtents(v *view, from, to int) error {
-	if a.file.page >= extentSize || !canCollapse() || a.huge == HugeNever {
+	if a.file.page >= extentSize || !a.makesHuge() {
 		from = align.Down(from, a.file.page)
 		return sys.Allocate(a.file.fd, int64(from), int64(to-from))
 	}
