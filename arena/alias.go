@@ -39,11 +39,11 @@ func (a *Arena) Alias(o AliasOptions) (*Alias, error) {
 	defer a.mu.Unlock()
 	v := a.load()
 	if o.Len == 0 {
-		o.Len = align.Down(v.cap, a.file.page) - o.Off
+		o.Len = align.Down(v.cap, a.file.Page()) - o.Off
 	}
 	a.checkRange("Alias", o.Off, o.Len, v.cap)
-	if !align.Is(o.Off, a.file.page) || !align.Is(o.Len, a.file.page) || o.Len == 0 {
-		panic(fmt.Sprintf("arena: Alias of %q: [%d, %d) is not a range of pages of %d bytes", a.name, o.Off, o.Off+o.Len, a.file.page))
+	if !align.Is(o.Off, a.file.Page()) || !align.Is(o.Len, a.file.Page()) || o.Len == 0 {
+		panic(fmt.Sprintf("arena: Alias of %q: [%d, %d) is not a range of pages of %d bytes", a.name, o.Off, o.Off+o.Len, a.file.Page()))
 	}
 	repeat := max(o.Repeat, 1)
 	if o.Repeat < 0 || repeat > math.MaxInt/o.Len {
@@ -55,7 +55,7 @@ func (a *Arena) Alias(o AliasOptions) (*Alias, error) {
 	}
 	w, err := a.space.Reserve(o.Len*repeat, addrspace.ReserveOptions{Name: a.name + " alias", Compact: true, MapAll: true})
 	for i := 0; err == nil && i < repeat; i++ {
-		err = w.MapFile(i*o.Len, o.Len, a.file.fd, int64(o.Off), prot)
+		err = w.MapFile(i*o.Len, o.Len, a.file.Fd(), int64(o.Off), prot)
 	}
 	if err != nil {
 		if w != nil {
@@ -94,7 +94,7 @@ func (a *Arena) checkRange(method string, off, n, limit int) {
 //
 // Preconditions: mu is held; the range lies within the file.
 func (a *Arena) punch(off, n int) error {
-	if err := sys.Punch(a.file.fd, int64(off), int64(n)); err != nil {
+	if err := sys.Punch(a.file.Fd(), int64(off), int64(n)); err != nil {
 		return fmt.Errorf("arena: decommit [%d, %d) of %q: %w", off, off+n, a.name, err)
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/epoch"
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -20,7 +21,7 @@ var (
 	// ErrFull means that the arena's own limit does not allow it.
 	ErrFull = errors.New("arena full")
 	// ErrShrunk means that somebody has made the caller's backing file shorter.
-	ErrShrunk = errors.New("backing file was made shorter by somebody else")
+	ErrShrunk = memfile.ErrShrunk
 )
 
 // reserveDefault is the length of the first window where neither Reserve nor
@@ -28,24 +29,25 @@ var (
 // cheapest rung, small enough that 200,000 of them fit the address space.
 const reserveDefault = 256 << 20
 
-// HugePages says how an arena uses huge pages.
-type HugePages uint8
+// HugePages says how an arena or a pool uses huge pages.
+type HugePages = memfile.HugePages
 
+// How huge pages are used.
 const (
 	// HugeAuto makes huge pages where that is measured to pay: ahead of a
 	// cursor that moves through memory, and for committed memory.
-	HugeAuto HugePages = iota
+	HugeAuto = memfile.HugeAuto
 	// HugeNever leaves all pages small.
-	HugeNever
+	HugeNever = memfile.HugeNever
 	// HugeAlways asks the kernel for huge pages everywhere (MADV_HUGEPAGE), also
 	// for memory that is touched at random. Effective where
 	// /sys/kernel/mm/transparent_hugepage/shmem_enabled is advise or more.
-	HugeAlways
+	HugeAlways = memfile.HugeAlways
 	// HugeTLB2M takes pages of 2 MiB from the system's reserved pool
 	// (vm.nr_hugepages); an empty pool is an error when growing.
-	HugeTLB2M
+	HugeTLB2M = memfile.HugeTLB2M
 	// HugeTLB1G takes pages of 1 GiB from the reserved pool.
-	HugeTLB1G
+	HugeTLB1G = memfile.HugeTLB1G
 )
 
 // Options say how to make an [Arena]. The zero value works.
@@ -147,9 +149,9 @@ type Arena struct {
 	prep sync.RWMutex
 
 	mu    sync.Mutex
-	file  *backing // Protected by mu; its descriptor is immutable until Free.
-	birth uint64   // Version of domain at which the current window was published. Protected by mu.
-	grown Growth   // Protected by mu.
+	file  *memfile.File // Protected by mu; its descriptor is immutable until Free.
+	birth uint64        // Version of domain at which the current window was published. Protected by mu.
+	grown Growth        // Protected by mu.
 
 	// waiting are old windows that a shared domain had no room for: they are
 	// offered again when the next one is retired. Protected by mu.
@@ -194,19 +196,19 @@ func newArena(opts Options) (*Arena, error) {
 	var err error
 	switch {
 	case opts.File != nil:
-		a.file, err = adopt(opts.File)
+		a.file, err = memfile.Adopt(opts.File)
 	case opts.HugePages == HugeTLB2M:
-		a.file, err = newMemfd(a.name, 2<<20)
+		a.file, err = memfile.New(a.name, 2<<20)
 	case opts.HugePages == HugeTLB1G:
-		a.file, err = newMemfd(a.name, 1<<30)
+		a.file, err = memfile.New(a.name, 1<<30)
 	default:
-		a.file, err = newMemfd(a.name, 0)
+		a.file, err = memfile.New(a.name, 0)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if err := a.firstWindow(opts.Reserve); err != nil {
-		a.file.close()
+		a.file.Close()
 		return nil, err
 	}
 	if opts.Retire {
@@ -240,7 +242,7 @@ func (o *Options) check() {
 
 // firstWindow reserves and maps the first window over the file.
 func (a *Arena) firstWindow(reserve int) error {
-	have := a.file.size
+	have := a.file.Size()
 	if have > a.limit {
 		return fmt.Errorf("%w: the file holds %d bytes, the limit is %d", ErrFull, have, a.limit)
 	}
@@ -258,7 +260,7 @@ func (a *Arena) firstWindow(reserve int) error {
 	w, err := a.space.Reserve(size, addrspace.ReserveOptions{
 		Name: a.name, MapAll: true, Min: least,
 		// Pages of 1 GiB need an alignment that compact windows do not have.
-		Compact: size >= a.limit && a.file.page <= extentSize,
+		Compact: size >= a.limit && a.file.Page() <= extentSize,
 	})
 	if err != nil {
 		return err
@@ -325,9 +327,9 @@ func (a *Arena) File() (*os.File, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.load()
-	fd, err := sys.Dup(a.file.fd)
+	fd, err := sys.Dup(a.file.Fd())
 	if err != nil {
-		return nil, fmt.Errorf("arena: duplicate the file of %q: %w", a.name, explainFiles(err))
+		return nil, fmt.Errorf("arena: duplicate the file of %q: %w", a.name, memfile.ExplainFiles(err))
 	}
 	return os.NewFile(uintptr(fd), a.name), nil
 }
@@ -364,16 +366,16 @@ func (a *Arena) Free() error {
 		a.old.releaseAll()
 	}
 	err := a.cutFile()
-	a.file.close()
+	a.file.Close()
 	return err
 }
 
 // cutFile cuts a file of the caller's to the arena's length.
 func (a *Arena) cutFile() error {
-	if a.file.memfd || a.file.sealed || a.file.size == a.Len() {
+	if a.file.Memfd() || a.file.Sealed() || a.file.Size() == a.Len() {
 		return nil
 	}
-	if err := sys.Truncate(a.file.fd, a.length.Load()); err != nil {
+	if err := sys.Truncate(a.file.Fd(), a.length.Load()); err != nil {
 		return fmt.Errorf("arena: cut the file of %q to %d bytes: %w", a.name, a.Len(), err)
 	}
 	return nil

@@ -130,7 +130,7 @@ func (a *Arena) onFile() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.load()
-	return !a.file.memfd
+	return !a.file.Memfd()
 }
 
 // Arena returns the arena the bytes are in, or nil as long as a zero Buffer has

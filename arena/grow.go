@@ -8,8 +8,12 @@ import (
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/epoch"
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
 )
+
+// extentSize is the unit in which files grow and memory is prepared: a huge page.
+const extentSize = memfile.ExtentSize
 
 // Bounds of one step of the capacity, which is a quarter of it: a system call
 // for each quarter makes appending cost O(log n) of them.
@@ -87,7 +91,7 @@ func (a *Arena) nextCap(from, need int) int {
 
 // windowSize returns the length of a window that holds n bytes.
 func (a *Arena) windowSize(n int) (int, error) {
-	size, ok := align.Up(n, max(extentSize, a.file.page))
+	size, ok := align.Up(n, max(extentSize, a.file.Page()))
 	if !ok {
 		return 0, fmt.Errorf("%w: no window holds %d bytes", addrspace.ErrNoSpace, n)
 	}
@@ -99,7 +103,7 @@ func (a *Arena) windowSize(n int) (int, error) {
 //
 // Preconditions: mu is held; v is the newest view; v.cap < goal <= limit.
 func (a *Arena) climb(v *view, goal int) error {
-	if err := a.file.grow(goal); err != nil {
+	if err := a.file.Grow(goal); err != nil {
 		return err
 	}
 	if goal <= v.window.Size() {
@@ -192,7 +196,7 @@ var errNoRehome = fmt.Errorf("mremap with MREMAP_DONTUNMAP of shared memory: %w"
 // moveTables moves the page tables of from to the same place in to. An error has
 // changed nothing.
 func (a *Arena) moveTables(from, to *addrspace.Window) error {
-	if a.rungs&RungRehome == 0 || !canMoveKeep() {
+	if a.rungs&RungRehome == 0 || !memfile.CanMoveKeep() {
 		return errNoRehome
 	}
 	return from.Rehome(to)
@@ -206,26 +210,13 @@ func (a *Arena) mapWindow(w *addrspace.Window) error {
 	if n == 0 {
 		return nil
 	}
-	if err := w.MapFile(off, n, a.file.fd, int64(off), sys.ProtRead|sys.ProtWrite); err != nil {
+	if err := w.MapFile(off, n, a.file.Fd(), int64(off), sys.ProtRead|sys.ProtWrite); err != nil {
 		return err
 	}
 	// All of it, not the tail alone: at vm.max_map_count it is refused when it would
 	// cut a VMA, and then the next tail makes that good.
-	a.huge.advise(w.Range().Start, w.Mapped())
+	a.huge.Advise(w.Range().Start, w.Mapped())
 	return nil
-}
-
-// advise tells the kernel about huge pages in [addr, addr+n), which was just
-// mapped.
-func (h HugePages) advise(addr uintptr, n int) {
-	// A kernel without huge pages refuses, and nothing changes. Given with each tail,
-	// else the parts would not merge into one VMA.
-	switch h {
-	case HugeAlways:
-		_ = sys.Advise(addr, uintptr(n), sys.AdviseHugePage)
-	case HugeNever:
-		_ = sys.Advise(addr, uintptr(n), sys.AdviseNoHugePage)
-	}
 }
 
 // publish makes [0, goal) of w the arena's newest view and lets go of the window
@@ -235,7 +226,7 @@ func (h HugePages) advise(addr uintptr, n int) {
 func (a *Arena) publish(old *view, w *addrspace.Window, goal int, counter *int) error {
 	v := &view{base: w.Base(), cap: goal, window: w}
 	w.SetTouched(goal)
-	if a.commit || a.file.page > extentSize/2 {
+	if a.commit || a.file.Page() > extentSize/2 {
 		if err := a.commitRange(v, old.cap, goal); err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/memfile"
 )
 
 const (
@@ -62,7 +63,7 @@ type headroom struct {
 	running atomic.Bool
 
 	// load tells whether a processor is idle. Whoever has set running has it.
-	load load
+	load memfile.Load
 
 	// preparing is how many writers are preparing an extent (atomic).
 	preparing atomic.Int32
@@ -83,9 +84,9 @@ var processStart = time.Now()
 // init sets up headroom as Options.Headroom says.
 func (h *headroom) init(limit int, a *Arena) {
 	switch {
-	case limit < 0, a.commit, a.file.page >= extentSize:
+	case limit < 0, a.commit, a.file.Page() >= extentSize:
 		return
-	case limit == 0 && !a.file.memfd:
+	case limit == 0 && !a.file.Memfd():
 		return // Preparing memory for a file on disk means writing to the disk.
 	case limit == 0:
 		limit = headroomDefault
@@ -170,7 +171,7 @@ func (a *Arena) lookAhead(end int64) {
 		h.poke()
 		return
 	}
-	if !h.load.spare(1) {
+	if !h.load.Spare(1) {
 		h.running.Store(false)
 		return
 	}
@@ -200,7 +201,7 @@ func (a *Arena) help() {
 	defer idle.Stop()
 	for {
 		for a.hasWork() {
-			if !h.load.spare(int(h.preparing.Load())) {
+			if !h.load.Spare(int(h.preparing.Load())) {
 				h.running.Store(false)
 				return
 			}

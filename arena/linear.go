@@ -125,9 +125,9 @@ func (m *LinearMemory) commit(n int) (err error) {
 	a := m.arena
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	to, _ := align.Up(n, a.file.page)
+	to, _ := align.Up(n, a.file.Page())
 	if to < extentSize {
-		err = sys.Allocate(a.file.fd, int64(m.committed), int64(to-m.committed))
+		err = sys.Allocate(a.file.Fd(), int64(m.committed), int64(to-m.committed))
 	} else {
 		to, _ = align.Up(n, extentSize) // As the size of the file is.
 		err = a.commitRange(a.load(), m.committed, to)

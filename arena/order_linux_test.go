@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/growarena/growarena/epoch"
+	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -75,7 +76,7 @@ func TestArena_ViewBeforeRetire(t *testing.T) {
 // TestArena_MovesAlone: page tables do not move while memory is being prepared
 // (CVE-2024-50066).
 func TestArena_MovesAlone(t *testing.T) {
-	if !canMoveKeep() {
+	if !memfile.CanMoveKeep() {
 		t.Skip("this kernel does not move page tables of shared memory")
 	}
 	a := orderArena(t, Options{})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -118,11 +119,11 @@ type Pool struct {
 	prepared   atomic.Int64 // extents
 	unprepared atomic.Bool  // Set for good when preparing has failed.
 	helping    atomic.Bool  // a goroutine prepares memory, or somebody looks whether it may
-	load       load         // Whoever has set helping has it.
+	load       memfile.Load // Whoever has set helping has it.
 
 	// growing is held while bands are made, system calls included.
 	growing sync.Mutex
-	file    *backing // of the bands. Its fd is immutable until Close, the rest protected by growing.
+	file    *memfile.File // of the bands. Its fd is immutable until Close, the rest protected by growing.
 
 	mu     sync.Mutex
 	closed bool               // Protected by mu.
@@ -177,7 +178,7 @@ func newPool(o PoolOptions) *Pool {
 	}
 	p.band = max(p.band, 4*p.page) // Pages of 64 KiB exist.
 	p.shift = bits.TrailingZeros(uint(p.band))
-	if !o.NoGuards && canGuard() {
+	if !o.NoGuards && memfile.CanGuard() {
 		p.guard = p.page
 	}
 	p.colours = coloursFor(p.band, p.page)
@@ -194,14 +195,14 @@ func newPool(o PoolOptions) *Pool {
 // open makes the file and the first run.
 func (p *Pool) open() error {
 	var err error
-	if p.file, err = newMemfd(p.name, 0); err != nil {
+	if p.file, err = memfile.New(p.name, 0); err != nil {
 		return err
 	}
 	if err = p.moreBands(); err != nil {
 		for _, r := range p.runs {
 			release(r.window)
 		}
-		p.file.close()
+		p.file.Close()
 	}
 	return err
 }
@@ -240,7 +241,7 @@ func (p *Pool) Close() error {
 	for _, r := range runs {
 		release(r.window)
 	}
-	p.file.close()
+	p.file.Close()
 	p.far.close()
 	if live > 0 {
 		return fmt.Errorf("arena: close pool %q: %d buffers of %d bytes were not freed", p.name, live, used)

@@ -165,7 +165,7 @@ func (p *Pool) unkeepLocked(k int) {
 }
 
 // bandPart returns the range of the file that band i is.
-func (p *Pool) bandPart(i uint32) part { return part{p.file.fd, int64(i) << p.shift, p.band} }
+func (p *Pool) bandPart(i uint32) part { return part{p.file.Fd(), int64(i) << p.shift, p.band} }
 
 // held returns the bytes of memory that b may hold.
 func (p *Pool) held(b *band) int {
@@ -208,7 +208,7 @@ func (p *Pool) emptyBand(i uint32) error {
 	b := p.at(i)
 	high := int(b.high)
 	p.mu.Unlock()
-	err := punch(p.file.fd, p.fileOff(i), high, p.page)
+	err := punch(p.file.Fd(), p.fileOff(i), high, p.page)
 	p.mu.Lock()
 	if err == nil {
 		b.high = 0

@@ -146,7 +146,7 @@ func (p *Pool) Shrink(b []byte, n int) []byte {
 	if keep, _ := align.Up(n, p.page); worthPunching(keep, high) {
 		s.state = bandBusy
 		p.mu.Unlock()
-		err := punch(p.file.fd, p.fileOff(i)+int64(keep), high-keep, p.page)
+		err := punch(p.file.Fd(), p.fileOff(i)+int64(keep), high-keep, p.page)
 		p.mu.Lock()
 		s.state = bandLive
 		if err == nil { // Otherwise Grow clears it.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -124,7 +125,7 @@ func (p *Pool) moveTables(from uintptr, w *addrspace.Window, off int, g part) er
 	if err := p.mapPart(w, off, g); err != nil {
 		return err
 	}
-	if !canMoveKeep() {
+	if !memfile.CanMoveKeep() {
 		return nil
 	}
 	to, n := w.Range().Start+uintptr(off), uintptr(g.n)
@@ -141,6 +142,6 @@ func (p *Pool) moveTables(from uintptr, w *addrspace.Window, off int, g part) er
 		return err
 	}
 	_ = sys.Advise(to, n, sys.AdviseDontDump) // as MapFile did; refused, a core dump is longer
-	p.huge.advise(to, g.n)
+	p.huge.Advise(to, g.n)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -18,11 +19,11 @@ import (
 type farFile struct {
 	page  int // page size. Immutable.
 	mu    sync.Mutex
-	file  *backing // nil before the first take. Its fd is immutable until close, the rest protected by mu.
-	end   int      // all ranges handed out are below. Protected by mu.
-	free  []hole   // ranges below end that are not, by offset, no two adjacent. Protected by mu.
-	owed  []owed   // ranges given that still hold memory: giving it back failed. Protected by mu.
-	taken int      // bytes handed out. Protected by mu.
+	file  *memfile.File // nil before the first take. Its fd is immutable until close, the rest protected by mu.
+	end   int           // all ranges handed out are below. Protected by mu.
+	free  []hole        // ranges below end that are not, by offset, no two adjacent. Protected by mu.
+	owed  []owed        // ranges given that still hold memory: giving it back failed. Protected by mu.
+	taken int           // bytes handed out. Protected by mu.
 }
 
 // hole is a free range of the far file, of whole extents: it has no memory and
@@ -44,7 +45,7 @@ func (f *farFile) take(off, n, least int) (part, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.file == nil {
-		file, err := newMemfd("pool tails", 0)
+		file, err := memfile.New("pool tails", 0)
 		if err != nil {
 			return part{}, err
 		}
@@ -52,16 +53,16 @@ func (f *farFile) take(off, n, least int) (part, error) {
 	}
 	skew := off % extentSize
 	at := f.find(skew + n)
-	err := f.file.grow(at + skew + n)
+	err := f.file.Grow(at + skew + n)
 	if errors.Is(err, sys.EFBIG) && least < n {
 		n, at = least, f.find(skew+least)
-		err = f.file.grow(at + skew + n)
+		err = f.file.Grow(at + skew + n)
 	}
 	if err != nil {
 		return part{}, err
 	}
 	f.cut(at, skew+n)
-	return part{f.file.fd, int64(at + skew), n}, nil
+	return part{f.file.Fd(), int64(at + skew), n}, nil
 }
 
 // find returns the lowest offset with n free bytes.
@@ -168,7 +169,7 @@ func (f *farFile) close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.file != nil {
-		f.file.close()
+		f.file.Close()
 		f.file = nil
 	}
 }
@@ -180,5 +181,5 @@ func (f *farFile) allocated() int {
 	if f.file == nil {
 		return 0
 	}
-	return f.file.allocated()
+	return f.file.Allocated()
 }

@@ -29,7 +29,7 @@ func TestFarFile_Model(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if int(g.off)%extentSize != skew || g.n != n || f.file.size < int(g.off)+n {
+			if int(g.off)%extentSize != skew || g.n != n || f.file.Size() < int(g.off)+n {
 				t.Fatalf("took %+v for %d bytes at %d", g, n, skew)
 			}
 			for e := int(g.off) / extentSize; e < (int(g.off)+n)/extentSize; e++ {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -63,7 +64,7 @@ type credit struct {
 // prepares reports whether memory is prepared for buffers that had, or begin
 // with, n bytes: not before they fill a huge page.
 func (p *Pool) prepares(n int) bool {
-	return n >= extentSize && p.huge != HugeNever && !p.unprepared.Load() && canCollapse()
+	return n >= extentSize && p.huge != HugeNever && !p.unprepared.Load() && memfile.CanCollapse()
 }
 
 // prepareFirst prepares memory for a new buffer of n bytes, as far as there is
@@ -171,7 +172,7 @@ func (p *Pool) mayHelp() bool {
 	if !p.helping.CompareAndSwap(false, true) {
 		return false
 	}
-	spare := p.load.spare(1)
+	spare := p.load.Spare(1)
 	if !spare {
 		p.helping.Store(false)
 	}
@@ -211,7 +212,7 @@ func (p *Pool) prepareExtents(at bufferPlace, from, to int) {
 	for _, g := range at.parts {
 		first, _ := align.Up(max(from, off), extentSize)
 		for e := first; e+extentSize <= min(to, off+g.n); e += extentSize {
-			if _, err := makeHuge(g.fd, g.off+int64(e-off), at.base+uintptr(e)); err != nil {
+			if _, err := memfile.MakeHuge(g.fd, g.off+int64(e-off), at.base+uintptr(e)); err != nil {
 				// No memory left, or a kernel that cannot: the buffer has what it
 				// would have had without.
 				p.unprepared.Store(true)

@@ -68,12 +68,12 @@ func (p *Pool) moreBands() error {
 // Preconditions: growing is held; end bands have a length that is an int, as
 // longerRun sees to.
 func (p *Pool) longerFile(end uint32) (uint32, error) {
-	err := p.file.grow(int(end) << p.shift)
+	err := p.file.Grow(int(end) << p.shift)
 	if !errors.Is(err, sys.EFBIG) {
 		return end, err
 	}
 	fit := uint32(min(sys.LimitFileSize()>>p.shift, uint64(end)))
-	if fit <= p.ready || p.file.grow(int(fit)<<p.shift) != nil {
+	if fit <= p.ready || p.file.Grow(int(fit)<<p.shift) != nil {
 		return 0, err
 	}
 	return fit, nil
@@ -155,11 +155,11 @@ func (p *Pool) mapPart(w *addrspace.Window, off int, g part) error {
 	if err := w.MapFile(off, g.n, g.fd, g.off, sys.ProtRead|sys.ProtWrite); err != nil {
 		return err
 	}
-	p.huge.advise(w.Range().Start+uintptr(off), g.n)
+	p.huge.Advise(w.Range().Start+uintptr(off), g.n)
 	return nil
 }
 
 // mapBands maps n bands of the file, from first on, at off of w.
 func (p *Pool) mapBands(w *addrspace.Window, first uint32, off int, n uint32) error {
-	return p.mapPart(w, off, part{p.file.fd, int64(first) << p.shift, int(n) << p.shift})
+	return p.mapPart(w, off, part{p.file.Fd(), int64(first) << p.shift, int(n) << p.shift})
 }

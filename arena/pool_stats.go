@@ -1,7 +1,5 @@
 package arena
 
-import "sync"
-
 // PoolStats is a snapshot of what a [Pool] holds and has done.
 type PoolStats struct {
 	Buffers int // Live ones.
@@ -31,17 +29,6 @@ type PoolStats struct {
 	PreparedOff bool // That failed once, and was given up.
 }
 
-// canGuard remembers whether the kernel has guard pages that take no VMA, for
-// mappings of files.
-var canGuard = sync.OnceValue(func() bool {
-	for _, p := range probes {
-		if p.name == "guards" {
-			return p.try() == nil
-		}
-	}
-	return false
-})
-
 // Stats returns a snapshot. Panics after Close.
 func (p *Pool) Stats() PoolStats {
 	p.mu.Lock()
@@ -63,6 +50,6 @@ func (p *Pool) Stats() PoolStats {
 	s.Far = p.far.taken
 	p.far.mu.Unlock()
 	s.Prepared, s.PreparedOff = int(p.prepared.Load()), p.unprepared.Load()
-	s.Committed = p.file.allocated() + p.far.allocated()
+	s.Committed = p.file.Allocated() + p.far.allocated()
 	return s
 }

@@ -2,15 +2,15 @@ package arena
 
 import (
 	"errors"
-	"os"
 
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
 )
 
 // makesHuge reports whether memory that is prepared is huge pages. Only then a writer
 // prepares it himself: small ones are no cheaper than the page faults.
-func (a *Arena) makesHuge() bool { return a.huge != HugeNever && canCollapse() }
+func (a *Arena) makesHuge() bool { return a.huge != HugeNever && memfile.CanCollapse() }
 
 // prepareExtent makes the extent at off memory that is there: with pages in the
 // file, mapped in v, and huge where the kernel can.
@@ -21,41 +21,8 @@ func (a *Arena) prepareExtent(v *view, off int) error {
 	if !a.makesHuge() {
 		return sys.Advise(v.addr(off), extentSize, sys.AdvisePopulateWrite)
 	}
-	_, err := makeHuge(a.file.fd, int64(off), v.addr(off))
+	_, err := memfile.MakeHuge(a.file.Fd(), int64(off), v.addr(off))
 	return err
-}
-
-// makeHuge makes the extent at off of file fd, which is mapped at addr, one huge
-// page, whatever it has of small ones; what is new is zero.
-//
-// The way to a huge page is to give the extent one small page and to collapse
-// it: MADV_COLLAPSE works whatever shmem_enabled says (except deny), does not
-// hold up other threads' growth, and zeroes 2 MiB for a fraction of what 512
-// page faults cost. The one page comes from fallocate and not from a touch: a
-// file system that is full answers with ENOSPC instead of a signal, and nobody's
-// bytes are stored to.
-//
-// The extent stays of small pages, without an error, if somebody is writing there
-// at the same time: he takes the pages himself. An error leaves it with what it
-// had and at most the one page; isMemory tells whether memory is what is missing.
-//
-// Preconditions: off and addr are multiples of extentSize.
-func makeHuge(fd int, off int64, addr uintptr) (huge bool, err error) {
-	if err := sys.Allocate(fd, off, int64(os.Getpagesize())); err != nil {
-		return false, err
-	}
-	err = sys.Advise(addr, extentSize, sys.AdviseCollapse)
-	if errors.Is(err, sys.EAGAIN) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// isMemory reports whether err of makeHuge says that there is no memory. At a
-// memory cgroup's limit MADV_COLLAPSE says so, with EBUSY, and is the only call
-// that does: the others end in the OOM killer.
-func isMemory(err error) bool {
-	return errors.Is(err, sys.EBUSY) || errors.Is(err, sys.ENOMEM) || errors.Is(err, sys.ENOSPC)
 }
 
 // commitRange gives every byte of [from, to) a page, or none at all and an
@@ -64,7 +31,7 @@ func isMemory(err error) bool {
 // Preconditions: mu is held, and v maps the file over the range, in which nothing
 // has been handed out.
 func (a *Arena) commitRange(v *view, from, to int) error {
-	unit := max(extentSize, a.file.page)
+	unit := max(extentSize, a.file.Page())
 	to, _ = align.Up(to, unit) // The file's size is a multiple of it.
 	err := a.commitExtents(v, from, to)
 	if err == nil {
@@ -73,7 +40,7 @@ func (a *Arena) commitRange(v *view, from, to int) error {
 	// What had a page before keeps it: only whole extents beyond the old
 	// capacity are given back.
 	if from, _ := align.Up(from, unit); from < to {
-		if perr := sys.Punch(a.file.fd, int64(from), int64(to-from)); perr != nil {
+		if perr := sys.Punch(a.file.Fd(), int64(from), int64(to-from)); perr != nil {
 			err = errors.Join(err, perr)
 		}
 	}
@@ -82,20 +49,20 @@ func (a *Arena) commitRange(v *view, from, to int) error {
 
 // commitExtents is commitRange without the undo.
 func (a *Arena) commitExtents(v *view, from, to int) error {
-	if a.file.page >= extentSize || !a.makesHuge() {
-		from = align.Down(from, a.file.page)
-		return sys.Allocate(a.file.fd, int64(from), int64(to-from))
+	if a.file.Page() >= extentSize || !a.makesHuge() {
+		from = align.Down(from, a.file.Page())
+		return sys.Allocate(a.file.Fd(), int64(from), int64(to-from))
 	}
 	if head, _ := align.Up(from, extentSize); from < head {
-		if err := sys.Allocate(a.file.fd, int64(from), int64(head-from)); err != nil {
+		if err := sys.Allocate(a.file.Fd(), int64(from), int64(head-from)); err != nil {
 			return err
 		}
 		from = head
 	}
 	for off := from; off < to; off += extentSize {
-		huge, err := makeHuge(a.file.fd, int64(off), v.addr(off))
-		if !huge && !isMemory(err) {
-			err = sys.Allocate(a.file.fd, int64(off), extentSize) // Small pages will do.
+		huge, err := memfile.MakeHuge(a.file.Fd(), int64(off), v.addr(off))
+		if !huge && !memfile.IsMemory(err) {
+			err = sys.Allocate(a.file.Fd(), int64(off), extentSize) // Small pages will do.
 		}
 		if err != nil {
 			return err
@@ -130,12 +97,12 @@ func (a *Arena) Trim() error {
 	// Whoever prepares memory is kept out: it must not be given back again.
 	a.prep.Lock()
 	defer a.prep.Unlock()
-	from, _ := align.Up(a.Len(), a.file.page)
-	if from >= a.file.size {
+	from, _ := align.Up(a.Len(), a.file.Page())
+	if from >= a.file.Size() {
 		return nil
 	}
 	// Whole pages: the last one of a caller's file goes only so.
-	to, _ := align.Up(a.file.size, a.file.page)
+	to, _ := align.Up(a.file.Size(), a.file.Page())
 	if err := a.punch(from, to-from); err != nil {
 		return err
 	}

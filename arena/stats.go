@@ -34,7 +34,7 @@ func (a *Arena) Stats() Stats {
 	v := a.load()
 	s := Stats{
 		Len: a.Len(), Cap: v.cap, Limit: a.limit,
-		Committed: a.file.allocated(),
+		Committed: a.file.Allocated(),
 		Window:    v.window.Size(),
 		Growth:    a.grown,
 

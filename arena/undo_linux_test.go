@@ -9,6 +9,7 @@ import (
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/epoch"
+	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
 )
@@ -18,7 +19,7 @@ import (
 // TestArena_FailedMoveLeavesNothing: the window that was meant to be moved to is
 // given back when the move fails, and the one that there is serves on.
 func TestArena_FailedMoveLeavesNothing(t *testing.T) {
-	if !canMoveKeep() {
+	if !memfile.CanMoveKeep() {
 		t.Skip("this kernel does not move page tables of shared memory")
 	}
 	space := addrspace.New(addrspace.Options{CacheWindows: -1})
@@ -89,7 +90,7 @@ func TestArena_RefusedAliasLeavesNothing(t *testing.T) {
 // TestPool_RefusedGrowthLeavesNothing: a buffer that cannot leave its band has
 // taken nothing of the file of tails, wherever it failed.
 func TestPool_RefusedGrowthLeavesNothing(t *testing.T) {
-	canMoveKeep() // Finds out with system calls of its own, once.
+	memfile.CanMoveKeep() // Finds out with system calls of its own, once.
 	space := addrspace.New(addrspace.Options{CacheWindows: -1})
 	p, err := NewPool(PoolOptions{Name: t.Name(), Band: bandMin, Space: space})
 	if err != nil {

@@ -28,6 +28,7 @@ var layers = map[string][]string{
 	"internal/pointerfree": {},
 	"internal/sys":         {},
 	"internal/testutil":    {"internal/sys"},
+	"internal/memfile":     {"internal/sys", "internal/align"},
 	"addrspace":            {"internal/sys", "internal/align", "internal/invariants"},
 	"epoch":                {"internal/invariants"},
 	"slab":                 {"arena", "addrspace", "epoch", "internal/sys", "internal/align", "internal/invariants", "internal/pointerfree"},
@@ -36,7 +37,7 @@ var layers = map[string][]string{
 	"fuzz/limits":          {},
 	"fuzz":                 {"slab", "arena", "addrspace", "epoch", "internal/sys", "internal/testutil"},
 	"fuzz/cmd/soak":        {"fuzz", "slab", "arena", "addrspace", "epoch", "internal/sys", "internal/testutil"},
-	"arena":                {"addrspace", "epoch", "internal/sys", "internal/align", "internal/invariants", "internal/pointerfree"},
+	"arena":                {"addrspace", "epoch", "internal/memfile", "internal/sys", "internal/align", "internal/invariants", "internal/pointerfree"},
 }
 
 // lineLimit is how long a file may be before it is two.

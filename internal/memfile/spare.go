@@ -1,19 +1,19 @@
-package arena
+package memfile
 
 import (
 	"runtime"
 	"runtime/metrics"
 )
 
-// load tells whether a processor is idle. The zero load is ready to use; one goroutine
+// Load tells whether a processor is idle. The zero Load is ready to use; one goroutine
 // at a time may.
-type load [2]metrics.Sample
+type Load [2]metrics.Sample
 
-// spare reports whether the goroutines that run or could run, and so many more, all
+// Spare reports whether the goroutines that run or could run, and so many more, all
 // have a processor. A helper that takes one from a reader or a writer gains nothing,
 // and the one who has to wait meanwhile waits for milliseconds. Asking takes a
 // fraction of a microsecond. Where the runtime does not tell there is one to spare.
-func (l *load) spare(more int) bool {
+func (l *Load) Spare(more int) bool {
 	l[0].Name = "/sched/goroutines/running:goroutines"
 	l[1].Name = "/sched/goroutines/runnable:goroutines"
 	metrics.Read(l[:])

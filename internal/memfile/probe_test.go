@@ -1,4 +1,4 @@
-package arena
+package memfile
 
 import (
 	"errors"
@@ -83,10 +83,10 @@ func TestTrial_SameBytes(t *testing.T) {
 			return err
 		}
 		defer sys.Close(other)
-		if err := sys.Truncate(other, extentSize); err != nil {
+		if err := sys.Truncate(other, ExtentSize); err != nil {
 			return err
 		}
-		if err := sys.MapShared(tr.spare, extentSize, other, 0, sys.ProtRead|sys.ProtWrite); err != nil {
+		if err := sys.MapShared(tr.spare, ExtentSize, other, 0, sys.ProtRead|sys.ProtWrite); err != nil {
 			return err
 		}
 		if tr.sameBytes() == nil {

@@ -1,0 +1,183 @@
+package memfile
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/growarena/growarena/internal/sys"
+)
+
+// Feature is something the kernel may or may not offer.
+type Feature struct {
+	Name string // short, as in a table
+	Use  string // what it is good for here
+	Err  error  // why it does not work; nil if it does
+}
+
+// Features finds out by trying what this kernel offers. The arena itself tries
+// each once, when it first needs it, and never asks for versions: emulated
+// kernels and back-ported patches make those worthless.
+func Features() []Feature {
+	var all []Feature
+	for _, p := range probes {
+		all = append(all, Feature{Name: p.name, Use: p.use, Err: p.try()})
+	}
+	return all
+}
+
+type probe struct {
+	name, use string
+	try       func() error
+}
+
+var probes = []probe{
+	{"memfd", "backing files that need no file system", withTrial(func(t *trial) error { return nil })},
+	{"seals", "nobody can make a backing file shorter", withTrial(func(t *trial) error { return sys.SealShrink(t.fd) })},
+	{"alias", "growing into a bigger window by a second mapping", withTrial(tryAlias)},
+	{"move page tables", "growing into a bigger window without page faults (mremap MREMAP_DONTUNMAP)", withTrial(tryMoveKeep)},
+	{"collapse", "huge pages ahead of the cursor whatever shmem_enabled says (MADV_COLLAPSE)", withTrial(tryCollapse)},
+	{"populate", "page tables filled ahead (MADV_POPULATE_WRITE)", withTrial(func(t *trial) error {
+		return sys.Advise(t.addr, ExtentSize, sys.AdvisePopulateWrite)
+	})},
+	{"punch hole", "memory given back while the buffer lives", withTrial(func(t *trial) error {
+		return sys.Punch(t.fd, 0, ExtentSize)
+	})},
+	{"guards", "inaccessible pages between bands that cost no VMA (MADV_GUARD_INSTALL)", withTrial(tryGuard)},
+	{"VMA names", "windows named in /proc/self/maps", withTrial(func(t *trial) error {
+		return sys.Name(t.spare, ExtentSize, "growarena: probe")
+	})},
+	{"hugetlb 2 MiB", "HugeTLB2M: pages of the reserved pool (vm.nr_hugepages)", tryHugeTLB},
+}
+
+// What the probes found, remembered.
+var (
+	CanMoveKeep = remember(withTrial(tryMoveKeep))
+	CanCollapse = remember(withTrial(tryCollapse))
+
+	// CanGuard: guard pages that take no VMA, for mappings of files.
+	CanGuard = remember(withTrial(tryGuard))
+)
+
+// remember returns whether try succeeds, tried once; but if it failed because
+// there was no room for a trial, it is tried again the next time.
+func remember(try func() error) func() bool {
+	const unknown, yes, no = 0, 1, 2
+	var found atomic.Int32
+	return func() bool {
+		if f := found.Load(); f != unknown {
+			return f == yes
+		}
+		err := try()
+		switch {
+		case err == nil:
+			found.Store(yes)
+		case !sys.IsLimit(err) && !errors.Is(err, sys.EMFILE) && !errors.Is(err, sys.ENFILE):
+			found.Store(no)
+		}
+		return err == nil
+	}
+}
+
+// trial is what a probe tries things on: one extent of a memfd mapped at addr,
+// and one reserved extent at spare.
+type trial struct {
+	fd          int
+	addr, spare uintptr
+}
+
+// trialSize is room for two aligned extents with one between them.
+const trialSize = 4 * ExtentSize
+
+// leftover are the starts of trials that the kernel did not take back, which at
+// vm.max_map_count can be if they have merged with a neighbour's mapping. The next
+// trial gives them back.
+var leftover struct {
+	mu     sync.Mutex
+	starts []uintptr // Protected by mu.
+}
+
+// endTrials unmaps the trial at start and those that are left over.
+func endTrials(start ...uintptr) {
+	leftover.mu.Lock()
+	defer leftover.mu.Unlock()
+	leftover.starts = slices.DeleteFunc(append(leftover.starts, start...), func(start uintptr) bool {
+		return sys.Unmap(start, trialSize) == nil
+	})
+}
+
+// withTrial returns a function that tries f. The addresses are of the kernel's
+// choosing and never become pointers, so giving them back is harmless.
+func withTrial(f func(*trial) error) func() error {
+	return func() error {
+		endTrials()
+		fd, err := sys.Memfd("growarena probe", 0)
+		if err != nil {
+			return err
+		}
+		defer sys.Close(fd)
+		if err := sys.Truncate(fd, ExtentSize); err != nil {
+			return err
+		}
+		start, err := sys.Reserve(0, trialSize)
+		if err != nil {
+			return err
+		}
+		defer endTrials(start)
+		addr := (start + ExtentSize - 1) &^ (ExtentSize - 1)
+		if err := sys.MapShared(addr, ExtentSize, fd, 0, sys.ProtRead|sys.ProtWrite); err != nil {
+			return err
+		}
+		return f(&trial{fd: fd, addr: addr, spare: addr + 2*ExtentSize})
+	}
+}
+
+func tryAlias(t *trial) error {
+	if err := sys.MapShared(t.spare, ExtentSize, t.fd, 0, sys.ProtRead|sys.ProtWrite); err != nil {
+		return err
+	}
+	return t.sameBytes()
+}
+
+func tryMoveKeep(t *trial) error {
+	bytesAt(sys.Pointer(t.addr), 1)[0] = 1 // Something to move.
+	if err := sys.MoveKeep(t.addr, ExtentSize, t.spare); err != nil {
+		return err
+	}
+	return t.sameBytes()
+}
+
+// sameBytes checks that both places show the same memory: on private memory, or
+// under an emulated kernel, a call can succeed and not do that.
+func (t *trial) sameBytes() error {
+	one, two := bytesAt(sys.Pointer(t.addr), ExtentSize), bytesAt(sys.Pointer(t.spare), ExtentSize)
+	one[1], two[2] = 7, 9
+	if two[1] != 7 || one[2] != 9 {
+		return fmt.Errorf("the kernel says yes, but the mappings do not show the same bytes")
+	}
+	return nil
+}
+
+func tryGuard(t *trial) error {
+	return sys.Advise(t.addr, uintptr(os.Getpagesize()), sys.AdviseGuardInstall)
+}
+
+func tryCollapse(t *trial) error {
+	_, err := MakeHuge(t.fd, 0, t.addr)
+	return err
+}
+
+func tryHugeTLB() error {
+	fd, err := sys.Memfd("growarena probe", 2<<20)
+	if err != nil {
+		return err
+	}
+	defer sys.Close(fd)
+	if err := sys.Truncate(fd, 2<<20); err != nil {
+		return err
+	}
+	return sys.Allocate(fd, 0, 2<<20)
+}
