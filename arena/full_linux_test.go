@@ -6,41 +6,11 @@ import (
 	"errors"
 	"math"
 	"os"
-	"slices"
 	"testing"
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/internal/sys"
 )
-
-// TestPool_Full: a pool that has all bands or runs there can be says so.
-func TestPool_Full(t *testing.T) {
-	p, err := NewPool(PoolOptions{Name: t.Name(), Band: 1 << 30})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	ready, runs := p.ready, p.runs
-	p.ready = uint32(min(int64(noBand)-1, math.MaxInt>>p.shift))
-	if err := p.longerRun(); !errors.Is(err, ErrFull) {
-		t.Errorf("with all bands: %v", err)
-	}
-	p.ready = ready
-	p.runs = append(slices.Clone(runs), make([]run, math.MaxUint16+1)...)
-	if err := p.newRun(1); !errors.Is(err, ErrFull) {
-		t.Errorf("with all runs: %v", err)
-	}
-	p.runs = runs
-	b, err := p.Alloc(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.Free(b)
-}
 
 // TestArena_FileTooLong: no window can map a file of nearly as many bytes as there
 // are numbers for, and no arena grows to that.

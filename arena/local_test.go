@@ -2,6 +2,8 @@ package arena_test
 
 import (
 	"bytes"
+	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -173,3 +175,15 @@ func mustAlloc(t *testing.T, l *arena.Local, n int) []byte {
 }
 
 func allZero(b []byte) bool { return bytes.Count(b, []byte{0}) == len(b) }
+
+// mustPanic fails unless f panics with a message of the package that has want in it.
+func mustPanic(t *testing.T, want string, f func()) {
+	t.Helper()
+	defer func() {
+		t.Helper()
+		if r := recover(); r == nil || !strings.Contains(fmt.Sprint(r), want) || !strings.HasPrefix(fmt.Sprint(r), "arena: ") {
+			t.Errorf("panic is %v, want %q", r, want)
+		}
+	}()
+	f()
+}

@@ -228,19 +228,3 @@ func TestBuffer_NothingIsRoom(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func TestPool_Name(t *testing.T) {
-	for name, want := range map[string]string{"": "pool", "index": "index"} {
-		if runtime.GOOS != "linux" {
-			t.Skip("needs Linux")
-		}
-		p, err := arena.NewPool(arena.PoolOptions{Name: name})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if p.Name() != want {
-			t.Errorf("the pool %q is called %q", name, p.Name())
-		}
-		closePool(t, p)
-	}
-}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/arena"
+	"github.com/growarena/growarena/pool"
 )
 
 const (
@@ -27,12 +28,12 @@ var poolMirrors = [...]mirrors{{size: 128 << 10}, {size: 2 << 20}, {size: poolSi
 type poolRun struct {
 	in    *input
 	trace trace
-	opts  arena.PoolOptions
+	opts  pool.Options
 	space *testSpace
 	most  int // bytes of a buffer
 
-	p     *arena.Pool // nil between two
-	pools int         // made so far
+	p     *pool.Pool // nil between two
+	pools int        // made so far
 	band  int
 	live  []*poolBuffer
 
@@ -40,7 +41,7 @@ type poolRun struct {
 	used              int
 	outgrown, rehomed int
 	moves             int // of those rehomed, with page tables to move
-	stats             arena.PoolStats
+	stats             pool.Stats
 }
 
 // poolBuffer is a buffer and what it should be.
@@ -157,7 +158,7 @@ func (r *poolRun) makePool() error {
 	o := r.opts
 	o.Name = fmt.Sprintf("fuzz pool %d", r.pools)
 	r.trace.add("NewPool")
-	p, err := arena.NewPool(o)
+	p, err := pool.New(o)
 	if err != nil {
 		if r.space.tight && errors.Is(err, addrspace.ErrNoSpace) {
 			return r.compare()

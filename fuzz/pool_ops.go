@@ -9,6 +9,7 @@ import (
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/sys"
+	"github.com/growarena/growarena/pool"
 )
 
 // poolOps are the operations on a pool.
@@ -286,8 +287,8 @@ func poolMisuse(r *poolRun) error {
 		{"Alloc(-1)", func() { p.Alloc(-1) }},
 		{"Free of something else", func() { p.Free(noise) }},
 		{"Grow of nil", func() { p.Grow(nil, 1) }},
-		{"a band of 3 pages", func() { arena.NewPool(arena.PoolOptions{Band: 12 << 10}) }},
-		{"Limit -1", func() { arena.NewPool(arena.PoolOptions{Limit: -1}) }},
+		{"a band of 3 pages", func() { pool.New(pool.Options{Band: 12 << 10}) }},
+		{"Limit -1", func() { pool.New(pool.Options{Limit: -1}) }},
 	}
 	if b := r.pick(); b != nil {
 		misuses = append(misuses,

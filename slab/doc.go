@@ -6,7 +6,7 @@
 //
 //	small   to 32 KiB   an object of a size class, in a span of its class
 //	medium  to 1 MiB    a run of pages of its own
-//	large   above       a band of an arena.Pool, which grows by moving page tables
+//	large   above       a band of a pool.Pool, which grows by moving page tables
 //
 // [NewOf], [MakeSlice] and [Cache] hand out values of types without pointers, and
 // a [Ref] links them. [Arrow] is the allocator arrow-go asks for.

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/growarena/growarena/arena"
+	"github.com/growarena/growarena/pool"
 )
 
 // large serves what is above mediumMax from a pool of bands, made when first
@@ -14,14 +14,14 @@ import (
 // it, we know ourselves.
 type large struct {
 	mu    sync.Mutex // Also held to make the pool.
-	pool  atomic.Pointer[arena.Pool]
+	pool  atomic.Pointer[pool.Pool]
 	live  map[uintptr]int // length of each object, by address. Protected by mu.
 	bytes int             // sum of those. Protected by mu.
 
 	changes, seen int // of live so far, and when trimIdle last looked. Protected by mu.
 }
 
-func (l *large) open(a *Allocator) (*arena.Pool, error) {
+func (l *large) open(a *Allocator) (*pool.Pool, error) {
 	if p := l.pool.Load(); p != nil {
 		return p, nil
 	}
@@ -30,7 +30,7 @@ func (l *large) open(a *Allocator) (*arena.Pool, error) {
 	if p := l.pool.Load(); p != nil {
 		return p, nil
 	}
-	p, err := arena.NewPool(arena.PoolOptions{Name: a.name + " large", Space: a.space})
+	p, err := pool.New(pool.Options{Name: a.name + " large", Space: a.space})
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (l *large) add(b []byte) {
 
 // claim takes b off the objects that are handed out, so that it is the caller's
 // alone, and panics if it is none.
-func (l *large) claim(a *Allocator, method string, b []byte) *arena.Pool {
+func (l *large) claim(a *Allocator, method string, b []byte) *pool.Pool {
 	l.mu.Lock()
 	n, ok := l.live[addrOf(b)]
 	if !ok || n != cap(b) {

@@ -29,7 +29,7 @@ func Experiments(quick bool) []bench.Experiment {
 		Metric: "buffers", More: true, Columns: []string{"vmas", "page-table-bytes"},
 		Cases: []bench.Case{{Label: "up to 300,000", Count: 300_000}}, Rounds: rounds, Child: true,
 		Contenders: []bench.Contender{
-			{Name: "arena.Pool", Ours: true, Note: "a band of one file for each", Run: run(pool)},
+			{Name: "pool.Pool", Ours: true, Note: "a band of one file for each", Run: run(bands)},
 			{Name: "slab.Allocator", Ours: true, Note: "a large object for each, of 1 MiB and a byte", Run: run(objects)},
 			{Name: "arena.Arena", Ours: true, Note: "an arena for each: what a Pool is for; a Space takes half of the mappings only", Run: run(arenas)},
 			{Name: "memfd each", Note: "a file and 16 MiB of addresses for each, mapped as far as it goes", Run: run(files)},

@@ -13,5 +13,5 @@ func Goals() []bench.Goal {
 			Rule: bench.AtLeast, Limit: 300_000, Ours: ours,
 		}
 	}
-	return []bench.Goal{goal("buffers", "arena.Pool"), goal("buffers-slab", "slab.Allocator")}
+	return []bench.Goal{goal("buffers", "pool.Pool"), goal("buffers-slab", "slab.Allocator")}
 }

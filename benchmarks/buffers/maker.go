@@ -2,6 +2,7 @@ package buffers
 
 import (
 	"github.com/growarena/growarena/arena"
+	"github.com/growarena/growarena/pool"
 	"github.com/growarena/growarena/slab"
 )
 
@@ -21,9 +22,9 @@ type maker struct {
 // nothing is a maker's close when there is nothing to do.
 func nothing() error { return nil }
 
-// pool is a band of an arena.Pool for each buffer.
-func pool(int) (maker, error) {
-	p, err := arena.NewPool(arena.PoolOptions{Name: "buffers"})
+// bands is a band of a pool.Pool for each buffer.
+func bands(int) (maker, error) {
+	p, err := pool.New(pool.Options{Name: "buffers"})
 	if err != nil {
 		return maker{}, err
 	}

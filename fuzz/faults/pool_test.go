@@ -11,9 +11,9 @@ import (
 	"unsafe"
 
 	"github.com/growarena/growarena/addrspace"
-	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
+	"github.com/growarena/growarena/pool"
 )
 
 // poolScene is a pool in the middle of its life: one buffer in a band, one that has
@@ -21,7 +21,7 @@ import (
 type poolScene struct {
 	t            *testing.T
 	space        *addrspace.Space
-	p            *arena.Pool
+	p            *pool.Pool
 	small, large []byte
 	first        [][]byte // the places small and large had before
 	more         [][]byte // other buffers
@@ -29,7 +29,7 @@ type poolScene struct {
 	closed       bool
 }
 
-func newPoolScene(t *testing.T, o arena.PoolOptions, space addrspace.Options) *poolScene {
+func newPoolScene(t *testing.T, o pool.Options, space addrspace.Options) *poolScene {
 	t.Helper()
 	m := &poolScene{t: t, space: newSpace(t, space)}
 	o.Name, o.Space = "index", m.space
@@ -37,7 +37,7 @@ func newPoolScene(t *testing.T, o arena.PoolOptions, space addrspace.Options) *p
 		o.Band = 256 * kib
 	}
 	var err error
-	m.p, err = arena.NewPool(o)
+	m.p, err = pool.New(o)
 	must(t, err)
 	m.small, m.large = m.alloc(150*kib), m.alloc(10*kib)
 	mark(m.small, 1)
@@ -134,10 +134,10 @@ func (m *poolScene) close(t *testing.T) {
 }
 
 // inPool makes an operation of a method of Pool.
-func inPool(name string, o arena.PoolOptions, op func(m *poolScene) error, prepare ...func(m *poolScene)) operation {
-	method := "arena.Pool." + firstWord(name)
+func inPool(name string, o pool.Options, op func(m *poolScene) error, prepare ...func(m *poolScene)) operation {
+	method := "pool.Pool." + firstWord(name)
 	return operation{
-		name: "arena.Pool." + name, covers: []string{method},
+		name: "pool.Pool." + name, covers: []string{method},
 		setup: func(t *testing.T) *scene {
 			m := newPoolScene(t, o, addrspace.Options{})
 			for _, f := range prepare {
@@ -161,14 +161,14 @@ func (m *poolScene) block() {
 
 var poolOperations = []operation{
 	{
-		name: "arena.NewPool", covers: []string{"arena.NewPool"},
+		name: "pool.New", covers: []string{"pool.New"},
 		setup: func(t *testing.T) *scene {
 			space := newSpace(t, addrspace.Options{})
-			var made []*arena.Pool
+			var made []*pool.Pool
 			return &scene{
 				space: space,
 				op: func() error {
-					p, err := arena.NewPool(arena.PoolOptions{Name: "index", Space: space})
+					p, err := pool.New(pool.Options{Name: "index", Space: space})
 					if err == nil {
 						made = append(made, p)
 					} else if p != nil {
@@ -186,24 +186,24 @@ var poolOperations = []operation{
 			}
 		},
 	},
-	inPool("Alloc/a fresh band", arena.PoolOptions{}, func(m *poolScene) error { return m.take(10) },
+	inPool("Alloc/a fresh band", pool.Options{}, func(m *poolScene) error { return m.take(10) },
 		func(m *poolScene) { must(m.t, m.take(100*kib)) }), // that takes the band that was kept
-	inPool("Alloc/no band", arena.PoolOptions{}, func(m *poolScene) error { return m.take(mib) }),
+	inPool("Alloc/no band", pool.Options{}, func(m *poolScene) error { return m.take(mib) }),
 	{
 		// The first run of 64 GiB is used up, and a longer one has room.
-		name: "arena.Pool.Alloc/a longer run", covers: []string{"arena.Pool.Alloc"},
+		name: "pool.Pool.Alloc/a longer run", covers: []string{"pool.Pool.Alloc"},
 		setup: func(t *testing.T) *scene { return newRunScene(t, zone) },
 	},
 	{
 		// The first run is used up, and there is room for a short one elsewhere.
-		name: "arena.Pool.Alloc/another run", covers: []string{"arena.Pool.Alloc"},
+		name: "pool.Pool.Alloc/another run", covers: []string{"pool.Pool.Alloc"},
 		setup: func(t *testing.T) *scene {
 			return newRunScene(t, addrspace.Range{Start: zone.Start, End: zone.Start + 66*gib})
 		},
 	},
-	inPool("Alloc/after a full one", arena.PoolOptions{}, func(m *poolScene) error { return m.take(3 * mib) },
+	inPool("Alloc/after a full one", pool.Options{}, func(m *poolScene) error { return m.take(3 * mib) },
 		func(m *poolScene) { m.p.Free(m.full(3 * mib)) }),
-	inPool("Grow/of a full one", arena.PoolOptions{Band: 16 * mib}, func(m *poolScene) error {
+	inPool("Grow/of a full one", pool.Options{Band: 16 * mib}, func(m *poolScene) error {
 		b, err := m.p.Grow(m.more[0], len(m.more[0])+4*mib)
 		if err == nil {
 			zero(m.t, "what is new", b[len(m.more[0]):])
@@ -212,19 +212,19 @@ var poolOperations = []operation{
 		}
 		return err
 	}, func(m *poolScene) { m.more = append(m.more, m.full(3*mib)) }),
-	inPool("Grow/out of a band", arena.PoolOptions{}, func(m *poolScene) error { return m.grow(&m.small, 5*mib) }),
-	inPool("Grow/in a longer window", arena.PoolOptions{}, func(m *poolScene) error { return m.grow(&m.large, 6*mib) }),
-	inPool("Grow/in another window", arena.PoolOptions{}, func(m *poolScene) error { return m.grow(&m.large, 6*mib) }, (*poolScene).block),
-	inPool("Shrink/in a band", arena.PoolOptions{}, func(m *poolScene) error {
+	inPool("Grow/out of a band", pool.Options{}, func(m *poolScene) error { return m.grow(&m.small, 5*mib) }),
+	inPool("Grow/in a longer window", pool.Options{}, func(m *poolScene) error { return m.grow(&m.large, 6*mib) }),
+	inPool("Grow/in another window", pool.Options{}, func(m *poolScene) error { return m.grow(&m.large, 6*mib) }, (*poolScene).block),
+	inPool("Shrink/in a band", pool.Options{}, func(m *poolScene) error {
 		m.small = m.p.Shrink(m.small, 5*kib)
 		return nil
 	}),
-	inPool("Shrink/moved", arena.PoolOptions{}, func(m *poolScene) error {
+	inPool("Shrink/moved", pool.Options{}, func(m *poolScene) error {
 		m.large[2*mib-1] = 1
 		m.large = m.p.Shrink(m.large, 10*kib)
 		return m.grow(&m.large, 3*mib-10*kib)
 	}),
-	inPool("Free/in a band", arena.PoolOptions{Keep: -1}, func(m *poolScene) error {
+	inPool("Free/in a band", pool.Options{Keep: -1}, func(m *poolScene) error {
 		if err := m.take(100 * kib); err != nil {
 			return err
 		}
@@ -235,7 +235,7 @@ var poolOperations = []operation{
 		m.more = nil
 		return nil
 	}),
-	inPool("Free/moved", arena.PoolOptions{Keep: -1}, func(m *poolScene) error {
+	inPool("Free/moved", pool.Options{Keep: -1}, func(m *poolScene) error {
 		if len(m.more) == 0 {
 			if err := m.take(100 * kib); err != nil {
 				return err
@@ -248,7 +248,7 @@ var poolOperations = []operation{
 		m.more = nil
 		return nil
 	}, func(m *poolScene) { must(m.t, m.take(100*kib)) }),
-	inPool("Trim", arena.PoolOptions{}, func(m *poolScene) error {
+	inPool("Trim", pool.Options{}, func(m *poolScene) error {
 		err := m.p.Trim()
 		if s := m.p.Stats(); (err == nil) != (s.Kept == 0) {
 			m.t.Errorf("%v, and %d bytes are kept", err, s.Kept)
@@ -257,9 +257,9 @@ var poolOperations = []operation{
 	}),
 	{
 		// What could not be given back when it was freed.
-		name: "arena.Pool.Trim/owed", covers: []string{"arena.Pool.Trim"},
+		name: "pool.Pool.Trim/owed", covers: []string{"pool.Pool.Trim"},
 		setup: func(t *testing.T) *scene {
-			m := newPoolScene(t, arena.PoolOptions{Keep: -1}, addrspace.Options{})
+			m := newPoolScene(t, pool.Options{Keep: -1}, addrspace.Options{})
 			b := m.alloc(mib)
 			mark(b, 0)
 			restore := testutil.FailAll(sys.CallFallocate, sys.ENOSPC)
@@ -268,16 +268,16 @@ var poolOperations = []operation{
 			return m.scene(m.p.Trim)
 		},
 	},
-	inPool("Stats", arena.PoolOptions{}, func(m *poolScene) error {
+	inPool("Stats", pool.Options{}, func(m *poolScene) error {
 		if s := m.p.Stats(); s.Buffers != 2 {
 			m.t.Errorf("%+v", s)
 		}
 		return nil
 	}),
 	{
-		name: "arena.Pool.Close", covers: []string{"arena.Pool.Close"},
+		name: "pool.Pool.Close", covers: []string{"pool.Pool.Close"},
 		setup: func(t *testing.T) *scene {
-			m := newPoolScene(t, arena.PoolOptions{}, addrspace.Options{})
+			m := newPoolScene(t, pool.Options{}, addrspace.Options{})
 			s := m.scene(func() error {
 				m.closed = true
 				if m.p.Close() == nil {
@@ -300,7 +300,7 @@ var poolOperations = []operation{
 // taken, in a zone of its own: a fresh one takes a longer run, or another.
 func newRunScene(t *testing.T, in addrspace.Range) *scene {
 	o := addrspace.Options{Zones: []addrspace.Range{in}, CacheWindows: -1}
-	m := newPoolScene(t, arena.PoolOptions{Band: gib}, o)
+	m := newPoolScene(t, pool.Options{Band: gib}, o)
 	for s := m.p.Stats(); s.Bands < s.Reserved/gib; s = m.p.Stats() {
 		must(t, m.take(10))
 	}
@@ -325,7 +325,7 @@ func newRunScene(t *testing.T, in addrspace.Range) *scene {
 // and the buffer what it was.
 func TestPoolFillsHole(t *testing.T) {
 	testutil.NoLeaks(t, trim)
-	m := newPoolScene(t, arena.PoolOptions{}, addrspace.Options{})
+	m := newPoolScene(t, pool.Options{}, addrspace.Options{})
 	defer m.close(t)
 	before := m.print()
 	holes, after := 0, 0

@@ -9,6 +9,7 @@ import (
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/arena"
+	"github.com/growarena/growarena/pool"
 	"github.com/growarena/growarena/slab"
 )
 
@@ -21,7 +22,7 @@ type world struct {
 	alias  *arena.Alias
 	buffer *arena.Buffer
 	linear *arena.LinearMemory
-	pool   *arena.Pool
+	pool   *pool.Pool
 	inPool []byte
 	slab   *slab.Allocator
 	local  *slab.Local
@@ -49,7 +50,7 @@ func newWorld(t *testing.T) *world {
 	must(t, err)
 	w.linear, err = arena.NewLinearMemory(0, mib, arena.LinearOptions{Space: w.space})
 	must(t, err)
-	w.pool, err = arena.NewPool(arena.PoolOptions{Space: w.space})
+	w.pool, err = pool.New(pool.Options{Space: w.space})
 	must(t, err)
 	w.inPool, err = w.pool.Alloc(1000)
 	must(t, err)
@@ -132,10 +133,10 @@ var silent = map[string]func(w *world){
 	"arena.FaultError.Error":       func(w *world) { _ = w.fault().Error() },
 	"arena.FaultError.Unwrap":      func(w *world) { _ = w.fault().Unwrap() },
 	"arena.LinearMemory.Err":       func(w *world) { _ = w.linear.Err() },
-	"arena.Pool.Name":              func(w *world) { w.pool.Name() },
-	"arena.Pool.Room":              func(w *world) { w.pool.Room() },
-	"arena.Pool.Len":               func(w *world) { w.pool.Len(w.inPool) },
-	"arena.Pool.Owns":              func(w *world) { w.pool.Owns(w.inPool) },
+	"pool.Pool.Name":               func(w *world) { w.pool.Name() },
+	"pool.Pool.Room":               func(w *world) { w.pool.Room() },
+	"pool.Pool.Len":                func(w *world) { w.pool.Len(w.inPool) },
+	"pool.Pool.Owns":               func(w *world) { w.pool.Owns(w.inPool) },
 	"arena.Rungs.String":           func(w *world) { _ = arena.RungAlias.String() },
 	"arena.ParseRung":              func(w *world) { _, _ = arena.ParseRung("alias") },
 	"arena.RefTo":                  func(w *world) { arena.RefTo(w.arena, w.number) },

@@ -12,12 +12,12 @@ import (
 	"sync"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/testutil"
+	"github.com/growarena/growarena/pool"
 	"github.com/growarena/growarena/slab"
+	"golang.org/x/sys/unix"
 )
 
 // TestExec_InheritsNothing: a program that is started while there are arenas, pools and
@@ -32,7 +32,7 @@ func TestExec_InheritsNothing(t *testing.T) {
 	mark(b)
 	file, err := a.File()
 	must(t, err)
-	p, err := arena.NewPool(arena.PoolOptions{Name: "pool", Band: 64 * kib})
+	p, err := pool.New(pool.Options{Name: "pool", Band: 64 * kib})
 	must(t, err)
 	pooled, err := p.Alloc(100)
 	must(t, err)

@@ -16,6 +16,7 @@ import (
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/testutil"
+	"github.com/growarena/growarena/pool"
 )
 
 // bad is an address that faults when it is touched.
@@ -81,7 +82,7 @@ var bads = map[string]func(t *testing.T) bad{
 		return x
 	},
 	"the guard behind a buffer of a pool": func(t *testing.T) bad {
-		p, err := arena.NewPool(arena.PoolOptions{Name: "index", Band: 256 * kib})
+		p, err := pool.New(pool.Options{Name: "index", Band: 256 * kib})
 		must(t, err)
 		b, err := p.Alloc(100)
 		must(t, err)
@@ -125,7 +126,7 @@ func touching(b []byte, i int, signal string, after func(t *testing.T)) bad {
 func addressOf(b []byte) uintptr { return uintptr(unsafe.Pointer(&b[0])) }
 
 // closeAnyway closes a pool whose buffers are live.
-func closeAnyway(p *arena.Pool) error {
+func closeAnyway(p *pool.Pool) error {
 	if p.Close() == nil {
 		return errors.New("no error for live buffers")
 	}

@@ -10,9 +10,9 @@ import (
 	"testing"
 
 	"github.com/growarena/growarena/addrspace"
-	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
+	"github.com/growarena/growarena/pool"
 )
 
 // TestAddresses takes addresses until RLIMIT_AS refuses (ulimit -v): the error names it,
@@ -55,7 +55,7 @@ func TestDescriptors(t *testing.T) {
 		t.Errorf("only %d arenas", n)
 	}
 	u.again(t, 2*mib)
-	p := pool(t)
+	p := inPool(t)
 	defer p.close(t)
 	for range 2000 {
 		must(t, p.more(100))
@@ -94,7 +94,7 @@ func TestLengthOfFiles_PoolGrows(t *testing.T) {
 	if !testutil.InChild(t, "-f 32768") {
 		return
 	}
-	p, err := arena.NewPool(arena.PoolOptions{Name: "index", Band: mib})
+	p, err := pool.New(pool.Options{Name: "index", Band: mib})
 	must(t, err)
 	b, err := p.Alloc(100)
 	must(t, err)

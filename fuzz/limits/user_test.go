@@ -11,6 +11,7 @@ import (
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/testutil"
+	"github.com/growarena/growarena/pool"
 	"github.com/growarena/growarena/slab"
 )
 
@@ -49,7 +50,7 @@ type user struct {
 
 // users are the ways to take memory.
 var users = map[string]func(t *testing.T) *user{
-	"windows": windows, "arena": oneArena, "arenas": arenas, "pool": pool, "linear memory": linear, "slab": allocator,
+	"windows": windows, "arena": oneArena, "arenas": arenas, "pool": inPool, "linear memory": linear, "slab": allocator,
 }
 
 // windows reserves one window after the other.
@@ -126,9 +127,9 @@ func arenas(t *testing.T) *user {
 	}
 }
 
-// pool makes one buffer after the other.
-func pool(t *testing.T) *user {
-	p, err := arena.NewPool(arena.PoolOptions{Name: "index", Band: mib})
+// inPool makes one buffer after the other.
+func inPool(t *testing.T) *user {
+	p, err := pool.New(pool.Options{Name: "index", Band: mib})
 	must(t, err)
 	var parts objects
 	less := func(t *testing.T) {

@@ -31,12 +31,13 @@ var layers = map[string][]string{
 	"internal/memfile":     {"internal/sys", "internal/align"},
 	"addrspace":            {"internal/sys", "internal/align", "internal/invariants"},
 	"epoch":                {"internal/invariants"},
-	"slab":                 {"arena", "addrspace", "epoch", "internal/sys", "internal/align", "internal/invariants", "internal/pointerfree"},
+	"pool":                 {"arena", "addrspace", "internal/memfile", "internal/sys", "internal/align", "internal/invariants"},
+	"slab":                 {"pool", "arena", "addrspace", "epoch", "internal/sys", "internal/align", "internal/invariants", "internal/pointerfree"},
 	"fuzz/conformance":     {},
 	"fuzz/faults":          {},
 	"fuzz/limits":          {},
-	"fuzz":                 {"slab", "arena", "addrspace", "epoch", "internal/sys", "internal/testutil"},
-	"fuzz/cmd/soak":        {"fuzz", "slab", "arena", "addrspace", "epoch", "internal/sys", "internal/testutil"},
+	"fuzz":                 {"slab", "pool", "arena", "addrspace", "epoch", "internal/sys", "internal/testutil"},
+	"fuzz/cmd/soak":        {"fuzz", "slab", "pool", "arena", "addrspace", "epoch", "internal/sys", "internal/testutil"},
 	"arena":                {"addrspace", "epoch", "internal/memfile", "internal/sys", "internal/align", "internal/invariants", "internal/pointerfree"},
 }
 

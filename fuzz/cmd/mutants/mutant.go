@@ -26,7 +26,7 @@ type mutant struct {
 
 // allMutants returns those of all packages.
 func allMutants() []mutant {
-	return slices.Concat(addrspaceMutants, arenaMutants, epochMutants, slabMutants)
+	return slices.Concat(addrspaceMutants, arenaMutants, epochMutants, poolMutants, slabMutants)
 }
 
 // under returns the package that is wrong.

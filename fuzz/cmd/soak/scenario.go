@@ -10,6 +10,7 @@ import (
 
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/epoch"
+	"github.com/growarena/growarena/pool"
 	"github.com/growarena/growarena/slab"
 )
 
@@ -222,7 +223,7 @@ func handOver(ctx context.Context, seed uint64, done *atomic.Int64) error {
 
 // buffers has three goroutines make, grow, check and free buffers of one pool.
 func buffers(ctx context.Context, seed uint64, done *atomic.Int64) error {
-	p, err := arena.NewPool(arena.PoolOptions{Name: "soak", Band: 1 << 20 << (seed >> 16 % 4)})
+	p, err := pool.New(pool.Options{Name: "soak", Band: 1 << 20 << (seed >> 16 % 4)})
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func judgeMaps(n uint64) Row {
 		return ok("vm.max_map_count", value)
 	}
 	return costs("vm.max_map_count", value,
-		fmt.Sprintf("windows may be half of them: room for %s arenas at least (buffers of an arena.Pool need none each)", count(arenas)),
+		fmt.Sprintf("windows may be half of them: room for %s arenas at least (buffers of a pool.Pool need none each)", count(arenas)),
 		"sysctl -w vm.max_map_count=1048576")
 }
 
@@ -45,7 +45,7 @@ func judgeFiles(n uint64) Row {
 		return ok(name, unlimited(n, count)+" descriptors")
 	}
 	return costs(name, count(n)+" descriptors",
-		"each arena takes one, beside your own files and sockets (buffers of an arena.Pool take none)",
+		"each arena takes one, beside your own files and sockets (buffers of a pool.Pool take none)",
 		"ulimit -n 1048576 (LimitNOFILE= in a unit)")
 }
 

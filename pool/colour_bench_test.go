@@ -1,4 +1,4 @@
-package arena
+package pool
 
 import (
 	"encoding/binary"
@@ -18,7 +18,7 @@ func BenchmarkPoolColours(b *testing.B) {
 	for _, many := range []int{300, 1000, 3000} {
 		for _, colours := range []int{1, 64, 128, 256, 512} {
 			b.Run("buffers="+strconv.Itoa(many)+"/colours="+strconv.Itoa(colours), func(b *testing.B) {
-				p := newPool(PoolOptions{})
+				p := newPool(Options{})
 				p.colours = colours
 				p.room = p.band - p.guard - (colours-1)*p.page
 				if err := p.open(); err != nil {

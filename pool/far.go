@@ -1,4 +1,4 @@
-package arena
+package pool
 
 import (
 	"errors"
@@ -40,7 +40,7 @@ type owed struct {
 // that, of least, to be mapped at off of a window: at an offset in the file that
 // differs from it by whole extents, as huge pages need. The file reaches as far.
 //
-// Preconditions: off+n and off+least are multiples of extentSize.
+// Preconditions: off+n and off+least are multiples of memfile.ExtentSize.
 func (f *farFile) take(off, n, least int) (part, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -51,7 +51,7 @@ func (f *farFile) take(off, n, least int) (part, error) {
 		}
 		f.file = file
 	}
-	skew := off % extentSize
+	skew := off % memfile.ExtentSize
 	at := f.find(skew + n)
 	err := f.file.Grow(at + skew + n)
 	if errors.Is(err, sys.EFBIG) && least < n {
@@ -139,7 +139,7 @@ func (f *farFile) retry() error {
 //
 // Preconditions: mu is held.
 func (f *farFile) put(g part) {
-	skew := int(g.off) % extentSize
+	skew := int(g.off) % memfile.ExtentSize
 	off, n := int(g.off)-skew, g.n+skew
 	f.taken -= n
 	k, _ := f.search(off)

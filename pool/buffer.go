@@ -1,11 +1,13 @@
-package arena
+package pool
 
 import (
 	"fmt"
 	"math"
 	"reflect"
 
+	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -23,7 +25,7 @@ const (
 // nothing.
 func (p *Pool) Alloc(n int) ([]byte, error) {
 	if n < 0 {
-		panic(fmt.Sprintf("arena: Alloc of %d bytes in pool %q", n, p.name))
+		panic(fmt.Sprintf("pool: Alloc of %d bytes in %q", n, p.name))
 	}
 	p.mu.Lock()
 	p.checkOpenLocked("Alloc")
@@ -57,7 +59,7 @@ func (p *Pool) Alloc(n int) ([]byte, error) {
 	b.state = bandLive
 	b.length = uint32(n)
 	// What a band has kept is there and, for a buffer that needed it, not too much.
-	there := uint32((p.start(i) + int(b.high)) / extentSize)
+	there := uint32((p.start(i) + int(b.high)) / memfile.ExtentSize)
 	b.ahead = ahead{ready: there, goal: there}
 	dirty := min(n, int(b.high))
 	b.high = max(b.high, b.length)
@@ -79,7 +81,7 @@ func (p *Pool) Alloc(n int) ([]byte, error) {
 // Grow makes the buffer that begins where b does n bytes long and returns it.
 // What is new reads as zero; what was there is there, without having been
 // copied. Up to Room this moves nothing and makes no system call, but to prepare
-// memory for a large buffer that is full, see PoolOptions.HugePages; beyond, the
+// memory for a large buffer that is full, see Options.HugePages; beyond, the
 // buffer may begin somewhere else afterwards. The old addresses stay valid and
 // show the same bytes until Free, and any of them names the buffer. It panics if
 // b does not begin where a buffer does or that is longer than n. An error has
@@ -94,7 +96,7 @@ func (p *Pool) Grow(b []byte, n int) ([]byte, error) {
 	old := int(s.length)
 	if n < old {
 		p.mu.Unlock()
-		panic(fmt.Sprintf("arena: Grow of a buffer of %d bytes in pool %q to %d: use Shrink", old, p.name, n))
+		panic(fmt.Sprintf("pool: Grow of a buffer of %d bytes in %q to %d: use Shrink", old, p.name, n))
 	}
 	if err := p.takeLocked(n - old); err != nil {
 		p.mu.Unlock()
@@ -133,7 +135,7 @@ func (p *Pool) Shrink(b []byte, n int) []byte {
 	old := p.lenLocked(i, m)
 	if n < 0 || n > old {
 		p.mu.Unlock()
-		panic(fmt.Sprintf("arena: Shrink of a buffer of %d bytes in pool %q to %d", old, p.name, n))
+		panic(fmt.Sprintf("pool: Shrink of a buffer of %d bytes in %q to %d", old, p.name, n))
 	}
 	p.used -= old - n
 	if m != nil {
@@ -211,7 +213,7 @@ func (p *Pool) Owns(b []byte) bool {
 // lookLocked returns the band of the buffer that begins at addr or, if it has
 // outgrown that, what has become of it.
 func (p *Pool) lookLocked(addr uintptr) (uint32, *moved, bool) {
-	at := align.Down(addr, extentSize) // of windows, see coloursFor
+	at := align.Down(addr, memfile.ExtentSize) // of windows, see coloursFor
 	i, ok := p.bandAt(addr)
 	if ok {
 		if addr != p.addr(i) {
@@ -239,7 +241,7 @@ func (p *Pool) findLocked(method string, b []byte) (uint32, *moved) {
 	if !ok {
 		why := p.whyLocked(addr)
 		p.mu.Unlock()
-		panic(fmt.Sprintf("arena: %s of %#x in pool %q: %s", method, addr, p.name, why))
+		panic(fmt.Sprintf("pool: %s of %#x in %q: %s", method, addr, p.name, why))
 	}
 	return i, m
 }
@@ -247,7 +249,7 @@ func (p *Pool) findLocked(method string, b []byte) (uint32, *moved) {
 // whyLocked says what is at addr, where no buffer begins.
 func (p *Pool) whyLocked(addr uintptr) string {
 	const busy = "another call with this buffer is under way"
-	if m := p.moved[align.Down(addr, extentSize)]; m != nil && m.busy {
+	if m := p.moved[align.Down(addr, memfile.ExtentSize)]; m != nil && m.busy {
 		return busy
 	}
 	i, ok := p.bandAt(addr)
@@ -277,16 +279,16 @@ func (p *Pool) takeLocked(n int) error {
 		limit = math.MaxInt
 	}
 	if n > limit-p.used {
-		return fmt.Errorf("%w: the limit is %d bytes, %d in use", ErrFull, limit, p.used)
+		return fmt.Errorf("%w: the limit is %d bytes, %d in use", arena.ErrFull, limit, p.used)
 	}
 	p.used += n
 	return nil
 }
 
 func (p *Pool) allocError(n int, err error) error {
-	return fmt.Errorf("arena: alloc %d bytes in pool %q: %w", n, p.name, err)
+	return fmt.Errorf("pool: alloc %d bytes in %q: %w", n, p.name, err)
 }
 
 func (p *Pool) growError(from, to int, err error) error {
-	return fmt.Errorf("arena: grow %d bytes in pool %q by %d to %d: %w", from, p.name, to-from, to, err)
+	return fmt.Errorf("pool: grow %d bytes in %q by %d to %d: %w", from, p.name, to-from, to, err)
 }

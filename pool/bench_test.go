@@ -1,6 +1,6 @@
 //go:build linux && !(386 || arm || mips || mipsle)
 
-package arena_test
+package pool_test
 
 import (
 	"math/rand/v2"
@@ -8,11 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
+	"github.com/growarena/growarena/pool"
+	"golang.org/x/sys/unix"
 )
 
 // The pool beside what one would do without it: a memfd or anonymous memory for
@@ -42,13 +41,13 @@ func must1(b *testing.B, err error) {
 	}
 }
 
-func benchAlloc(b *testing.B, p *arena.Pool, n int) []byte {
+func benchAlloc(b *testing.B, p *pool.Pool, n int) []byte {
 	buf, err := p.Alloc(n)
 	must1(b, err)
 	return buf
 }
 
-func benchGrow(b *testing.B, p *arena.Pool, buf []byte, n int) []byte {
+func benchGrow(b *testing.B, p *pool.Pool, buf []byte, n int) []byte {
 	buf, err := p.Grow(buf, n)
 	must1(b, err)
 	return buf
@@ -60,7 +59,7 @@ func BenchmarkPoolAlloc(b *testing.B) {
 		size := "/size=" + strconv.Itoa(n)
 		for name, keep := range map[string]int{"pool": 0, "pool-punch": -1} {
 			b.Run("impl="+name+size, func(b *testing.B) {
-				p := newPool(b, arena.PoolOptions{Keep: keep})
+				p := newPool(b, pool.Options{Keep: keep})
 				defer closePool(b, p)
 				for b.Loop() {
 					buf := benchAlloc(b, p, n)
@@ -99,14 +98,14 @@ func BenchmarkPoolAlloc(b *testing.B) {
 	}
 	// The bookkeeping alone, on one goroutine and on all processors.
 	b.Run("impl=pool/size=0", func(b *testing.B) {
-		p := newPool(b, arena.PoolOptions{})
+		p := newPool(b, pool.Options{})
 		defer closePool(b, p)
 		for b.Loop() {
 			p.Free(benchAlloc(b, p, 0))
 		}
 	})
 	b.Run("impl=pool/size=4096/procs=all", func(b *testing.B) {
-		p := newPool(b, arena.PoolOptions{})
+		p := newPool(b, pool.Options{})
 		defer closePool(b, p)
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
@@ -123,7 +122,7 @@ func BenchmarkPoolAlloc(b *testing.B) {
 func BenchmarkPoolGrow(b *testing.B) {
 	const step, most = 100, 12 * mib
 	b.Run("impl=pool", func(b *testing.B) {
-		p := newPool(b, arena.PoolOptions{})
+		p := newPool(b, pool.Options{})
 		buf := benchAlloc(b, p, 0)
 		for b.Loop() {
 			if len(buf)+step > most {
@@ -170,7 +169,7 @@ func BenchmarkPoolOutgrow(b *testing.B) {
 		size := "/size=" + strconv.Itoa(band)
 		for _, impl := range []string{"pool", "pool-alias"} {
 			b.Run("impl="+impl+size, func(b *testing.B) {
-				p := newPool(b, arena.PoolOptions{Band: band})
+				p := newPool(b, pool.Options{Band: band})
 				defer closePool(b, p)
 				p.Free(benchGrow(b, p, benchAlloc(b, p, 1), p.Room()+1)) // probes
 				if impl == "pool-alias" {
@@ -216,7 +215,7 @@ func BenchmarkPoolOutgrow(b *testing.B) {
 func BenchmarkPoolMany(b *testing.B) {
 	for _, many := range []int{1000, 100_000} {
 		b.Run("impl=pool/live="+strconv.Itoa(many), func(b *testing.B) {
-			p := newPool(b, arena.PoolOptions{Keep: -1})
+			p := newPool(b, pool.Options{Keep: -1})
 			all := make([][]byte, many)
 			for i := range all {
 				all[i] = benchAlloc(b, p, 0)

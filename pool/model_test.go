@@ -1,4 +1,4 @@
-package arena_test
+package pool_test
 
 import (
 	"bytes"
@@ -9,15 +9,15 @@ import (
 	"testing"
 
 	"github.com/growarena/growarena/addrspace"
-	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
+	"github.com/growarena/growarena/pool"
 )
 
 // probeKernel makes the arena package find out what the kernel offers, so that
 // it does not do so while a test makes system calls fail.
 func probeKernel(t *testing.T) {
-	p := newPool(t, arena.PoolOptions{Band: 64 * kib})
+	p := newPool(t, pool.Options{Band: 64 * kib})
 	p.Free(grow(t, p, alloc(t, p, 1), mib))
 	closePool(t, p)
 }
@@ -30,7 +30,7 @@ type model struct {
 
 // verify compares the buffer with the model, through the newest address and
 // through the first.
-func (m *model) verify(t *testing.T, p *arena.Pool) {
+func (m *model) verify(t *testing.T, p *pool.Pool) {
 	t.Helper()
 	if !bytes.Equal(m.newest, m.want) {
 		t.Fatalf("a buffer of %d bytes is not what was written", len(m.want))
@@ -49,15 +49,15 @@ func TestPool_Model(t *testing.T) {
 	probeKernel(t)
 	testutil.NoLeaks(t, trim)
 	tests := map[string]struct {
-		o     arena.PoolOptions
+		o     pool.Options
 		alias bool // the kernel cannot move page tables
 	}{
-		"small bands":          {o: arena.PoolOptions{Band: 64 * kib}},
-		"no guards, no keep":   {o: arena.PoolOptions{Band: 128 * kib, NoGuards: true, Keep: -1}},
-		"little kept, alias":   {o: arena.PoolOptions{Band: 64 * kib, Keep: 600 * kib}, alias: true},
-		"large bands":          {o: arena.PoolOptions{Band: 4 * mib, Keep: 2 * mib}},
-		"limit, larger bands":  {o: arena.PoolOptions{Band: mib, Limit: 5 * mib}},
-		"default, very little": {o: arena.PoolOptions{}},
+		"small bands":          {o: pool.Options{Band: 64 * kib}},
+		"no guards, no keep":   {o: pool.Options{Band: 128 * kib, NoGuards: true, Keep: -1}},
+		"little kept, alias":   {o: pool.Options{Band: 64 * kib, Keep: 600 * kib}, alias: true},
+		"large bands":          {o: pool.Options{Band: 4 * mib, Keep: 2 * mib}},
+		"limit, larger bands":  {o: pool.Options{Band: mib, Limit: 5 * mib}},
+		"default, very little": {o: pool.Options{}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -186,7 +186,7 @@ func block(t *testing.T, b []byte) {
 // buffer moves on and on: no store is lost.
 func TestPool_WriteWhileOutgrowing(t *testing.T) {
 	testutil.NoLeaks(t, trim)
-	p := newPool(t, arena.PoolOptions{Band: 256 * kib})
+	p := newPool(t, pool.Options{Band: 256 * kib})
 	defer closePool(t, p)
 	b := alloc(t, p, 128*kib)
 	first := b

@@ -1,4 +1,4 @@
-package arena_test
+package pool_test
 
 import (
 	"errors"
@@ -12,13 +12,14 @@ import (
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
+	"github.com/growarena/growarena/pool"
 )
 
 // TestPool_Keep checks that freed memory is kept within its bound, serves again,
 // and goes when trimmed.
 func TestPool_Keep(t *testing.T) {
 	testutil.NoLeaks(t, trim)
-	p := newPool(t, arena.PoolOptions{Keep: 16 * mib})
+	p := newPool(t, pool.Options{Keep: 16 * mib})
 	defer closePool(t, p)
 	cycle := func(n, size int) {
 		t.Helper()
@@ -70,7 +71,7 @@ func TestPool_Keep(t *testing.T) {
 func TestPool_Shrink(t *testing.T) {
 	testutil.NoLeaks(t, trim)
 	for _, size := range []int{4 * mib, 100 * mib} { // In its band, and in a window.
-		p := newPool(t, arena.PoolOptions{})
+		p := newPool(t, pool.Options{})
 		b := alloc(t, p, size)
 		for _, n := range []int{size - 1, size - 32*kib, size/2 + 1, 70 * kib, 69 * kib, 1, 0} {
 			fill(b, 0)
@@ -109,18 +110,18 @@ func TestPool_Shrink(t *testing.T) {
 
 func TestPool_Limit(t *testing.T) {
 	testutil.NoLeaks(t, trim)
-	p := newPool(t, arena.PoolOptions{Name: "index", Limit: 40 * mib, Band: mib})
+	p := newPool(t, pool.Options{Name: "index", Limit: 40 * mib, Band: mib})
 	defer closePool(t, p)
 	a, b := alloc(t, p, 10*mib), alloc(t, p, 100)
 	want := fmt.Sprintf(": arena full: the limit is %d bytes, %d in use", 40*mib, 10*mib+100)
 	for what, f := range map[string]func() ([]byte, error){
-		"alloc 31457281 bytes in pool \"index\"":                        func() ([]byte, error) { return p.Alloc(30*mib + 1) },
-		fmt.Sprintf("alloc %d bytes in pool \"index\"", math.MaxInt):    func() ([]byte, error) { return p.Alloc(math.MaxInt) },
-		"grow 100 bytes in pool \"index\" by 31457281 to 31457381":      func() ([]byte, error) { return p.Grow(b, 30*mib+101) },
-		"grow 10485760 bytes in pool \"index\" by 31457281 to 41943041": func() ([]byte, error) { return p.Grow(a, 40*mib+1) },
+		"alloc 31457281 bytes in \"index\"":                        func() ([]byte, error) { return p.Alloc(30*mib + 1) },
+		fmt.Sprintf("alloc %d bytes in \"index\"", math.MaxInt):    func() ([]byte, error) { return p.Alloc(math.MaxInt) },
+		"grow 100 bytes in \"index\" by 31457281 to 31457381":      func() ([]byte, error) { return p.Grow(b, 30*mib+101) },
+		"grow 10485760 bytes in \"index\" by 31457281 to 41943041": func() ([]byte, error) { return p.Grow(a, 40*mib+1) },
 	} {
 		got, err := f()
-		if !errors.Is(err, arena.ErrFull) || got != nil || err.Error() != "arena: "+what+want {
+		if !errors.Is(err, arena.ErrFull) || got != nil || err.Error() != "pool: "+what+want {
 			t.Errorf("%d bytes, %v; want %s", len(got), err, what+want)
 		}
 	}
@@ -155,12 +156,12 @@ func narrow(t *testing.T, maxVMAs int) *addrspace.Space {
 func TestPool_Runs(t *testing.T) {
 	for _, maxVMAs := range []int{1, 100} {
 		testutil.NoLeaks(t, nil)
-		p := newPool(t, arena.PoolOptions{Name: "index", Band: 1 << 30, Space: narrow(t, maxVMAs)})
+		p := newPool(t, pool.Options{Name: "index", Band: 1 << 30, Space: narrow(t, maxVMAs)})
 		var all [][]byte
 		for len(all) < 200 {
 			b, err := p.Alloc(10)
 			if err != nil {
-				if maxVMAs > 1 || !errors.Is(err, addrspace.ErrNoSpace) || !strings.HasPrefix(err.Error(), `arena: alloc 10 bytes in pool "index": addrspace: extend `) {
+				if maxVMAs > 1 || !errors.Is(err, addrspace.ErrNoSpace) || !strings.HasPrefix(err.Error(), `pool: alloc 10 bytes in "index": addrspace: extend `) {
 					t.Fatal(err)
 				}
 				break

@@ -1,4 +1,4 @@
-package arena
+package pool
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -88,7 +89,7 @@ func (p *Pool) longerRun() error {
 	most := min(int64(noBand)-1, math.MaxInt>>p.shift) - int64(p.ready)
 	step := uint32(min(max(min(int64(p.ready), runStep>>p.shift), runFirst>>p.shift, 1), most))
 	if step == 0 {
-		return fmt.Errorf("%w: %d bands are all there can be", ErrFull, p.ready)
+		return fmt.Errorf("%w: %d bands are all there can be", arena.ErrFull, p.ready)
 	}
 	if len(p.runs) == 0 {
 		return p.newRun(step)
@@ -125,7 +126,7 @@ func (p *Pool) extendRun(n uint32) error {
 // newRun makes a run of up to n bands, less where there is less room.
 func (p *Pool) newRun(n uint32) error {
 	if len(p.runs) > math.MaxUint16 {
-		return fmt.Errorf("%w: %d runs", ErrFull, len(p.runs))
+		return fmt.Errorf("%w: %d runs", arena.ErrFull, len(p.runs))
 	}
 	w, err := p.space.Reserve(int(n)<<p.shift, addrspace.ReserveOptions{Name: p.name, MapAll: true, Min: p.band})
 	if err != nil {
@@ -163,3 +164,7 @@ func (p *Pool) mapPart(w *addrspace.Window, off int, g part) error {
 func (p *Pool) mapBands(w *addrspace.Window, first uint32, off int, n uint32) error {
 	return p.mapPart(w, off, part{p.file.Fd(), int64(first) << p.shift, int(n) << p.shift})
 }
+
+// release gives a window back. The space keeps what it cannot release, counts
+// it and tries again later, so there is nothing to be done about an error.
+func release(w *addrspace.Window) { _ = w.Release() }

@@ -1,4 +1,4 @@
-package arena_test
+package pool_test
 
 import (
 	"errors"
@@ -6,9 +6,9 @@ import (
 	"testing"
 
 	"github.com/growarena/growarena/addrspace"
-	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
+	"github.com/growarena/growarena/pool"
 )
 
 // TestPool_HoleLeftByMove plays a kernel that has unmapped the goal before it
@@ -16,7 +16,7 @@ import (
 func TestPool_HoleLeftByMove(t *testing.T) {
 	probeKernel(t)
 	testutil.NoLeaks(t, trim)
-	p := newPool(t, arena.PoolOptions{Name: "hole", Band: 256 * kib})
+	p := newPool(t, pool.Options{Name: "hole", Band: 256 * kib})
 	defer closePool(t, p)
 	b := alloc(t, p, 200*kib)
 	fill(b, 0)
@@ -52,7 +52,7 @@ func TestPool_HoleLeftByMove(t *testing.T) {
 func TestPool_FileSizeLimit(t *testing.T) {
 	probeKernel(t)
 	testutil.NoLeaks(t, trim)
-	p := newPool(t, arena.PoolOptions{Band: mib})
+	p := newPool(t, pool.Options{Band: mib})
 	defer closePool(t, p)
 	b := alloc(t, p, 10)
 	fill(b, 0)

@@ -1,4 +1,4 @@
-package arena_test
+package pool_test
 
 import (
 	"bytes"
@@ -13,12 +13,11 @@ import (
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
+	"github.com/growarena/growarena/pool"
 )
 
-const kib = 1 << 10
-
 // newPool makes a pool for a test, which closes it.
-func newPool(t testing.TB, o arena.PoolOptions) *arena.Pool {
+func newPool(t testing.TB, o pool.Options) *pool.Pool {
 	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skip("needs Linux")
@@ -26,7 +25,7 @@ func newPool(t testing.TB, o arena.PoolOptions) *arena.Pool {
 	if o.Name == "" {
 		o.Name = t.Name()
 	}
-	p, err := arena.NewPool(o)
+	p, err := pool.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,14 +33,14 @@ func newPool(t testing.TB, o arena.PoolOptions) *arena.Pool {
 }
 
 // closePool closes a pool all buffers of which have been freed.
-func closePool(t testing.TB, p *arena.Pool) {
+func closePool(t testing.TB, p *pool.Pool) {
 	t.Helper()
 	if err := p.Close(); err != nil {
 		t.Error(err)
 	}
 }
 
-func alloc(t testing.TB, p *arena.Pool, n int) []byte {
+func alloc(t testing.TB, p *pool.Pool, n int) []byte {
 	t.Helper()
 	b, err := p.Alloc(n)
 	if err != nil {
@@ -53,7 +52,7 @@ func alloc(t testing.TB, p *arena.Pool, n int) []byte {
 	return b
 }
 
-func grow(t testing.TB, p *arena.Pool, b []byte, n int) []byte {
+func grow(t testing.TB, p *pool.Pool, b []byte, n int) []byte {
 	t.Helper()
 	b, err := p.Grow(b, n)
 	if err != nil {
@@ -87,7 +86,7 @@ func TestPool_GrowTo1GiB(t *testing.T) {
 		t.Skip("no room")
 	}
 	testutil.NoLeaks(t, trim)
-	p := newPool(t, arena.PoolOptions{HugePages: arena.HugeNever})
+	p := newPool(t, pool.Options{HugePages: arena.HugeNever})
 	defer closePool(t, p)
 	b := alloc(t, p, mib)
 	first := b
@@ -149,7 +148,7 @@ func TestPool_GrowTo1GiB(t *testing.T) {
 }
 
 func TestPool_HotPathsAllocateNothing(t *testing.T) {
-	p := newPool(t, arena.PoolOptions{})
+	p := newPool(t, pool.Options{})
 	defer closePool(t, p)
 	b := alloc(t, p, 1)
 	n := 1
@@ -183,7 +182,7 @@ func TestPool_VeryMany(t *testing.T) {
 		t.Skip("no room")
 	}
 	testutil.NoLeaks(t, trim)
-	p := newPool(t, arena.PoolOptions{})
+	p := newPool(t, pool.Options{})
 	before := countVMAs(t)
 	all := make([][]byte, many)
 	const touched = 100 // each so many-th
@@ -236,7 +235,7 @@ func countVMAs(t *testing.T) (n int) {
 // and free them, while others make new ones and one trims and looks on.
 func TestPool_Hammer(t *testing.T) {
 	testutil.NoLeaks(t, trim)
-	p := newPool(t, arena.PoolOptions{Band: 64 * kib, Keep: mib})
+	p := newPool(t, pool.Options{Band: 64 * kib, Keep: mib})
 	defer closePool(t, p)
 	workers, rounds := 8, 300
 	if testing.Short() {
@@ -304,5 +303,21 @@ func TestPool_Hammer(t *testing.T) {
 	<-done
 	if s := p.Stats(); s.Buffers != 0 || s.Len != 0 || s.Far != 0 || moved.Load() == 0 {
 		t.Errorf("%d moved, %+v", moved.Load(), s)
+	}
+}
+
+func TestPool_Name(t *testing.T) {
+	for name, want := range map[string]string{"": "pool", "index": "index"} {
+		if runtime.GOOS != "linux" {
+			t.Skip("needs Linux")
+		}
+		p, err := pool.New(pool.Options{Name: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Name() != want {
+			t.Errorf("the pool %q is called %q", name, p.Name())
+		}
+		closePool(t, p)
 	}
 }

@@ -1,4 +1,4 @@
-package arena_test
+package pool_test
 
 import (
 	"math/rand/v2"
@@ -14,11 +14,12 @@ import (
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
+	"github.com/growarena/growarena/pool"
 )
 
 // preparingPool returns a pool that prepares memory, or skips the test where the
 // kernel does not make huge pages.
-func preparingPool(t *testing.T, o arena.PoolOptions) *arena.Pool {
+func preparingPool(t *testing.T, o pool.Options) *pool.Pool {
 	t.Helper()
 	for _, f := range arena.Features() {
 		if f.Name == "collapse" && f.Err != nil {
@@ -48,7 +49,7 @@ func TestPool_PreparesWhatWillBeFilled(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			testutil.NoLeaks(t, trim)
-			p := preparingPool(t, arena.PoolOptions{})
+			p := preparingPool(t, pool.Options{})
 			defer closePool(t, p)
 			b := alloc(t, p, mib)
 			touch(b)
@@ -96,7 +97,7 @@ func TestPool_SparseStaysSparse(t *testing.T) {
 		"the last of many": func(b []byte, old int) { b[len(b)-1] = 1 },
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := preparingPool(t, arena.PoolOptions{})
+			p := preparingPool(t, pool.Options{})
 			defer closePool(t, p)
 			b := alloc(t, p, 2*mib)
 			use(b, 0)
@@ -116,7 +117,7 @@ func TestPool_SparseStaysSparse(t *testing.T) {
 		})
 	}
 	t.Run("alloc", func(t *testing.T) {
-		p := preparingPool(t, arena.PoolOptions{})
+		p := preparingPool(t, pool.Options{})
 		defer closePool(t, p)
 		b := alloc(t, p, 1<<30)
 		touch(b[:mib])
@@ -137,7 +138,7 @@ func touchEvery(b []byte, step int) {
 // have as much memory from the start. One that stays empty vouches for nobody.
 func TestPool_FullBuffersInTurn(t *testing.T) {
 	testutil.NoLeaks(t, trim)
-	p := preparingPool(t, arena.PoolOptions{})
+	p := preparingPool(t, pool.Options{})
 	defer closePool(t, p)
 	const n = 40 * mib
 	use := func(full bool) (committed int) {
@@ -179,25 +180,25 @@ func TestPool_FullBuffersInTurn(t *testing.T) {
 // if a processor is idle. Meanwhile the buffer is used, grows, shrinks, goes, or the pool does.
 func TestPool_PreparesRest(t *testing.T) {
 	const half, n = 64 * mib, 128 * mib
-	for name, next := range map[string]func(p *arena.Pool, b []byte){
-		"is filled": func(p *arena.Pool, b []byte) { touch(b[half:]) },
-		"grows": func(p *arena.Pool, b []byte) {
+	for name, next := range map[string]func(p *pool.Pool, b []byte){
+		"is filled": func(p *pool.Pool, b []byte) { touch(b[half:]) },
+		"grows": func(p *pool.Pool, b []byte) {
 			b = grow(t, p, b, 3*half)
 			touch(b[half:])
 			if !isZero(b[n+1 : n+4096]) {
 				t.Error("not zero")
 			}
 		},
-		"shrinks": func(p *arena.Pool, b []byte) {
+		"shrinks": func(p *pool.Pool, b []byte) {
 			b[n-1] = 1
 			b = p.Shrink(b, half)
 			if b = grow(t, p, b, n); b[n-1] != 0 {
 				t.Error("what was given up is not zero")
 			}
 		},
-		"goes":      func(p *arena.Pool, b []byte) {},
+		"goes":      func(p *pool.Pool, b []byte) {},
 		"is closed": nil,
-		"stays as it is": func(p *arena.Pool, b []byte) {
+		"stays as it is": func(p *pool.Pool, b []byte) {
 			for p.Stats().Committed < n-8*mib {
 				runtime.Gosched()
 			}
@@ -205,7 +206,7 @@ func TestPool_PreparesRest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			testutil.NoLeaks(t, trim)
-			p := preparingPool(t, arena.PoolOptions{})
+			p := preparingPool(t, pool.Options{})
 			b := alloc(t, p, half)
 			touch(b)
 			b = grow(t, p, b, n)
@@ -236,7 +237,7 @@ func TestPool_PreparesRest(t *testing.T) {
 // TestPool_HugeNever makes no system call to prepare anything.
 func TestPool_HugeNever(t *testing.T) {
 	testutil.NoLeaks(t, trim)
-	p := newPool(t, arena.PoolOptions{HugePages: arena.HugeNever})
+	p := newPool(t, pool.Options{HugePages: arena.HugeNever})
 	defer closePool(t, p)
 	b := alloc(t, p, 3*mib)
 	touch(b)
@@ -253,7 +254,7 @@ func TestPool_HugeNever(t *testing.T) {
 // merge.
 func TestPool_HugeAlways(t *testing.T) {
 	testutil.NoLeaks(t, trim)
-	p := newPool(t, arena.PoolOptions{HugePages: arena.HugeAlways, Band: mib})
+	p := newPool(t, pool.Options{HugePages: arena.HugeAlways, Band: mib})
 	defer closePool(t, p)
 	b := alloc(t, p, 500*kib)
 	calls := testutil.CountCalls(func() { b = grow(t, p, b, 9*mib) })
@@ -268,15 +269,15 @@ func TestPool_HugeAlways(t *testing.T) {
 	p.Free(b)
 }
 
-func TestNewPool_HugePagesPanics(t *testing.T) {
+func TestNew_HugePagesPanics(t *testing.T) {
 	for _, h := range []arena.HugePages{arena.HugeTLB2M, arena.HugeTLB1G, arena.HugeTLB1G + 1} {
 		func() {
 			defer func() {
-				if r, _ := recover().(string); !strings.Contains(r, `make pool "tlb": HugePages is`) {
+				if r, _ := recover().(string); !strings.Contains(r, `make "tlb": HugePages is`) {
 					t.Errorf("HugePages %d: %v", h, r)
 				}
 			}()
-			arena.NewPool(arena.PoolOptions{Name: "tlb", HugePages: h})
+			pool.New(pool.Options{Name: "tlb", HugePages: h})
 		}()
 	}
 }
@@ -296,7 +297,7 @@ func TestPool_PrepareFails(t *testing.T) {
 	} {
 		t.Run(tt.call.String()+" "+tt.errno.Error(), func(t *testing.T) {
 			testutil.NoLeaks(t, trim)
-			p := preparingPool(t, arena.PoolOptions{})
+			p := preparingPool(t, pool.Options{})
 			defer closePool(t, p)
 			b := alloc(t, p, 3*mib)
 			fill(b, 0)
@@ -327,7 +328,7 @@ func TestPool_PrepareFails(t *testing.T) {
 // too, while it grows: no store is lost where small pages become huge ones.
 func TestPool_WriteWhilePreparing(t *testing.T) {
 	testutil.NoLeaks(t, trim)
-	p := preparingPool(t, arena.PoolOptions{})
+	p := preparingPool(t, pool.Options{})
 	defer closePool(t, p)
 	b := alloc(t, p, 2*mib+100*kib)
 	touch(b)
@@ -365,7 +366,7 @@ func TestPool_WriteWhilePreparing(t *testing.T) {
 // track of.
 func TestPool_PreparedModel(t *testing.T) {
 	testutil.NoLeaks(t, trim)
-	for name, o := range map[string]arena.PoolOptions{
+	for name, o := range map[string]pool.Options{
 		"default":      {},
 		"large bands":  {Band: 64 * mib, Keep: 256 * mib},
 		"small bands":  {Band: mib},

@@ -1,4 +1,4 @@
-package arena
+package pool
 
 import (
 	"errors"
@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/align"
 	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
@@ -28,8 +29,8 @@ const (
 	keepShare = 4
 )
 
-// PoolOptions say how to make a [Pool]. The zero value works.
-type PoolOptions struct {
+// Options say how to make a [Pool]. The zero value works.
+type Options struct {
 	// Name appears in errors and in /proc/self/maps.
 	Name string
 
@@ -53,7 +54,7 @@ type PoolOptions struct {
 	// had in use. What a buffer begins with is left to page faults, unless it
 	// is longer than Room and follows within a second one that was full. With HugeNever
 	// all is left to them.
-	HugePages HugePages
+	HugePages arena.HugePages
 
 	// NoGuards leaves out the guard page between bands. With guards, where the
 	// kernel has them without VMAs (Linux 6.15), running over the end of a band
@@ -65,8 +66,7 @@ type PoolOptions struct {
 }
 
 // Pool holds very many growable buffers in one backing file and, nearly, one
-// VMA: 300,000 of them under the default limits of a system that ends at 65,530
-// VMAs and 20,000 descriptors.
+// VMA. Make one with [New].
 //
 // A buffer lives in a band of addresses of its own. Bands lie side by side in a
 // run, a window that is mapped in advance over as many bytes of the file, which
@@ -79,40 +79,40 @@ type PoolOptions struct {
 // outgrows its place it has several: every address it ever had stays valid, shows
 // the same bytes, and names it, until Free.
 //
-// What a buffer is made of, in states:
-//
-//	Fresh  the band was never used
-//	Free   given back; its first bytes, up to high, may still have memory
-//	Live   a buffer, in its band
-//	Busy   a system call for the buffer is under way, without mu
-//	Moved  a live buffer that has outgrown the band; the band is a part of it
-//
 // Bytes are zero when they are handed out, by Alloc as by Grow.
 //
 // Methods may be called concurrently; Grow, Shrink and Free need the buffer to
 // themselves, but for readers and writers of its bytes, which take no lock.
-//
-// Lock order: growing, farFile.mu; then mu, under which no system call is made.
-//
-// Invariants:
-//
-//	I1: of a band or a moved buffer, bytes from high on are zero.
-//	I2: each band below next is in one of: Live, Busy, Moved, a list of free ones.
-//	I3: live and used count the buffers and their lengths; kept is what the
-//	    bands in the kept lists hold, in whole pages.
-//	I4: next <= ready; what is below ready is mapped, and the file is as long.
 type Pool struct {
-	name    string           // Immutable after NewPool.
-	limit   int              // Immutable after NewPool.
-	keep    int              // Immutable after NewPool.
-	band    int              // bytes of address space of a band. Immutable after NewPool.
-	shift   int              // log2 of band. Immutable after NewPool.
-	page    int              // page size. Immutable after NewPool.
-	guard   int              // bytes of guard at the start of a band: a page or 0. Immutable after NewPool.
-	colours int              // number of different starts in a band. Immutable after NewPool.
-	room    int              // bytes a buffer can have in any band. Immutable after NewPool.
-	huge    HugePages        // Immutable after NewPool.
-	space   *addrspace.Space // Immutable after NewPool.
+	// What a buffer is made of, in states:
+	//
+	//	Fresh  the band was never used
+	//	Free   given back; its first bytes, up to high, may still have memory
+	//	Live   a buffer, in its band
+	//	Busy   a system call for the buffer is under way, without mu
+	//	Moved  a live buffer that has outgrown the band; the band is a part of it
+	//
+	// Lock order: growing, farFile.mu; then mu, under which no system call is made.
+	//
+	// Invariants:
+	//
+	//	I1: of a band or a moved buffer, bytes from high on are zero.
+	//	I2: each band below next is in one of: Live, Busy, Moved, a list of free ones.
+	//	I3: live and used count the buffers and their lengths; kept is what the
+	//	    bands in the kept lists hold, in whole pages.
+	//	I4: next <= ready; what is below ready is mapped, and the file is as long.
+
+	name    string           // Immutable after New.
+	limit   int              // Immutable after New.
+	keep    int              // Immutable after New.
+	band    int              // bytes of address space of a band. Immutable after New.
+	shift   int              // log2 of band. Immutable after New.
+	page    int              // page size. Immutable after New.
+	guard   int              // bytes of guard at the start of a band: a page or 0. Immutable after New.
+	colours int              // number of different starts in a band. Immutable after New.
+	room    int              // bytes a buffer can have in any band. Immutable after New.
+	huge    arena.HugePages  // Immutable after New.
+	space   *addrspace.Space // Immutable after New.
 	far     farFile          // Has its own lock.
 
 	credit     credit       // Protected by mu.
@@ -138,23 +138,23 @@ type Pool struct {
 	live   int                // buffers. Protected by mu.
 	used   int                // sum of their lengths. Protected by mu.
 	moved  map[uintptr]*moved // by the start of each of their windows, and of the band. Protected by mu.
-	stats  PoolStats          // counters; gauges are filled in by Stats. Protected by mu.
+	stats  Stats              // counters; gauges are filled in by Stats. Protected by mu.
 	ops    uint               // calls, to thin out the invariant checks. Protected by mu.
 }
 
-// NewPool makes an empty pool. It panics if o.Band is not a power of two within
+// New makes an empty pool. It panics if o.Band is not a power of two within
 // its bounds or o.Limit is negative.
-func NewPool(o PoolOptions) (*Pool, error) {
+func New(o Options) (*Pool, error) {
 	p := newPool(o)
 	err := p.open()
 	if err != nil {
-		return nil, fmt.Errorf("arena: make pool %q: %w", p.name, err)
+		return nil, fmt.Errorf("pool: make %q: %w", p.name, err)
 	}
 	return p, nil
 }
 
 // newPool returns a pool that has no file and no run yet.
-func newPool(o PoolOptions) *Pool {
+func newPool(o Options) *Pool {
 	p := &Pool{name: o.Name, band: o.Band, limit: o.Limit, keep: o.Keep, huge: o.HugePages, space: o.Space, page: os.Getpagesize()}
 	o.checkHuge()
 	if p.name == "" {
@@ -164,7 +164,7 @@ func newPool(o PoolOptions) *Pool {
 		p.band = bandDefault
 	}
 	if !align.IsPow2(p.band) || p.band < bandMin || p.band > bandMax || p.limit < 0 {
-		panic(fmt.Sprintf("arena: make pool %q: Band is %d, want a power of two from %d to %d; Limit is %d, want 0 or more",
+		panic(fmt.Sprintf("pool: make %q: Band is %d, want a power of two from %d to %d; Limit is %d, want 0 or more",
 			p.name, p.band, bandMin, bandMax, p.limit))
 	}
 	switch {
@@ -244,7 +244,7 @@ func (p *Pool) Close() error {
 	p.file.Close()
 	p.far.close()
 	if live > 0 {
-		return fmt.Errorf("arena: close pool %q: %d buffers of %d bytes were not freed", p.name, live, used)
+		return fmt.Errorf("pool: close %q: %d buffers of %d bytes were not freed", p.name, live, used)
 	}
 	return nil
 }
@@ -268,7 +268,7 @@ func (p *Pool) Trim() error {
 	p.mu.Unlock()
 	errs = append(errs, p.far.retry())
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("arena: trim pool %q: %w", p.name, err)
+		return fmt.Errorf("pool: trim %q: %w", p.name, err)
 	}
 	return nil
 }
@@ -279,7 +279,7 @@ func (p *Pool) Trim() error {
 func (p *Pool) checkOpenLocked(method string) {
 	if p.closed {
 		p.mu.Unlock()
-		panic(fmt.Sprintf("arena: %s of pool %q after Close", method, p.name))
+		panic(fmt.Sprintf("pool: %s of %q after Close", method, p.name))
 	}
 }
 

@@ -1,10 +1,11 @@
-package arena
+package pool
 
 import (
 	"fmt"
 	"sync/atomic"
 	"time"
 
+	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/align"
 	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
@@ -64,7 +65,7 @@ type credit struct {
 // prepares reports whether memory is prepared for buffers that had, or begin
 // with, n bytes: not before they fill a huge page.
 func (p *Pool) prepares(n int) bool {
-	return n >= extentSize && p.huge != HugeNever && !p.unprepared.Load() && memfile.CanCollapse()
+	return n >= memfile.ExtentSize && p.huge != arena.HugeNever && !p.unprepared.Load() && memfile.CanCollapse()
 }
 
 // prepareFirst prepares memory for a new buffer of n bytes, as far as there is
@@ -76,15 +77,15 @@ func (p *Pool) prepareFirst(at bufferPlace, n int) (ahead, *preparing) {
 	if !p.prepares(n) {
 		return ahead{}, nil
 	}
-	last := align.Down(at.start+n-1, extentSize)
+	last := align.Down(at.start+n-1, memfile.ExtentSize)
 	p.mu.Lock()
 	if time.Now().After(p.credit.until) {
 		p.credit = credit{}
 	}
-	to := min(last, align.Down(p.credit.bytes, extentSize), prepareMax)
+	to := min(last, align.Down(p.credit.bytes, memfile.ExtentSize), prepareMax)
 	p.credit.bytes -= min(p.credit.bytes, n)
 	p.mu.Unlock()
-	there := uint32(to / extentSize)
+	there := uint32(to / memfile.ExtentSize)
 	return ahead{ready: there, goal: there}, p.prepareRest(at, 0, to)
 }
 
@@ -95,7 +96,7 @@ func (p *Pool) noteFull(at bufferPlace, a ahead, n int) {
 	if !p.prepares(n) {
 		return
 	}
-	ready, end := int(a.ready)*extentSize, at.start+n
+	ready, end := int(a.ready)*memfile.ExtentSize, at.start+n
 	full := n
 	if end <= ready {
 		full = min(n, ready/2) // So much was, when the rest was prepared.
@@ -117,25 +118,25 @@ func (p *Pool) noteFull(at bufferPlace, a ahead, n int) {
 //
 // Preconditions: the buffer is the caller's; a was true of it before it grew.
 func (p *Pool) planAhead(at bufferPlace, a ahead, old, n int) (now ahead, from, to int) {
-	ready, end := int(a.ready)*extentSize, at.start+old
-	if at.start+n <= ready || (end-1)/extentSize == (at.start+n-1)/extentSize {
+	ready, end := int(a.ready)*memfile.ExtentSize, at.start+old
+	if at.start+n <= ready || (end-1)/memfile.ExtentSize == (at.start+n-1)/memfile.ExtentSize {
 		return a, 0, 0 // One question to the kernel for each extent is enough.
 	}
 	if end > ready && p.isFull(at, max(ready, at.start), end) {
 		// Not the extent that holds the last byte of twice as much: see ahead.
-		a.goal = max(a.goal, uint32((uint64(at.start)+2*uint64(old)-1)/extentSize))
+		a.goal = max(a.goal, uint32((uint64(at.start)+2*uint64(old)-1)/memfile.ExtentSize))
 	}
 	// An extent that has more than half of its pages is dearer to make one of than
 	// the rest is to fault.
-	from = max(ready, align.Down(end+extentSize/2, extentSize))
-	to, _ = align.Up(min(at.start+n, from+prepareMax), extentSize)
-	if uint64(a.goal)*extentSize < uint64(to) {
-		to = int(a.goal) * extentSize
+	from = max(ready, align.Down(end+memfile.ExtentSize/2, memfile.ExtentSize))
+	to, _ = align.Up(min(at.start+n, from+prepareMax), memfile.ExtentSize)
+	if uint64(a.goal)*memfile.ExtentSize < uint64(to) {
+		to = int(a.goal) * memfile.ExtentSize
 	}
 	if from >= to {
 		return a, 0, 0
 	}
-	a.ready = uint32(to / extentSize)
+	a.ready = uint32(to / memfile.ExtentSize)
 	return a, from, to
 }
 
@@ -160,8 +161,8 @@ func (p *Pool) prepareRest(at bufferPlace, from, to int) *preparing {
 	go func() {
 		defer close(w.ended)
 		defer p.helping.Store(false)
-		for ; w.ready < to && !w.stop.Load(); w.ready += extentSize {
-			p.prepareExtents(at, w.ready, w.ready+extentSize)
+		for ; w.ready < to && !w.stop.Load(); w.ready += memfile.ExtentSize {
+			p.prepareExtents(at, w.ready, w.ready+memfile.ExtentSize)
 		}
 	}()
 	return w
@@ -193,13 +194,13 @@ func (p *Pool) settleLocked(m *moved) {
 	<-w.ended
 	p.mu.Lock()
 	m.busy = false
-	m.ahead.ready = min(m.ahead.ready, uint32(w.ready/extentSize))
+	m.ahead.ready = min(m.ahead.ready, uint32(w.ready/memfile.ExtentSize))
 }
 
 // isFull reports whether the buffer's pages in [from, end) have memory, or the last
 // 2 MiB of them.
 func (p *Pool) isFull(at bufferPlace, from, end int) bool {
-	first := align.Down(max(from, end-extentSize), p.page)
+	first := align.Down(max(from, end-memfile.ExtentSize), p.page)
 	last, _ := align.Up(end, p.page)
 	pages := (last - first) / p.page
 	have, err := sys.Resident(at.base+uintptr(first), uintptr(last-first))
@@ -210,8 +211,8 @@ func (p *Pool) isFull(at bufferPlace, from, end int) bool {
 func (p *Pool) prepareExtents(at bufferPlace, from, to int) {
 	made, off := 0, 0
 	for _, g := range at.parts {
-		first, _ := align.Up(max(from, off), extentSize)
-		for e := first; e+extentSize <= min(to, off+g.n); e += extentSize {
+		first, _ := align.Up(max(from, off), memfile.ExtentSize)
+		for e := first; e+memfile.ExtentSize <= min(to, off+g.n); e += memfile.ExtentSize {
 			if _, err := memfile.MakeHuge(g.fd, g.off+int64(e-off), at.base+uintptr(e)); err != nil {
 				// No memory left, or a kernel that cannot: the buffer has what it
 				// would have had without.
@@ -230,18 +231,18 @@ func (p *Pool) prepareExtents(at bufferPlace, from, to int) {
 // hold memory: high, or what was prepared for it if that is more, but no more than
 // most.
 func (a ahead) highOf(high, start, most int) int {
-	return min(max(high, int(a.ready)*extentSize-start), most)
+	return min(max(high, int(a.ready)*memfile.ExtentSize-start), most)
 }
 
 // cut forgets what was prepared beyond end, an offset in the place.
 func (a *ahead) cut(end int) {
-	a.ready = min(a.ready, uint32(end/extentSize))
-	a.goal = min(a.goal, uint32(end/extentSize))
+	a.ready = min(a.ready, uint32(end/memfile.ExtentSize))
+	a.goal = min(a.goal, uint32(end/memfile.ExtentSize))
 }
 
 // checkHuge panics if o does not say how a pool can use huge pages.
-func (o *PoolOptions) checkHuge() {
-	if o.HugePages > HugeAlways {
-		panic(fmt.Sprintf("arena: make pool %q: HugePages is %d: the file of a pool cannot come from the hugetlb pool", o.Name, o.HugePages))
+func (o *Options) checkHuge() {
+	if o.HugePages > arena.HugeAlways {
+		panic(fmt.Sprintf("pool: make %q: HugePages is %d: the file of a pool cannot come from the hugetlb pool", o.Name, o.HugePages))
 	}
 }

@@ -1,15 +1,15 @@
-package arena_test
+package pool_test
 
 import (
 	"fmt"
 
-	"github.com/growarena/growarena/arena"
+	"github.com/growarena/growarena/pool"
 )
 
 // A hundred thousand logs grow side by side in one mapping, and one of them
 // becomes larger than its band.
 func ExamplePool() {
-	logs, err := arena.NewPool(arena.PoolOptions{Name: "logs"})
+	logs, err := pool.New(pool.Options{Name: "logs"})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -1,7 +1,7 @@
-package arena
+package pool
 
-// PoolStats is a snapshot of what a [Pool] holds and has done.
-type PoolStats struct {
+// Stats is a snapshot of what a [Pool] holds and has done.
+type Stats struct {
 	Buffers int // Live ones.
 	Len     int // Sum of their lengths in bytes.
 	Limit   int // 0 is none.
@@ -30,7 +30,7 @@ type PoolStats struct {
 }
 
 // Stats returns a snapshot. Panics after Close.
-func (p *Pool) Stats() PoolStats {
+func (p *Pool) Stats() Stats {
 	p.mu.Lock()
 	p.checkOpenLocked("Stats")
 	s := p.stats

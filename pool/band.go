@@ -1,4 +1,4 @@
-package arena
+package pool
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 
 	"github.com/growarena/growarena/internal/align"
 	"github.com/growarena/growarena/internal/invariants"
+	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -56,7 +57,7 @@ const coloursMax = 256
 // coloursFor bounds the colours to a sixteenth of the band, and to its first
 // extent: what begins there begins in the same 2 MiB as its window.
 func coloursFor(band, page int) int {
-	return max(1, min(coloursMax, band/page/16, extentSize/page-1))
+	return max(1, min(coloursMax, band/page/16, memfile.ExtentSize/page-1))
 }
 
 // at returns what is known about band i.
@@ -265,12 +266,12 @@ func (p *Pool) checkLocked() {
 		case bandLive:
 			live, used = live+1, used+int(b.length)
 			if b.length > b.high {
-				panic(fmt.Sprintf("arena: BUG: band %d of pool %q: length %d above high %d", i, p.name, b.length, b.high))
+				panic(fmt.Sprintf("pool: BUG: band %d of %q: length %d above high %d", i, p.name, b.length, b.high))
 			}
 		case bandFree:
 			free, kept = free+1, kept+p.held(b)
 		case bandFresh:
-			panic(fmt.Sprintf("arena: BUG: band %d of pool %q is fresh, %d were used", i, p.name, p.next))
+			panic(fmt.Sprintf("pool: BUG: band %d of %q is fresh, %d were used", i, p.name, p.next))
 		}
 	}
 	listed := 0
@@ -283,7 +284,7 @@ func (p *Pool) checkLocked() {
 		}
 	}
 	if free != listed || kept != p.kept || live > p.live || p.next > p.ready {
-		panic(fmt.Sprintf("arena: BUG: pool %q: %d free bands, %d on lists; %d bytes kept, counted %d; %d live bands of %d buffers; %d of %d used",
+		panic(fmt.Sprintf("pool: BUG: %q: %d free bands, %d on lists; %d bytes kept, counted %d; %d live bands of %d buffers; %d of %d used",
 			p.name, free, listed, kept, p.kept, live, p.live, p.next, p.ready))
 	}
 }

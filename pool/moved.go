@@ -1,4 +1,4 @@
-package arena
+package pool
 
 import (
 	"fmt"
@@ -107,7 +107,7 @@ func (p *Pool) growMoved(m *moved, n int) ([]byte, error) {
 	old := m.length
 	if n < old {
 		p.mu.Unlock()
-		panic(fmt.Sprintf("arena: Grow of a buffer of %d bytes in pool %q to %d: use Shrink", old, p.name, n))
+		panic(fmt.Sprintf("pool: Grow of a buffer of %d bytes in %q to %d: use Shrink", old, p.name, n))
 	}
 	if err := p.takeLocked(n - old); err != nil {
 		p.mu.Unlock()

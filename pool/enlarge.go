@@ -1,4 +1,4 @@
-package arena
+package pool
 
 import (
 	"errors"
@@ -17,10 +17,10 @@ import (
 //
 // Preconditions: m belongs to the caller.
 func (p *Pool) enlarge(m *moved, n int) error {
-	if n > math.MaxInt-2*extentSize { // The start is less than one extent.
+	if n > math.MaxInt-2*memfile.ExtentSize { // The start is less than one extent.
 		return fmt.Errorf("%w: no window holds %d bytes", addrspace.ErrNoSpace, n)
 	}
-	least, _ := align.Up(m.start+n, extentSize)
+	least, _ := align.Up(m.start+n, memfile.ExtentSize)
 	// Four times what there was, so that a buffer that grows on and on moves a
 	// few times only, and at least twice what it needs now. A power of two, for
 	// windows are recycled by size.

@@ -1,10 +1,12 @@
-package arena
+package pool
 
 import (
 	"bytes"
 	"math/rand/v2"
 	"runtime"
 	"testing"
+
+	"github.com/growarena/growarena/internal/memfile"
 )
 
 // TestFarFile_Model hands out and takes back random ranges and compares with a
@@ -24,15 +26,15 @@ func TestFarFile_Model(t *testing.T) {
 	for i := range 2000 {
 		if rng.IntN(5) > 1 || len(all) == 0 {
 			skew := rng.IntN(3) * 64 << 10
-			n := (1+rng.IntN(20))*extentSize - skew
+			n := (1+rng.IntN(20))*memfile.ExtentSize - skew
 			g, err := f.take(skew, n, n)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if int(g.off)%extentSize != skew || g.n != n || f.file.Size() < int(g.off)+n {
+			if int(g.off)%memfile.ExtentSize != skew || g.n != n || f.file.Size() < int(g.off)+n {
 				t.Fatalf("took %+v for %d bytes at %d", g, n, skew)
 			}
-			for e := int(g.off) / extentSize; e < (int(g.off)+n)/extentSize; e++ {
+			for e := int(g.off) / memfile.ExtentSize; e < (int(g.off)+n)/memfile.ExtentSize; e++ {
 				if k, taken := owner[e]; taken {
 					t.Fatalf("extent %d was handed out as part of range %d", e, k)
 				}
@@ -43,7 +45,7 @@ func TestFarFile_Model(t *testing.T) {
 			k := rng.IntN(len(all))
 			g := all[k]
 			f.give(g, rng.IntN(2)*4096)
-			for e := int(g.off) / extentSize; e < (int(g.off)+g.n)/extentSize; e++ {
+			for e := int(g.off) / memfile.ExtentSize; e < (int(g.off)+g.n)/memfile.ExtentSize; e++ {
 				delete(owner, e)
 			}
 			all[k] = all[len(all)-1]
@@ -56,7 +58,7 @@ func TestFarFile_Model(t *testing.T) {
 				t.Fatalf("free ranges %v up to %d", f.free, f.end)
 			}
 		}
-		if free+len(owner)*extentSize != f.end {
+		if free+len(owner)*memfile.ExtentSize != f.end {
 			t.Fatalf("%d bytes free, %d extents taken, of %d", free, len(owner), f.end)
 		}
 	}
@@ -74,11 +76,11 @@ func TestPool_TailsAreApart(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs Linux")
 	}
-	p, err := NewPool(PoolOptions{Name: t.Name(), Band: bandMin})
+	p, err := New(Options{Name: t.Name(), Band: bandMin})
 	if err != nil {
 		t.Fatal(err)
 	}
-	const n = 2*extentSize + 100
+	const n = 2*memfile.ExtentSize + 100
 	var buffers [3][]byte
 	for i := range buffers {
 		b, err := p.Alloc(10)

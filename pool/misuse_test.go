@@ -1,4 +1,4 @@
-package arena_test
+package pool_test
 
 import (
 	"errors"
@@ -12,11 +12,12 @@ import (
 	"github.com/growarena/growarena/internal/align"
 	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
+	"github.com/growarena/growarena/pool"
 )
 
 // TestPool_Misuse checks what breaking the rules is told.
 func TestPool_Misuse(t *testing.T) {
-	p := newPool(t, arena.PoolOptions{Name: "index"})
+	p := newPool(t, pool.Options{Name: "index"})
 	live, freed, moved := alloc(t, p, 5000), alloc(t, p, 5000), alloc(t, p, 32*mib)
 	gone := alloc(t, p, 32*mib)
 	p.Free(freed)
@@ -27,20 +28,20 @@ func TestPool_Misuse(t *testing.T) {
 		f    func()
 	}{
 		"freed twice":                {"freed already", func() { p.Free(freed) }},
-		"grown after Free":           {"arena: Grow of", func() { _, _ = p.Grow(freed, 6000) }},
+		"grown after Free":           {"pool: Grow of", func() { _, _ = p.Grow(freed, 6000) }},
 		"moved, freed twice":         {"not a buffer of this pool, or freed already", func() { p.Free(gone) }},
-		"foreign":                    {`in pool "index": not a buffer of this pool`, func() { p.Free(foreign) }},
-		"nil":                        {"arena: Free of 0x0 in pool", func() { p.Free(nil) }},
+		"foreign":                    {`in "index": not a buffer of this pool`, func() { p.Free(foreign) }},
+		"nil":                        {"pool: Free of 0x0 in ", func() { p.Free(nil) }},
 		"inside":                     {fmt.Sprintf("the buffer there begins at %#x", addressOf(live)), func() { p.Free(live[1:]) }},
 		"inside a moved one":         {"not a buffer of this pool", func() { p.Len(moved[4096:]) }},
-		"Grow to less":               {"arena: Grow of a buffer of 5000 bytes in pool \"index\" to 4999: use Shrink", func() { _, _ = p.Grow(live, 4999) }},
+		"Grow to less":               {"pool: Grow of a buffer of 5000 bytes in \"index\" to 4999: use Shrink", func() { _, _ = p.Grow(live, 4999) }},
 		"Grow of a moved one":        {"to 5: use Shrink", func() { _, _ = p.Grow(moved, 5) }},
-		"Shrink to more":             {"arena: Shrink of a buffer of 5000 bytes in pool \"index\" to 5001", func() { p.Shrink(live, 5001) }},
+		"Shrink to more":             {"pool: Shrink of a buffer of 5000 bytes in \"index\" to 5001", func() { p.Shrink(live, 5001) }},
 		"Shrink below zero":          {"to -1", func() { p.Shrink(moved, -1) }},
-		"negative":                   {"arena: Alloc of -1 bytes", func() { _, _ = p.Alloc(-1) }},
-		"band is no power of two":    {"Band is 65537", func() { _, _ = arena.NewPool(arena.PoolOptions{Band: 64*kib + 1}) }},
-		"band is small":              {"Band is 32768", func() { _, _ = arena.NewPool(arena.PoolOptions{Band: 32 * kib}) }},
-		"negative limit":             {"Limit is -1", func() { _, _ = arena.NewPool(arena.PoolOptions{Limit: -1}) }},
+		"negative":                   {"pool: Alloc of -1 bytes", func() { _, _ = p.Alloc(-1) }},
+		"band is no power of two":    {"Band is 65537", func() { _, _ = pool.New(pool.Options{Band: 64*kib + 1}) }},
+		"band is small":              {"Band is 32768", func() { _, _ = pool.New(pool.Options{Band: 32 * kib}) }},
+		"negative limit":             {"Limit is -1", func() { _, _ = pool.New(pool.Options{Limit: -1}) }},
 		"beyond the end of all used": {"not a buffer of this pool", func() { p.Free(beyond(live, 1<<30)[1<<29:]) }},
 	}
 	for name, tt := range tests {
@@ -50,21 +51,21 @@ func TestPool_Misuse(t *testing.T) {
 		t.Error("Owns is wrong")
 	}
 	err := p.Close()
-	if err == nil || err.Error() != `arena: close pool "index": 2 buffers of 33559432 bytes were not freed` {
+	if err == nil || err.Error() != `pool: close "index": 2 buffers of 33559432 bytes were not freed` {
 		t.Errorf("Close with live buffers: %v", err)
 	}
 	for name, f := range map[string]func(){
 		"Alloc": func() { _, _ = p.Alloc(1) }, "Free": func() { p.Free(live) }, "Close": func() { _ = p.Close() },
 		"Trim": func() { _ = p.Trim() }, "Stats": func() { p.Stats() }, "Owns": func() { p.Owns(live) },
 	} {
-		t.Run(name+" after Close", func(t *testing.T) { mustPanic(t, `of pool "index" after Close`, f) })
+		t.Run(name+" after Close", func(t *testing.T) { mustPanic(t, `of "index" after Close`, f) })
 	}
 }
 
 // TestPool_MisuseMeanwhile frees a buffer while a system call for it is under way.
 func TestPool_MisuseMeanwhile(t *testing.T) {
 	probeKernel(t)
-	p := newPool(t, arena.PoolOptions{Name: "index", Band: 256 * kib})
+	p := newPool(t, pool.Options{Name: "index", Band: 256 * kib})
 	defer closePool(t, p)
 	b := alloc(t, p, 200*kib)
 	meanwhile := func(f func()) {
@@ -94,7 +95,7 @@ func mustPanic(t *testing.T, want string, f func()) {
 	t.Helper()
 	defer func() {
 		t.Helper()
-		if r := recover(); r == nil || !strings.Contains(fmt.Sprint(r), want) || !strings.HasPrefix(fmt.Sprint(r), "arena: ") {
+		if r := recover(); r == nil || !strings.Contains(fmt.Sprint(r), want) || !strings.HasPrefix(fmt.Sprint(r), "pool: ") {
 			t.Errorf("panic is %v, want %q", r, want)
 		}
 	}()
@@ -123,7 +124,7 @@ func overrun(t *testing.T, what string, b []byte, band int) {
 // buffer that has outgrown its own, and of the one that was the last of its run.
 func TestPool_Guards(t *testing.T) {
 	testutil.NoLeaks(t, trim)
-	p := newPool(t, arena.PoolOptions{Band: 64 * kib})
+	p := newPool(t, pool.Options{Band: 64 * kib})
 	defer closePool(t, p)
 	if p.Room() == 64*kib {
 		t.Skip("no guard pages here")
@@ -143,7 +144,7 @@ func TestPool_Guards(t *testing.T) {
 	if bits.UintSize == 32 {
 		return
 	}
-	wide := newPool(t, arena.PoolOptions{Band: 1 << 30})
+	wide := newPool(t, pool.Options{Band: 1 << 30})
 	defer closePool(t, wide)
 	var all [][]byte
 	for range 66 {

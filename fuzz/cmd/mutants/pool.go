@@ -1,0 +1,97 @@
+package main
+
+// poolMutants are mistakes in package pool.
+var poolMutants = []mutant{
+	{
+		name:    "prepared while given up",
+		mistake: "a pool's buffer goes while a goroutine still prepares memory for it",
+		file:    "pool/moved.go",
+		old:     "func (p *Pool) freeMoved(m *moved) {\n\tp.settleLocked(m)\n",
+		new:     "func (p *Pool) freeMoved(m *moved) {\n",
+		test:    "TestPool_PreparesRest/goes",
+	}, {
+		name:    "pool: guard page forgotten",
+		mistake: "running over the end of a band writes into the next buffer",
+		file:    "pool/band.go",
+		old:     "\tif p.guard == 0 {\n",
+		new:     "\tif true {\n",
+		test:    "TestPool_Guards",
+	}, {
+		name:    "pool: guard lost by a move",
+		mistake: "the page tables that move take the guard of the band along",
+		file:    "pool/moved.go",
+		old:     "\tp.guardBand(at) // Moving page tables has taken the guard along.\n",
+		new:     "",
+		test:    "TestPool_Guards",
+	}, {
+		name:    "pool: band handed out twice",
+		mistake: "a band taken off the list of those with memory stays on it",
+		file:    "pool/band.go",
+		old:     "\tp.keeps[k] = b.next\n\tp.kept -= p.held(b)\n",
+		new:     "\tp.kept -= p.held(b)\n",
+		test:    "TestPool_Keep",
+	}, {
+		name:    "pool: recycled bytes not clear",
+		mistake: "a new buffer has the content of an old one",
+		file:    "pool/buffer.go",
+		old:     "\tclear(buf[:dirty])\n",
+		new:     "\t_ = dirty\n",
+		test:    "TestPool_Keep",
+	}, {
+		name:    "pool: regrown bytes not clear",
+		mistake: "after Shrink and Grow the old content is back",
+		file:    "pool/buffer.go",
+		old:     "\tclear(buf[old:dirty])\n\treturn buf, nil\n",
+		new:     "\t_ = dirty\n\treturn buf, nil\n",
+		test:    "TestPool_Shrink",
+	}, {
+		name:    "pool: freed memory kept without bound",
+		mistake: "bands keep their memory for ever",
+		file:    "pool/band.go",
+		old:     "if n == 0 || n <= p.keep/keepShare && p.kept+n <= p.keep {",
+		new:     "if true {",
+		test:    "TestPool_Keep",
+	}, {
+		name:    "pool: tail at the wrong offset",
+		mistake: "two buffers that have outgrown their bands share bytes",
+		file:    "pool/enlarge.go",
+		old:     "if err := p.mapPart(w, off, g); err != nil {\n\t\tp.far.give(g, 0)",
+		new:     "if err := p.mapPart(w, off, part{g.fd, 0, g.n}); err != nil {\n\t\tp.far.give(g, 0)",
+		test:    "TestPool_TailsAreApart",
+	}, {
+		name:    "pool: prepared memory is lost track of",
+		mistake: "what was prepared behind a buffer's end is never given back",
+		file:    "pool/prepare.go",
+		old:     "return min(max(high, int(a.ready)*memfile.ExtentSize-start), most)",
+		new:     "return min(high, most)",
+		test:    "TestPool_PreparedModel",
+	}, {
+		name:    "pool: every buffer is full",
+		mistake: "memory is prepared for buffers that nobody has touched",
+		file:    "pool/prepare.go",
+		old:     "return err == nil && have >= pages-pages/fullShare",
+		new:     "return err == nil && have >= 0*pages",
+		test:    "TestPool_SparseStaysSparse",
+	}, {
+		name:    "pool: tail leaks",
+		mistake: "a range of the far file is lost when it cannot be mapped",
+		file:    "pool/enlarge.go",
+		old:     "\t\tp.far.give(g, 0)\n",
+		new:     "",
+		test:    "TestPool_RefusedGrowthLeavesNothing",
+	}, {
+		name:    "pool: limit ignored",
+		mistake: "buffers take more than Options.Limit",
+		file:    "pool/buffer.go",
+		old:     "if n > limit-p.used {",
+		new:     "if n > limit {",
+		test:    "TestPool_Limit",
+	}, {
+		name:    "pool: double free unnoticed",
+		mistake: "a free band is put on the list once more",
+		file:    "pool/buffer.go",
+		old:     "\t\tcase bandLive:\n\t\t\treturn i, nil, true\n",
+		new:     "\t\tcase bandLive, bandFree:\n\t\t\treturn i, nil, true\n",
+		test:    "TestPool_Misuse/freed_twice",
+	},
+}
