@@ -13,9 +13,9 @@ const (
 	listed     = 1 << 33
 	classShift = 56 // the class from here on; 0 in a dead group
 
-	// apart is set while a Local has the group: then the free bits are what others
-	// have freed, and only the Local takes from them. It stands next to the class,
-	// so that the others' look at the class covers it.
+	// apart is set while nobody takes from the group but a Local that has it: then the
+	// free bits are what others have freed. It stands next to the class, so that the
+	// look of who would take at the class covers it.
 	apartShift = classShift - 1
 	apart      = 1 << apartShift
 

@@ -20,7 +20,7 @@ const (
 
 // pages is the heap of pages.
 //
-// Invariants, checked by checkLocked:
+// Invariants, checked by checkPagesLocked:
 //
 //	P1: every page that was taken from an arena is in one span, free run, or held run.
 //	P2: free, dirty and used count the pages of free runs, those that may have

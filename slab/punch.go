@@ -52,11 +52,13 @@ func (a *Allocator) punch(first int) (err error) {
 }
 
 // punchSpan gives the memory of a span's pages back that hold no object in use. The
-// groups with free objects are apart meanwhile.
+// groups with free objects are apart meanwhile, so that nobody takes those; they stay
+// free in the groups' words, where Free finds them.
 func (a *Allocator) punchSpan(e entry, r *region, page int) (err error) {
 	c := int(e.class())
 	k, cl := &kinds[c], &a.classes[c]
-	var groups [groupsMax]apartGroup
+	var free [groupsMax]uint32 // of the groups that are apart
+	var mine uint32            // a bit for each of those
 	cl.mu.Lock()
 	if entry(r.entry(page).Load()) != e {
 		cl.mu.Unlock()
@@ -64,16 +66,14 @@ func (a *Allocator) punchSpan(e entry, r *region, page int) (err error) {
 	}
 	for i := range k.groups {
 		if g := e.number() + i; a.own(c, g) {
-			groups[i] = a.setApart(c, g)
+			free[i] = uint32(a.groups.at(g).word.Or(apart))
+			mine |= 1 << i
 		}
 	}
 	cl.mu.Unlock()
-	for i := range groups {
-		groups[i].free = groups[i].collect()
-	}
 	for from, n := 0, int(classPages[c]); from < n; {
 		to := from
-		for to < n && k.unused(to, &groups) {
+		for to < n && k.unused(to, &free) {
 			to++
 		}
 		if to > from {
@@ -86,22 +86,23 @@ func (a *Allocator) punchSpan(e entry, r *region, page int) (err error) {
 		}
 		from = to + 1
 	}
-	for i := range groups {
-		if h := &groups[i]; h.word != nil {
-			defer h.mustNotHave(a.giveBack(c, h))
+	for i := range k.groups {
+		if mine&(1<<i) != 0 {
+			a.leave(c, e.number()+i)
 		}
 	}
+	a.sweep(c, e.number())
 	return err
 }
 
-// unused reports whether all objects on a span's page number p are in hand.
-func (k *kind) unused(p int, groups *[groupsMax]apartGroup) bool {
+// unused reports whether all objects on a span's page number p are free.
+func (k *kind) unused(p int, free *[groupsMax]uint32) bool {
 	from := uint32(p*pageSize) / k.size
 	to := min(uint32((p+1)*pageSize-1)/k.size+1, k.objects)
 	for from < to {
 		i := from % groupLen
 		n := min(groupLen-i, to-from)
-		if want := (uint32(1)<<n - 1) << i; groups[from/groupLen].free&want != want {
+		if want := (uint32(1)<<n - 1) << i; free[from/groupLen]&want != want {
 			return false
 		}
 		from += n

@@ -165,8 +165,8 @@ func (a *Allocator) own(c int, g uint32) bool {
 	w := &a.groups.at(g).word
 	for {
 		v := w.Load()
-		if v&listed == 0 || v>>classShift != uint64(c) {
-			return false // Dead since, or an entry too many.
+		if v&listed == 0 || v>>apartShift != uint64(c)<<1 {
+			return false // Dead since, or an entry too many; or Ending.
 		}
 		next := v &^ listed
 		if uint32(v) != 0 {
@@ -188,6 +188,13 @@ func (a *Allocator) popRecent(s *shard, c int) (uintptr, uint32) {
 		}
 		if a.own(c, g) {
 			return 0, g
+		}
+		// Whoever has it Ending may find that it stays, and counts on the entry.
+		if v := a.groups.at(g).word.Load(); v&listed != 0 && v>>classShift == uint64(c) {
+			cl := &a.classes[c]
+			cl.mu.Lock()
+			cl.list = append(cl.list, g)
+			cl.mu.Unlock()
 		}
 	}
 	return 0, 0
@@ -247,8 +254,8 @@ func (a *Allocator) list(c int, g uint32) {
 	cl.mu.Unlock()
 }
 
-// leave gives up an owned group, unless it is 0: Owned → Full, or Listed if
-// something was freed into it meanwhile.
+// leave gives up an owned group, unless it is 0: Owned or Apart → Full, or Listed if
+// it has free objects.
 func (a *Allocator) leave(c int, g uint32) {
 	if g != 0 && a.disown(g) {
 		a.list(c, g)
@@ -261,7 +268,7 @@ func (a *Allocator) disown(g uint32) bool {
 	w := &a.groups.at(g).word
 	for {
 		v := w.Load()
-		next := v &^ owned
+		next := v &^ (owned | apart)
 		if uint32(v) != 0 {
 			next |= listed
 		}

@@ -148,7 +148,7 @@ func (a *Allocator) endSpanLocked(sp *span) {
 }
 
 // sweep ends the span of class c whose first group is number first if nothing of
-// it is in use: its groups Listed → Dead.
+// it is in use: its groups Listed → Ending → Dead.
 func (a *Allocator) sweep(c int, first uint32) {
 	cl := &a.classes[c]
 	cl.mu.Lock()
@@ -164,21 +164,21 @@ func (a *Allocator) sweep(c int, first uint32) {
 // stay together: it is never the middle of one.
 func (a *Allocator) sweepLocked(c int, first uint32) bool {
 	k := &kinds[c]
-	var was [groupsMax]uint64
 	for i := range int(k.groups) {
 		w := &a.groups.at(first + uint32(i)).word
 		v := w.Load()
 		want := objectsIn(int(k.objects), i) | listed | uint64(c)<<classShift
-		// Dead: no class, no free objects, and another generation.
-		dead := (v + 1<<genShift) & genBits
-		if v&^genBits != want || !w.CompareAndSwap(v, dead) {
+		if v&^genBits != want || !w.CompareAndSwap(v, v|apart) {
 			for j := range i {
-				// Nobody touches a dead group but us.
-				a.groups.at(first + uint32(j)).word.Store(was[j])
+				a.groups.at(first + uint32(j)).word.And(^uint64(apart))
 			}
 			return false
 		}
-		was[i] = v
+	}
+	// All are Ending, and nobody changes their words but us.
+	for i := range int(k.groups) {
+		w := &a.groups.at(first + uint32(i)).word
+		w.Store((w.Load() + 1<<genShift) & genBits) // No class, no free objects, and another generation.
 	}
 	a.pages.mu.Lock()
 	a.endSpanLocked(a.spans.at(*a.groups.spanOf(first)))

@@ -164,6 +164,20 @@ var slabMutants = []mutant{
 		new:     "next = v &^ (owned | apart)",
 		test:    "TestLocal_FreeTwiceBeforeClose",
 	}, {
+		name:    "punch: free objects in hand",
+		mistake: "a double free goes unnoticed while pages between objects are given back",
+		file:    "slab/punch.go",
+		old:     "\t\t\tmine |= 1 << i\n",
+		new:     "\t\t\tmine |= 1 << i\n\t\t\tw := &a.groups.at(g).word\n\t\t\tw.And(^uint64(free[i]))\n\t\t\tdefer w.Or(uint64(free[i]))\n",
+		test:    "TestFree_TwiceWhilePunched",
+	}, {
+		name:    "sweep: entry dropped",
+		mistake: "a group whose span nearly ended is in no list though it has free objects",
+		file:    "slab/shard.go",
+		old:     "if v := a.groups.at(g).word.Load(); v&listed != 0 && v>>classShift",
+		new:     "if v := uint64(0); v&listed != 0 && v>>classShift",
+		test:    "TestSweep_KeepsListed",
+	}, {
 		name:    "typed: not zero",
 		mistake: "NewOf returns what was there before",
 		file:    "slab/typed.go",

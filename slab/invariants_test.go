@@ -1,0 +1,186 @@
+package slab
+
+import (
+	"math/bits"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/growarena/growarena/internal/sys"
+)
+
+// checkLists panics if a group is in a state it cannot be in, or in no list though
+// it is listed.
+//
+// Preconditions: nobody uses the allocator.
+func (a *Allocator) checkLists() {
+	type group struct{ c, g int }
+	listings, owners := make(map[group]int), make(map[group]int)
+	for c := 1; c < classCount; c++ {
+		for _, g := range a.classes[c].list {
+			listings[group{c, int(g)}]++
+		}
+		for i := range a.shards {
+			s := &a.shards[i]
+			owners[group{c, int(s.current[c].Load())}]++
+			for k := range s.recent[c] {
+				listings[group{c, int(s.recent[c][k].Load())}]++
+			}
+		}
+	}
+	for l := range a.locals.open {
+		for c := range l.current {
+			owners[group{c, int(l.current[c].number)}]++
+			if m := l.more[c]; m != nil {
+				for i := range m.groups {
+					owners[group{c, int(m.groups[i].number)}]++
+				}
+			}
+		}
+	}
+	a.eachSpan(func(e entry, _ *region, _ int) {
+		c := int(e.class())
+		for i := range kinds[c].groups {
+			g := group{c, int(e.number() + i)}
+			v := a.groups.at(e.number() + i).word.Load()
+			must(v>>classShift == uint64(c), "group %d of the span of %d is of class %d, want %d", i, e.number(), v>>classShift, c)
+			must(v&freeBits&^objectsIn(int(kinds[c].objects), int(i)) == 0, "group %+v has objects that do not exist: %#x", g, v)
+			must((v&owned != 0) == (owners[g] == 1) && owners[g] <= 1, "group %+v has %d owners, and its word is %#x", g, owners[g], v)
+			must(v&(owned|listed) != 0 || v&freeBits == 0, "group %+v has free objects, and is neither owned nor listed: %#x", g, v)
+			must(v&listed == 0 || listings[g] > 0, "group %+v has %d free objects and is in no list: %#x", g, bits.OnesCount64(v&freeBits), v)
+		}
+	})
+}
+
+// check panics if an invariant does not hold. Nobody uses a.
+func (a *Allocator) check() {
+	a.checkLists()
+	a.pages.mu.Lock()
+	defer a.pages.mu.Unlock()
+	a.checkPagesLocked()
+}
+
+// TestSweep_KeepsListed lets goroutines take and free objects of a span that others try
+// to end, which cannot be, for one object stays in use: every group with free objects
+// is still in a list then.
+func TestSweep_KeepsListed(t *testing.T) {
+	a := smallRegions(t)
+	a.shardMask = 0 // All have the same recent groups.
+	const n = 16
+	c := classOf(n)
+	loops := 20_000
+	if testing.Short() {
+		loops = 3000
+	}
+	var all [][]byte
+	for range kinds[c].objects {
+		b, err := a.Alloc(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, b)
+	}
+	e, _ := a.look(addrOf(all[0]))
+	for _, b := range all[:len(all)-1] {
+		a.Free(b)
+	}
+	var done atomic.Bool
+	var takers, sweepers sync.WaitGroup
+	for range 2 {
+		sweepers.Go(func() {
+			for !done.Load() {
+				a.sweep(c, e.number())
+			}
+		})
+		takers.Go(func() {
+			var held [2 * groupLen][]byte
+			for range loops {
+				for i := range held {
+					b, err := a.Alloc(n)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					held[i] = b
+				}
+				for _, b := range held {
+					a.Free(b)
+				}
+			}
+		})
+	}
+	takers.Wait()
+	done.Store(true)
+	sweepers.Wait()
+	a.check()
+	if got := len(a.classes[c].list); got > 100*int(kinds[c].groups) {
+		t.Errorf("the list of a class with some %d groups has %d entries", 2*kinds[c].groups, got)
+	}
+	a.Free(all[len(all)-1])
+	a.check()
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestFree_TwiceWhilePunched frees what is free already while the pages it lies on are
+// being given back: that panics, and what gives them back does not.
+func TestFree_TwiceWhilePunched(t *testing.T) {
+	for _, n := range []int{100, 5000, 16 << 10, 32 << 10} {
+		a := smallRegions(t)
+		var all [][]byte
+		for range 4 * kinds[classOf(n)].objects {
+			b, err := a.Alloc(n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, b)
+		}
+		free := all[len(all)/4 : len(all)/2]
+		for _, b := range free[:len(free)-1] {
+			a.Free(b)
+		}
+		before := a.Stats()
+		var caught, called atomic.Int32
+		restore := sys.SetHook(func(c sys.Call) syscall.Errno {
+			if c == sys.CallFallocate && called.Add(1) == 1 {
+				for _, b := range free[:len(free)-1] {
+					if text := attempt(func() { a.Free(b) }); strings.Contains(text, "free already") {
+						caught.Add(1)
+					}
+				}
+				a.Free(free[len(free)-1]) // Not free, and freed by others at any time.
+			}
+			return 0
+		})
+		text := attempt(func() {
+			if err := a.Trim(); err != nil {
+				t.Error(err)
+			}
+		})
+		restore()
+		if text != "" {
+			t.Fatalf("%d bytes: Trim: %s", n, text)
+		}
+		if called.Load() == 0 || int(caught.Load()) != len(free)-1 {
+			t.Errorf("%d bytes: of %d that were freed twice %d were caught; %d calls", n, len(free)-1, caught.Load(), called.Load())
+		}
+		a.check()
+		if s := a.Stats(); s.Objects != before.Objects-1 {
+			t.Errorf("%d bytes: %+v, before %+v", n, s, before)
+		}
+		for i, b := range all {
+			if i < len(all)/4 || i >= len(all)/2 {
+				a.Free(b)
+			}
+		}
+		a.check()
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+		runtime.KeepAlive(all)
+	}
+}
