@@ -26,12 +26,8 @@ func (d *Domain) collectLocked() {
 	for d.waitingLocked() > 0 {
 		// What waits is fixed from here on (mu is held). maxDeath comes
 		// before the countdown, as unpins read them the other way round.
-		if !mutLateMaxDeath {
-			d.maxDeath.Store(d.maxDeathLocked())
-		}
-		if !mutLateCountdown {
-			d.want.Store(scanning)
-		}
+		d.maxDeath.Store(d.maxDeathLocked())
+		d.want.Store(scanning)
 		d.scanLocked()
 		d.sortOutLocked()
 		if d.waitingLocked() == 0 {
@@ -50,14 +46,7 @@ func (d *Domain) collectLocked() {
 			panic("epoch: BUG: something waits for no pin")
 		}
 		n = (n + 1) / 2
-		if mutCountOneTooMany {
-			n++
-		}
-		if mutLateCountdown {
-			d.want.Store(n)
-			return
-		}
-		if d.want.Add(n-scanning) > 0 || mutNoRescan {
+		if d.want.Add(n-scanning) > 0 {
 			return
 		}
 	}
@@ -78,11 +67,11 @@ func (d *Domain) scanLocked() {
 	d.pins, d.prev = slices.Grow(d.prev[:0], len(d.pins)), d.pins
 	d.seen = d.seen[:0]
 	d.scans++
-	list := d.mutant.tables(d.over.Load())
+	list := d.over.Load()
 	for i := range d.slots {
 		d.sawLocked(i, d.slots[i].word.Load())
 	}
-	if list != nil && !mutOverflowUnscanned {
+	if list != nil {
 		for _, t := range *list {
 			// A table is there because the one before was full: grow in
 			// few steps, as each copies all and touches fresh pages.
@@ -95,10 +84,6 @@ func (d *Domain) scanLocked() {
 	slices.Sort(d.seen)
 	d.seen = slices.Compact(d.seen)
 	d.rememberLocked()
-	if mutListAfterScan {
-		d.mu.Unlock()
-		d.mu.Lock()
-	}
 }
 
 // sawLocked records that slot i held the word w.
@@ -141,14 +126,7 @@ func (d *Domain) sortOutLocked() {
 
 // heldLocked reports whether a version in d.seen lies in [birth, death) of e.
 func (d *Domain) heldLocked(e entry) bool {
-	if mutCloseFreesAtOnce && d.closed {
-		return false
-	}
-	birth := e.Birth
-	if mutIntervalOffByOne {
-		birth++
-	}
-	i, _ := slices.BinarySearch(d.seen, birth)
+	i, _ := slices.BinarySearch(d.seen, e.Birth)
 	return i < len(d.seen) && d.seen[i] < e.death
 }
 

@@ -98,18 +98,17 @@ type Domain struct {
 
 	mu mutex
 	retirees
-	reaping bool        // a reaper goroutine exists. Protected by mu.
-	closed  bool        // Close was called. Protected by mu.
-	version uint64      // the newest version, or that of the end when closed. Protected by mu.
-	room    *gate       // opened when Publish may have room; nil when nobody waits. Protected by mu.
-	waits   []*barrier  // Barrier calls under way. Protected by mu.
-	pins    []pinned    // what the last scan saw, in slot order. Protected by mu.
-	prev    []pinned    // what the scan before it saw; memory for the next. Protected by mu.
-	seen    []uint64    // the versions in pins, sorted, each once. Protected by mu.
-	scans   uint64      // scans made. Protected by mu.
-	marks   []int       // scratch of noteLocked. Protected by mu.
-	lost    []Stall     // lost guards, oldest first. Protected by mu.
-	mutant  mutantState // what a mutant keeps; of no size without the explorer. Protected by mu.
+	reaping bool       // a reaper goroutine exists. Protected by mu.
+	closed  bool       // Close was called. Protected by mu.
+	version uint64     // the newest version, or that of the end when closed. Protected by mu.
+	room    *gate      // opened when Publish may have room; nil when nobody waits. Protected by mu.
+	waits   []*barrier // Barrier calls under way. Protected by mu.
+	pins    []pinned   // what the last scan saw, in slot order. Protected by mu.
+	prev    []pinned   // what the scan before it saw; memory for the next. Protected by mu.
+	seen    []uint64   // the versions in pins, sorted, each once. Protected by mu.
+	scans   uint64     // scans made. Protected by mu.
+	marks   []int      // scratch of noteLocked. Protected by mu.
+	lost    []Stall    // lost guards, oldest first. Protected by mu.
 }
 
 // A view is a published version with its value. Immutable once published.

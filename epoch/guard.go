@@ -27,21 +27,13 @@ func (g *Guard) Unpin() {
 		return
 	}
 	d, w := g.d, g.word
-	if mutUnpinCountsEarly {
-		d.left(versionOf(w))
-	}
-	if mutBlindUnpin {
-		g.slot.Store(freeWord(w))
-	} else if !g.slot.CompareAndSwap(w, freeWord(w)) {
+	if !g.slot.CompareAndSwap(w, freeWord(w)) {
 		d.misuse("Unpin", g.slot, w)
 	}
 	g.view = nil
 	// As left, by hand: one call less.
-	if d.want.Load() > 0 && !mutUnpinSilent && !mutUnpinCountsEarly {
+	if d.want.Load() > 0 {
 		d.leftSlow(versionOf(w))
-	}
-	if mutFreeInUnpin {
-		d.TryReclaim()
 	}
 }
 
@@ -78,10 +70,6 @@ func (g *Guard) refreshSlow() error {
 	d, l := g.d, g.view.lease
 	if d.debug && g.slot.Load() != g.word {
 		d.misuse("Refresh", g.slot, g.word)
-	}
-	if mutRefreshForgetsSlot && d.cur.Load() == nil {
-		g.view = nil
-		return d.closeE
 	}
 	v, w := d.settle(g.slot, g.word)
 	l.end()

@@ -25,7 +25,7 @@ func (d *Domain) Pin() (Guard, error) {
 	if !s.CompareAndSwap(old, w) {
 		return d.pinSlow(h)
 	}
-	if d.cur.Load() != v && !mutNoValidate {
+	if d.cur.Load() != v {
 		return d.settleNew(s, w)
 	}
 	return Guard{d: d, slot: s, word: w, view: v}, nil
@@ -83,22 +83,12 @@ func (d *Domain) settle(s *atomicUint64, w uint64) (*view, uint64) {
 		if v.version == old {
 			return v, w
 		}
-		if mutSettleCountsEarly {
-			d.left(old)
-		}
 		next := movedWord(w, v.version)
-		if mutBlindRefresh {
-			s.Store(next)
-		} else if !s.CompareAndSwap(w, next) {
+		if !s.CompareAndSwap(w, next) {
 			d.misuse("Refresh", s, w)
 		}
 		w = next
-		if !mutSettleSilent && !mutSettleCountsEarly {
-			d.left(old)
-		}
-		if mutSettleOnce {
-			return v, w
-		}
+		d.left(old)
 	}
 }
 
@@ -127,7 +117,7 @@ func (d *Domain) leftSlow(version uint64) {
 			return // another one decided, or nothing waits any more
 		}
 		if d.want.CompareAndSwap(n, n-1) {
-			if n == 1 && !mutNoKick {
+			if n == 1 {
 				d.wake.set()
 			}
 			return

@@ -41,24 +41,17 @@ func (d *Domain) Retire(r ...Retired) error {
 func (d *Domain) publish(verb string, value func(old any) any, drop []Retired, wait func(room *gate) error) (uint64, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.mutant.publishing(d)
 	// Misuse leaves the Domain as it is, so it is looked for first.
 	n := d.checkRetired(verb, d.version+1, drop)
 	if err := d.makeRoomLocked(verb, n, wait); err != nil {
 		return 0, err
 	}
 	d.version++
-	if mutReclaimFirst {
-		d.addLocked(d.version, drop)
-		d.runLocked(d.collectLocked)
-	}
 	// Unlink, then list. A pin that validates after this line cannot reach
 	// what drop names; a pin that validated before it wrote its slot before,
 	// and every scan from here on sees it (pin.go).
 	d.cur.Store(&view{value: value(d.valueLocked()), version: d.version})
-	if !mutReclaimFirst {
-		d.addLocked(d.version, drop)
-	}
+	d.addLocked(d.version, drop)
 	if len(drop) > 0 {
 		d.startReaperLocked()
 	}
@@ -121,7 +114,7 @@ func (d *Domain) makeRoomLocked(verb string, n int64, wait func(room *gate) erro
 
 // openRoomLocked lets those look again who wait for room.
 func (d *Domain) openRoomLocked() {
-	if d.room != nil && !mutRoomSilent {
+	if d.room != nil {
 		d.room.open()
 		d.room = nil
 	}

@@ -30,7 +30,7 @@ func (d *Domain) reap() {
 		// wake-up that comes when it is gone stays in the event and costs the
 		// next reaper one look too many.
 		done := d.waitingLocked() == 0
-		if done && !mutReaperLeavesLate {
+		if done {
 			d.reaping = false
 		}
 		d.mu.Unlock()
@@ -38,11 +38,6 @@ func (d *Domain) reap() {
 			d.opts.OnStall(s)
 		}
 		if done {
-			if mutReaperLeavesLate {
-				d.mu.Lock()
-				d.reaping = false
-				d.mu.Unlock()
-			}
 			return
 		}
 		d.wake.wait(next)
@@ -68,18 +63,12 @@ func (d *Domain) runOneLocked() {
 	d.ready = popN(d.ready, 1)
 	d.held -= e.Bytes
 	d.openRoomLocked()
-	if mutBarrierEarly {
-		d.goneLocked(e)
-	}
 	d.mu.Unlock()
-	freeing()
 	if e.Free != nil {
 		e.Free()
 	}
 	d.mu.Lock()
-	if !mutBarrierEarly {
-		d.goneLocked(e)
-	}
+	d.goneLocked(e)
 }
 
 // goneLocked counts e as Gone and opens the barriers that waited for it last.

@@ -25,10 +25,8 @@ func (d *Domain) Synchronize(ctx context.Context) error {
 		}
 		// Pins from here on get the new version, so that a stream of them
 		// cannot keep the old ones company for ever.
-		if !mutSynchronizeNoBump {
-			d.version++
-			d.cur.Store(&view{value: d.valueLocked(), version: d.version})
-		}
+		d.version++
+		d.cur.Store(&view{value: d.valueLocked(), version: d.version})
 	}
 	g := d.addGateLocked(d.version)
 	d.collectLocked()
@@ -134,18 +132,13 @@ func (d *Domain) beginClose(drop []Retired) (*gate, *barrier) {
 		d.version = version
 		// As in publish: unlink, then list. A pin that finds nil when it
 		// validates gives its slot back.
-		if !mutCloseKeepsCur {
-			d.cur.Store(nil)
-		}
+		d.cur.Store(nil)
 		d.openRoomLocked()
 	}
 	d.addLocked(version, drop)
 	g := d.addGateLocked(version)
 	b := d.addBarrierLocked()
 	d.runLocked(d.collectLocked)
-	if mutCloseKeepsCur {
-		d.cur.Store(nil)
-	}
 	d.startReaperLocked()
 	return g, b
 }

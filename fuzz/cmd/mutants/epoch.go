@@ -1,7 +1,7 @@
 package main
 
 // epochMutants are mistakes in package epoch that need no interleaving. Those
-// that do are the explorer's: see epoch/mutants_on.go.
+// that do are in explorer.go.
 var epochMutants = []mutant{
 	{
 		name:    "pins look alike",

@@ -1,102 +1,107 @@
 package main
 
-import (
-	"context"
-	"fmt"
-	"os"
-	"path/filepath"
-	"regexp"
-	"strconv"
-	"strings"
-)
-
-// The explorer's mutants are switches in package epoch, because for each of them
-// it searches through the interleavings of up to all scenarios.
-const (
-	explorerTest = "TestMutants"
-	switchesFile = "epoch/mutants_on.go"
-)
-
-// switchEntry is an entry of the table in switchesFile.
-var switchEntry = regexp.MustCompile(`(?m)^\t\{("[^"]+"), &mut\w+, "[^"]+"\},$`)
-
-// killedBy is how the explorer says which scenario has found a mutant.
-var killedBy = regexp.MustCompile(`killed by ("[^"]+") in execution \d+`)
-
-// findSwitches returns the names of the explorer's mutants that match.
-func (p *program) findSwitches(match *regexp.Regexp) ([]string, error) {
-	if !p.switches {
-		return nil, nil
-	}
-	text, err := os.ReadFile(filepath.Join(p.root, filepath.FromSlash(switchesFile)))
-	if err != nil {
-		return nil, err
-	}
-	entries := switchEntry.FindAllStringSubmatch(string(text), -1)
-	if len(entries) == 0 {
-		return nil, fmt.Errorf("%s has no table of mutants that can be read", switchesFile)
-	}
-	var names []string
-	for _, e := range entries {
-		name, err := strconv.Unquote(e[1])
-		if err != nil {
-			return nil, fmt.Errorf("%s: %s: %w", switchesFile, e[1], err)
-		}
-		if match.MatchString("epoch: " + name) {
-			names = append(names, name)
-		}
-	}
-	return names, nil
-}
-
-// explore lets the explorer find its mutants, all in one process.
-func (p *program) explore(ctx context.Context, names []string) {
-	s := suite{pkg: "epoch", args: "-tags explore"}
-	dir, err := os.MkdirTemp(p.work, "")
-	if err != nil {
-		p.note(result{name: "all", pkg: s.pkg, test: explorerTest, outcome: broken, why: err.Error()})
-		return
-	}
-	binary, err := s.build(ctx, p.root, dir, "")
-	if err != nil {
-		p.note(result{name: "all", pkg: s.pkg, test: explorerTest, outcome: broken, why: err.Error()})
-		return
-	}
-	patterns := make([]string, len(names))
-	for i, name := range names {
-		patterns[i] = pattern(explorerTest + "/" + subtest(name))
-	}
-	got := s.run(ctx, p.root, binary, strings.Join(patterns, "|"), soundTimeout, false)
-	for _, name := range names {
-		p.note(got.ofSwitch(name))
+// explored returns a mutant of package epoch that the explorer has to find in
+// the scenario of that name: the mistake needs an interleaving.
+func explored(name, scenario, mistake, file, old, new string, also ...edit) mutant {
+	return mutant{
+		name:    name,
+		mistake: mistake,
+		file:    "epoch/" + file,
+		old:     old,
+		new:     new,
+		also:    also,
+		test:    "TestExplore/" + subtest(scenario),
+		args:    []string{"-tags=explore"},
 	}
 }
 
-// subtest returns a subtest's name as package testing writes it.
-func subtest(name string) string { return strings.ReplaceAll(name, " ", "_") }
-
-// ofSwitch returns what became of the explorer's mutant of that name. Its test
-// passes if the explorer has found it.
-func (r *run) ofSwitch(name string) result {
-	test := explorerTest + "/" + subtest(name)
-	res := result{name: name, pkg: "epoch", test: test}
-	_, text, _ := strings.Cut(r.output, "=== RUN   "+test+"\n")
-	text, _, _ = strings.Cut(text, "=== RUN ")
-	switch by := killedBy.FindStringSubmatch(text); {
-	case r.state[test] == "PASS" && by != nil:
-		res.outcome, res.why, res.test = caught, by[0], "explorer: "+by[1]
-	case r.state[test] == "FAIL":
-		res.outcome, res.why = survived, strings.TrimSpace(text)
-	case r.hung:
-		res.outcome, res.why = hung, "the explorer did not get that far in time"
-	default:
-		res.outcome, res.why = unsound, r.why()
-	}
-	if d := took.FindStringSubmatch(r.output[max(strings.Index(r.output, ": "+test+" ("), 0):]); d != nil {
-		res.seconds, _ = strconv.ParseFloat(d[1], 64)
-	}
-	return res
+// explorerMutants are one for each step of the algorithm whose order matters. A
+// new atomic operation needs a new one.
+var explorerMutants = []mutant{
+	explored("no validate", "pin twice against publish",
+		"Pin does not look again whether its version is the newest",
+		"pin.go", "\tif d.cur.Load() != v {\n\t\treturn d.settleNew(s, w)\n\t}\n\treturn Guard{", "\treturn Guard{"),
+	explored("settle once", "pin against publish",
+		"settle moves to the newer version without looking again",
+		"pin.go", "\t\tw = next\n\t\td.left(old)\n", "\t\td.left(old)\n\t\treturn v, next\n"),
+	explored("settle silent", "idle tail of a refresh and an unpin",
+		"settle does not count the version it leaves",
+		"pin.go", "\t\tw = next\n\t\td.left(old)\n", "\t\tw = next\n"),
+	explored("settle counts early", "idle tail of a refresh and an unpin",
+		"settle counts the version it leaves before it has left it",
+		"pin.go", "\t\tif !s.CompareAndSwap(w, next) {\n\t\t\td.misuse(\"Refresh\", s, w)\n\t\t}\n\t\tw = next\n\t\td.left(old)\n",
+		"\t\td.left(old)\n\t\tif !s.CompareAndSwap(w, next) {\n\t\t\td.misuse(\"Refresh\", s, w)\n\t\t}\n\t\tw = next\n"),
+	explored("blind refresh", "copy refreshed and unpinned",
+		"Refresh does not look at the word it replaces",
+		"pin.go", "\t\tif !s.CompareAndSwap(w, next) {\n\t\t\td.misuse(\"Refresh\", s, w)\n\t\t}\n\t\tw = next\n", "\t\ts.Store(next)\n\t\tw = next\n"),
+	explored("no kick", "barrier",
+		"the deciding unpin wakes nobody",
+		"pin.go", "if n == 1 {", "if n == 0 {"),
+	explored("blind unpin", "copy unpinned twice",
+		"Unpin does not look at the word it replaces",
+		"guard.go", "\tif !g.slot.CompareAndSwap(w, freeWord(w)) {\n\t\td.misuse(\"Unpin\", g.slot, w)\n\t}\n", "\tg.slot.Store(freeWord(w))\n"),
+	explored("unpin silent", "barrier",
+		"Unpin does not count",
+		"guard.go", "\tif d.want.Load() > 0 {\n\t\td.leftSlow(versionOf(w))\n\t}\n", ""),
+	explored("unpin counts early", "barrier",
+		"Unpin counts before it has left",
+		"guard.go", "\td, w := g.d, g.word\n\tif !g.slot.CompareAndSwap(w, freeWord(w)) {\n\t\td.misuse(\"Unpin\", g.slot, w)\n\t}\n\tg.view = nil\n\t// As left, by hand: one call less.\n\tif d.want.Load() > 0 {\n\t\td.leftSlow(versionOf(w))\n\t}\n",
+		"\td, w := g.d, g.word\n\td.left(versionOf(w))\n\tif !g.slot.CompareAndSwap(w, freeWord(w)) {\n\t\td.misuse(\"Unpin\", g.slot, w)\n\t}\n\tg.view = nil\n"),
+	explored("free in unpin", "barrier",
+		"Unpin frees by itself",
+		"guard.go", "\tif d.want.Load() > 0 {\n\t\td.leftSlow(versionOf(w))\n\t}\n", "\tif d.want.Load() > 0 {\n\t\td.leftSlow(versionOf(w))\n\t}\n\td.TryReclaim()\n"),
+	explored("refresh forgets the slot", "refresh against close",
+		"Refresh in a closed domain drops the guard but not the pin",
+		"guard.go", "\tv, w := d.settle(g.slot, g.word)\n", "\tif d.cur.Load() == nil {\n\t\tg.view = nil\n\t\treturn d.closeE\n\t}\n\tv, w := d.settle(g.slot, g.word)\n"),
+	explored("reclaim before publish", "pin twice against publish",
+		"Publish frees before it publishes",
+		"publish.go", "\td.cur.Store(&view{value: value(d.valueLocked()), version: d.version})\n\td.addLocked(d.version, drop)\n",
+		"\td.addLocked(d.version, drop)\n\td.runLocked(d.collectLocked)\n\td.cur.Store(&view{value: value(d.valueLocked()), version: d.version})\n"),
+	explored("room silent", "limit, wait for room",
+		"PublishWait is not woken",
+		"publish.go", "\t\td.room.open()\n\t\td.room = nil\n", ""),
+	explored("overflow not scanned", "nested",
+		"scans read the first table only",
+		"collect.go", "\tif list != nil {\n\t\tfor _, t := range *list {\n\t\t\t// A table", "\tif false {\n\t\tfor _, t := range *list {\n\t\t\t// A table"),
+	explored("tables before list", "nested",
+		"a scan uses the tables known before what it is for was unlinked",
+		"collect.go", "\tlist := d.over.Load()\n\tfor i := range d.slots {\n", "\tlist := d.early\n\tfor i := range d.slots {\n",
+		edit{"epoch/publish.go", "\td.mu.Lock()\n\tdefer d.mu.Unlock()\n\t// Misuse", "\td.mu.Lock()\n\tdefer d.mu.Unlock()\n\td.early = d.over.Load()\n\t// Misuse"},
+		edit{"epoch/domain.go", "\tmu mutex\n", "\tmu mutex\n\tearly *tableList\n"}),
+	explored("list after scan", "reader and writer beside a scan",
+		"things retired after the scan are judged by it",
+		"collect.go", "\td.rememberLocked()\n}\n", "\td.rememberLocked()\n\td.mu.Unlock()\n\td.mu.Lock()\n}\n"),
+	explored("interval off by one", "nested",
+		"a thing is not held by pins of its birth",
+		"collect.go", "slices.BinarySearch(d.seen, e.Birth)\n\treturn", "slices.BinarySearch(d.seen, e.Birth+1)\n\treturn"),
+	explored("late countdown", "barrier",
+		"the countdown starts after the scan",
+		"collect.go", "\t\tif d.want.Add(n-scanning) > 0 {\n\t\t\treturn\n\t\t}\n", "\t\td.want.Store(n)\n\t\treturn\n",
+		edit{"epoch/collect.go", "\t\td.want.Store(scanning)\n", ""}),
+	explored("no rescan", "barrier",
+		"unpins during the scan are enough, but nobody looks again",
+		"collect.go", "\t\tif d.want.Add(n-scanning) > 0 {\n\t\t\treturn\n\t\t}\n", "\t\td.want.Add(n - scanning)\n\t\treturn\n"),
+	explored("count one too many", "barrier",
+		"the countdown asks for one unpin more than there are",
+		"collect.go", "\t\tn = (n + 1) / 2\n", "\t\tn = (n+1)/2 + 1\n"),
+	explored("late max death", "barrier",
+		"maxDeath is raised after the scan",
+		"collect.go", "\t\td.maxDeath.Store(d.maxDeathLocked())\n", ""),
+	explored("close frees at once", "refresh against close",
+		"Close frees whoever is pinned",
+		"collect.go", "slices.BinarySearch(d.seen, e.Birth)\n\treturn", "slices.BinarySearch(d.seen, e.Birth)\n\treturn !d.closed &&"),
+	explored("reaper leaves late", "reaper starts and leaves",
+		"the reaper decides to go, and goes, in two steps",
+		"reaper.go", "\t\tif done {\n\t\t\td.reaping = false\n\t\t}\n\t\td.mu.Unlock()\n", "\t\td.mu.Unlock()\n\t\tif done {\n\t\t\td.mu.Lock()\n\t\t\td.reaping = false\n\t\t\td.mu.Unlock()\n\t\t}\n"),
+	explored("barrier early", "two barriers and a writer",
+		"Barrier does not wait for Free to return",
+		"reaper.go", "\td.mu.Unlock()\n\tif e.Free != nil {\n\t\te.Free()\n\t}\n\td.mu.Lock()\n\td.goneLocked(e)\n",
+		"\td.goneLocked(e)\n\td.mu.Unlock()\n\tif e.Free != nil {\n\t\te.Free()\n\t}\n\td.mu.Lock()\n"),
+	explored("synchronize without bump", "synchronize without publish",
+		"Synchronize waits for older versions only",
+		"wait.go", "\t\td.version++\n\t\td.cur.Store(&view{value: d.valueLocked(), version: d.version})\n", ""),
+	explored("close keeps cur", "pin against close",
+		"Close frees before it unpublishes",
+		"wait.go", "\t\td.cur.Store(nil)\n", "",
+		edit{"epoch/wait.go", "\td.runLocked(d.collectLocked)\n", "\td.runLocked(d.collectLocked)\n\td.cur.Store(nil)\n"}),
 }
-
-// took is the duration in a verdict.
-var took = regexp.MustCompile(`\((\d+\.\d+)s\)`)

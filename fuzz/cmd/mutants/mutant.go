@@ -10,6 +10,12 @@ import (
 	"strings"
 )
 
+// An edit changes a text in a file.
+type edit struct {
+	file     string // from the root of the module, with slashes
+	old, new string // old stands in file exactly once
+}
+
 // A mutant is one deliberate mistake and the test that must notice it.
 type mutant struct {
 	name    string // unique, and short enough for a column
@@ -17,6 +23,7 @@ type mutant struct {
 
 	file     string // from the root of the module, with slashes
 	old, new string // old stands in file exactly once
+	also     []edit // further edits, for a mistake that is in more than one place
 
 	pkg  string   // package of the catching test, a folder from the root; "": file's
 	test string   // its name, with those of subtests behind slashes
@@ -26,7 +33,7 @@ type mutant struct {
 
 // allMutants returns those of all packages.
 func allMutants() []mutant {
-	return slices.Concat(addrspaceMutants, arenaMutants, epochMutants, poolMutants, slabMutants)
+	return slices.Concat(addrspaceMutants, arenaMutants, epochMutants, explorerMutants, poolMutants, slabMutants)
 }
 
 // under returns the package that is wrong.
@@ -50,36 +57,55 @@ func (m *mutant) command() string {
 	return strings.Join(append(args, "-run", "'"+pattern(m.test)+"'", "./"+m.suite().pkg), " ")
 }
 
-// apply returns the text with the mistake in it.
-func (m *mutant) apply(text string) (string, error) {
-	switch n := strings.Count(text, m.old); {
-	case m.old == m.new:
+// apply returns the text with the edit made.
+func (e *edit) apply(text string) (string, error) {
+	switch n := strings.Count(text, e.old); {
+	case e.old == e.new:
 		return "", fmt.Errorf("the new text is the old one")
 	case n == 0:
-		return "", fmt.Errorf("%s no longer has the text %q", m.file, m.old)
+		return "", fmt.Errorf("%s no longer has the text %q", e.file, e.old)
 	case n > 1:
-		return "", fmt.Errorf("%s has the text %q %d times", m.file, m.old, n)
+		return "", fmt.Errorf("%s has the text %q %d times", e.file, e.old, n)
 	}
-	return strings.Replace(text, m.old, m.new, 1), nil
+	return strings.Replace(text, e.old, e.new, 1), nil
 }
 
-// overlay writes the file with the mistake and the description that makes the go
-// command read it in place of the original, and returns the latter's path.
+// plant returns the files that have the mistake in them, by their paths.
+func (m *mutant) plant(root string) (map[string]string, error) {
+	texts := map[string]string{}
+	for _, e := range append([]edit{{m.file, m.old, m.new}}, m.also...) {
+		path := filepath.Join(root, filepath.FromSlash(e.file))
+		if _, ok := texts[path]; !ok {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return nil, err
+			}
+			texts[path] = string(text)
+		}
+		text, err := e.apply(texts[path])
+		if err != nil {
+			return nil, err
+		}
+		texts[path] = text
+	}
+	return texts, nil
+}
+
+// overlay writes the files with the mistake and the description that makes the go
+// command read them in place of the originals, and returns the latter's path.
 func (m *mutant) overlay(root, dir string) (string, error) {
-	path := filepath.Join(root, filepath.FromSlash(m.file))
-	text, err := os.ReadFile(path)
+	texts, err := m.plant(root)
 	if err != nil {
 		return "", err
 	}
-	wrong, err := m.apply(string(text))
-	if err != nil {
-		return "", err
+	replace := map[string]string{}
+	for path, text := range texts {
+		replace[path] = filepath.Join(dir, filepath.Base(path))
+		if err := os.WriteFile(replace[path], []byte(text), 0o600); err != nil {
+			return "", err
+		}
 	}
-	copied := filepath.Join(dir, filepath.Base(path))
-	if err := os.WriteFile(copied, []byte(wrong), 0o600); err != nil {
-		return "", err
-	}
-	description, err := json.Marshal(map[string]map[string]string{"Replace": {path: copied}})
+	description, err := json.Marshal(map[string]map[string]string{"Replace": replace})
 	if err != nil {
 		return "", err
 	}
@@ -95,3 +121,6 @@ func pattern(test string) string {
 	}
 	return strings.Join(parts, "/")
 }
+
+// subtest returns a subtest's name as package testing writes it.
+func subtest(name string) string { return strings.ReplaceAll(name, " ", "_") }

@@ -44,7 +44,6 @@ func (r *result) failed() bool { return r.outcome != caught && r.outcome != skip
 type program struct {
 	out, err io.Writer
 	mutants  []mutant
-	switches bool          // run the explorer's mutants too
 	root     string        // of the module; "": the one of the current folder
 	timeout  time.Duration // for a catching test; 0: testTimeout
 
@@ -82,16 +81,11 @@ func (p *program) run(ctx context.Context, args []string) int {
 			chosen = append(chosen, m)
 		}
 	}
-	switches, err := p.findSwitches(match)
-	if err != nil {
-		fmt.Fprintf(p.err, "mutants: %v\n", err)
-		return 2
-	}
 	if *list {
-		p.list(chosen, switches)
+		p.list(chosen)
 		return 0
 	}
-	if len(chosen)+len(switches) == 0 {
+	if len(chosen) == 0 {
 		fmt.Fprintf(p.err, "mutants: none matches %q\n", *only)
 		return 2
 	}
@@ -102,9 +96,6 @@ func (p *program) run(ctx context.Context, args []string) int {
 	defer os.RemoveAll(p.work)
 	begin := time.Now()
 	p.judge(ctx, chosen)
-	if len(switches) > 0 {
-		p.explore(ctx, switches)
-	}
 	return p.report(time.Since(begin))
 }
 
@@ -122,13 +113,10 @@ func (p *program) findRoot(ctx context.Context) error {
 }
 
 // list prints what there is.
-func (p *program) list(mutants []mutant, switches []string) {
+func (p *program) list(mutants []mutant) {
 	w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
 	for _, m := range mutants {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", m.under(), m.name, m.test, m.mistake)
-	}
-	for _, name := range switches {
-		fmt.Fprintf(w, "epoch\t%s\t%s\ta switch of the explorer: see epoch/mutants_on.go\n", name, explorerTest)
 	}
 	w.Flush()
 }

@@ -20,12 +20,7 @@ func TestTables(t *testing.T) {
 			t.Errorf("%q is not described, or is there twice", full)
 		}
 		names[full] = true
-		text, err := os.ReadFile(filepath.Join("..", "..", "..", filepath.FromSlash(m.file)))
-		if err != nil {
-			t.Errorf("%s: %v", full, err)
-			continue
-		}
-		if _, err := m.apply(string(text)); err != nil {
+		if _, err := m.plant(filepath.Join("..", "..", "..")); err != nil {
 			t.Errorf("%s: %v", full, err)
 		}
 	}
@@ -96,6 +91,8 @@ func TestProgram(t *testing.T) {
 	t.Setenv("GOFLAGS", "-mod=mod")
 	root := writeModule(t)
 	minus := func(name, test string) mutant { return planted(name, "return a + b", "return a - b", test) }
+	twice := planted("in two places", "return b", "return 2*b", "TestSum")
+	twice.also = []edit{{"sum/sum.go", "return a + b", "return a + 2*b"}, {"sum/sum.go", "a + 2*b", "a + b + 0"}}
 	for _, tt := range []struct {
 		mutant
 		outcome string
@@ -107,6 +104,7 @@ func TestProgram(t *testing.T) {
 		{planted("crash", "return b", "panic(b)", "TestSum"), caught, "panic: 2"},
 		{minus("survivor", "TestNothing"), survived, "go test -short -run '^TestNothing$' ./sum"},
 		{planted("no longer there", "return a * b", "return 0", "TestSum"), stale, `no longer has the text "return a * b"`},
+		{twice, caught, "0 + 2 = 4"},
 		{planted("ambiguous", "return ", "return -", "TestSum"), stale, "2 times"},
 		{planted("no mistake", "return b", "return b", "TestSum"), stale, "the new text is the old one"},
 		{planted("does not build", "return b", "return c", "TestSum"), broken, "undefined: c"},
@@ -153,10 +151,10 @@ func TestProgram_Usage(t *testing.T) {
 	}
 }
 
-// TestProgram_List lists the explorer's mutants too.
+// TestProgram_List lists those of all packages.
 func TestProgram_List(t *testing.T) {
 	var out, errs bytes.Buffer
-	p := &program{out: &out, err: &errs, root: filepath.Join("..", "..", ".."), mutants: allMutants(), switches: true}
+	p := &program{out: &out, err: &errs, root: filepath.Join("..", "..", ".."), mutants: allMutants()}
 	if code := p.run(t.Context(), []string{"-list"}); code != 0 {
 		t.Fatalf("exit code %d: %s", code, &errs)
 	}
@@ -165,33 +163,7 @@ func TestProgram_List(t *testing.T) {
 			t.Errorf("%q is not listed in\n%s", want, &out)
 		}
 	}
-	if n := strings.Count(out.String(), explorerTest); n < 26 {
+	if n := strings.Count(out.String(), "TestExplore/"); n < 26 {
 		t.Errorf("%d of the explorer's mutants are listed", n)
-	}
-}
-
-// TestRun_OfSwitch reads what the explorer prints.
-func TestRun_OfSwitch(t *testing.T) {
-	const output = `=== RUN   TestMutants
-=== RUN   TestMutants/no_validate
-    explore_test.go:233: killed by "pin" in execution 220: reader: reads window A, which was freed
-=== RUN   TestMutants/settle_once
-    explore_test.go:237: survived
---- FAIL: TestMutants (1.20s)
-    --- PASS: TestMutants/no_validate (0.25s)
-    --- FAIL: TestMutants/settle_once (0.95s)
-FAIL
-`
-	r := run{output: output, state: map[string]string{}}
-	for _, v := range verdict.FindAllStringSubmatch(output, -1) {
-		r.state[v[2]] = v[1]
-	}
-	for name, want := range map[string]string{"no validate": caught, "settle once": survived, "never run": unsound} {
-		if got := r.ofSwitch(name); got.outcome != want {
-			t.Errorf("%s: %+v, want %s", name, got, want)
-		}
-	}
-	if got := r.ofSwitch("no validate"); got.seconds != 0.25 || got.test != `explorer: "pin"` {
-		t.Errorf("%+v", got)
 	}
 }

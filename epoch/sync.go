@@ -10,10 +10,11 @@ import (
 	"time"
 )
 
-// This file and sync_on.go give the package its shared words, its lock, its
-// goroutines and its waits under the same names. Here they are sync/atomic and
-// sync themselves, at no cost; under the tag explore each use is a point where
-// the explorer may run another task.
+// All that goroutines share in this package has the names of this file: words,
+// the lock, goroutines, waits, time and chance. They are sync/atomic and sync
+// themselves, at no cost. Tests of this package are also built with the tag
+// explore, which puts explore_sync_test.go in place of this file: there each use
+// is a point where the explorer may run another task.
 type (
 	atomicUint32         = atomic.Uint32
 	atomicUint64         = atomic.Uint64
@@ -36,9 +37,6 @@ var processStart = time.Now()
 
 // now returns the monotonic time, in the only unit ages are computed in.
 func now() time.Duration { return time.Since(processStart) }
-
-// freeing marks the start of a Free, outside the lock.
-func freeing() {}
 
 // An event wakes the one goroutine that waits for it. Setting it twice before
 // it is waited for counts once.

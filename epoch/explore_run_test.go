@@ -12,13 +12,15 @@ import (
 // explored is set once the explorer ran: with -cpu or -count it need not again.
 var explored atomic.Bool
 
-// TestExplorer builds this package under the tag explore and runs the explorer,
-// the mutants and the stress tests with random yields; under the race detector
-// the latter only, which is what the detector can say something about.
+// TestExplorer builds these tests once more under the tag explore and runs the
+// explorer and the stress tests with random yields; under the race detector the
+// latter only, which is what the detector can say something about. That the
+// explorer notices mistakes is shown by TestSearch, with small ones, and by
+// fuzz/cmd/mutants, with those of this package.
 //
 // By hand, without a bound:
 //
-//	go test -tags explore -run 'Explore|Mutants' -explore.executions 0 -timeout 0 -v .
+//	go test -tags explore -run Explore -explore.executions 0 -timeout 0 -v .
 func TestExplorer(t *testing.T) {
 	t.Parallel()
 	if explored.Swap(true) {
@@ -28,14 +30,14 @@ func TestExplorer(t *testing.T) {
 	if err != nil {
 		t.Skipf("no go command: %v", err)
 	}
-	if _, err := os.Stat("sync_on.go"); err != nil {
+	if _, err := os.Stat("sync.go"); err != nil {
 		t.Skipf("the sources are not here: %v", err)
 	}
 	args := []string{"test", "-tags", "explore", "-timeout", "20m", "-count", "1"}
 	if raceEnabled {
 		args = append(args, "-race", "-run", "^TestStress")
 	} else {
-		args = append(args, "-run", "^(TestExplore|TestMutants|TestStress)")
+		args = append(args, "-run", "^(TestExplore|TestSearch|TestStress)")
 	}
 	if testing.Short() {
 		args = append(args, "-short", ".", "-explore.executions", "1000")

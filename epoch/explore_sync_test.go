@@ -11,17 +11,18 @@ import (
 	"time"
 )
 
-// This file is sync_off.go for the explorer: each operation is a point where
+// This file is sync.go for the explorer: each operation is a point where
 // another task may go on, and part of the state hash. Outside of an execution
 // the types do what sync/atomic and sync do, now and then yielding before it,
 // so that the stress tests reach rare orders under this tag too.
 
-// yieldOneIn is how rarely an operation yields outside of the explorer; 0 never.
-var yieldOneIn int
+// yieldOneIn is how rarely an operation yields outside of the explorer. Not
+// before each: then goroutines take turns, in one order.
+const yieldOneIn = 16
 
 // perhapsYield is a scheduling point outside of the explorer.
 func perhapsYield() {
-	if yieldOneIn > 0 && rand.IntN(yieldOneIn) == 0 {
+	if rand.IntN(yieldOneIn) == 0 {
 		runtime.Gosched()
 	}
 }
@@ -211,19 +212,7 @@ func now() time.Duration {
 	return time.Since(processStart)
 }
 
-// freeing marks the start of a Free, outside the lock.
-func freeing() {
-	x := exploring
-	if x == nil || x.ending {
-		return
-	}
-	x.point(nil)
-	if x.cur.reader {
-		x.fail("a reader runs a Free")
-	}
-}
-
-// An event is as in sync_off.go. In the explorer timeouts do not happen.
+// An event is as in sync.go. In the explorer timeouts do not happen.
 type event struct{ e *eventState }
 
 type eventState struct {
@@ -268,7 +257,7 @@ func (e *event) wait(timeout time.Duration) {
 	}
 }
 
-// A gate is as in sync_off.go.
+// A gate is as in sync.go.
 type gate struct {
 	c      chan struct{}
 	isOpen bool
