@@ -18,11 +18,10 @@ func (a *Arena) Alloc(n int) ([]byte, error) {
 	if end >= off && end <= a.soft.Load() && a.length.CompareAndSwap(off, end) {
 		// The view is loaded after soft and stored before it (resetSoft), so it
 		// holds at least soft bytes.
-		b := a.view.Load().slice(int(off), n)
 		if off < a.dirty.Load() {
-			a.clean(b, off)
+			a.clean(int(off), n)
 		}
-		return b, nil
+		return a.view.Load().slice(int(off), n), nil
 	}
 	v, start, err := a.allocSlow(n, 1)
 	if err != nil {
@@ -31,9 +30,12 @@ func (a *Arena) Alloc(n int) ([]byte, error) {
 	return v.slice(start, n), nil
 }
 
-// clean clears what of b, which begins at off, may hold old bytes.
-func (a *Arena) clean(b []byte, off int64) {
-	clear(b[:min(int64(len(b)), a.dirty.Load()-off)])
+// clean clears what of [off, off+n), which lies within the capacity, may hold old
+// bytes.
+func (a *Arena) clean(off, n int) {
+	if n = min(n, int(a.dirty.Load())-off); n > 0 {
+		a.touch(func(v *view) { clear(v.slice(off, n)) })
+	}
 }
 
 // AllocAligned is Alloc at the next multiple of alignment, a power of two of at
@@ -58,11 +60,10 @@ func (a *Arena) alloc(n, alignment int) (*view, int, error) {
 	start := align.Down(off+int64(alignment)-1, int64(alignment))
 	end := start + int64(n)
 	if end >= start && end <= a.soft.Load() && a.length.CompareAndSwap(off, end) {
-		v := a.view.Load()
 		if start < a.dirty.Load() {
-			a.clean(v.slice(int(start), n), start)
+			a.clean(int(start), n)
 		}
-		return v, int(start), nil
+		return a.view.Load(), int(start), nil
 	}
 	return a.allocSlow(n, alignment)
 }
@@ -92,7 +93,7 @@ func (a *Arena) allocSlow(n, alignment int) (*view, int, error) {
 			continue
 		}
 		if int64(start) < a.dirty.Load() {
-			a.clean(v.slice(start, n), int64(start))
+			a.clean(start, n)
 		}
 		a.resetSoft()
 		return v, start, nil

@@ -153,8 +153,8 @@ type Arena struct {
 	birth uint64        // Version of domain at which the current window was published. Protected by mu.
 	grown Growth        // Protected by mu.
 
-	// waiting are old windows that a shared domain had no room for: they are
-	// offered again when the next one is retired. Protected by mu.
+	// waiting are old windows that a shared domain has not been offered yet, or
+	// had no room for. Protected by mu.
 	waiting []*addrspace.Window
 
 	old oldWindows // Has its own lock.
@@ -341,6 +341,23 @@ func (a *Arena) File() (*os.File, error) {
 // the same. Panics if the arena is free already. Needs the arena to itself, but
 // for guards.
 func (a *Arena) Free() error {
+	last, err := a.shut()
+	// Nothing is locked: Close and Retire run what is ready, which may be others' code.
+	switch {
+	case a.exact:
+		done, cancel := context.WithCancel(context.Background())
+		cancel() // Free does not wait: what is pinned goes with its last guard.
+		_ = a.domain.Close(done, a.retired(a.birth, last)...)
+	case a.domain != nil:
+		a.offerWaiting()
+	default:
+		a.old.releaseAll()
+	}
+	return err
+}
+
+// shut is Free without letting go of the windows. It returns the newest.
+func (a *Arena) shut() (last *addrspace.Window, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	v := a.load()
@@ -352,22 +369,9 @@ func (a *Arena) Free() error {
 
 	a.old.add(v.window)
 	a.waiting = append(a.waiting, v.window)
-	switch {
-	case a.exact:
-		done, cancel := context.WithCancel(context.Background())
-		cancel() // Free does not wait: what is pinned goes with its last guard.
-		_ = a.domain.Close(done, a.retired(a.birth, v.window)...)
-	case a.domain != nil:
-		// A limit on retired bytes does not hold back what goes for good.
-		if err := a.domain.Retire(a.retired(0, a.waiting...)...); err != nil {
-			a.releaseLater(a.waiting)
-		}
-	default:
-		a.old.releaseAll()
-	}
-	err := a.cutFile()
+	err = a.cutFile()
 	a.file.Close()
-	return err
+	return v.window, err
 }
 
 // cutFile cuts a file of the caller's to the arena's length.

@@ -345,25 +345,43 @@ func TestArena_GuardOutlivesFree(t *testing.T) {
 	}
 }
 
-// TestArena_PinAfterFree: the panic leaves no pin behind, which would hold what
-// others retire in the same domain.
+// TestArena_PinAfterFree: a reader who comes too late gets an error, under every
+// pointer rule the same, and leaves no pin behind, which would hold what others
+// retire in the same domain.
 func TestArena_PinAfterFree(t *testing.T) {
-	d := epoch.NewDomain(epoch.Options{})
-	a := newArena(t, arena.Options{Domain: d})
-	g, err := a.Pin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	free(t, a)
-	panics(t, func() { a.Pin() })
-	panics(t, func() { a.Read(func([]byte) error { return nil }) })
-	panics(t, func() { g.Refresh() })
-	g.Unpin()
-	if err := d.Barrier(t.Context()); err != nil {
-		t.Error(err)
-	}
-	if s := d.Stats(); s.Pinned != 0 {
-		t.Errorf("%d pins are left", s.Pinned)
+	for rule, set := range rules {
+		t.Run(rule, func(t *testing.T) {
+			o := arena.Options{Name: "gone"}
+			set(&o)
+			a := newArena(t, o)
+			g, err := a.Pin()
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := arena.NewBufferIn(a)
+			free(t, a)
+			_, pin := a.Pin()
+			_, readAt := b.ReadAt(make([]byte, 1), 0)
+			for what, err := range map[string]error{
+				"Pin":           pin,
+				"Read":          a.Read(func([]byte) error { return nil }),
+				"Buffer.ReadAt": readAt,
+				"Refresh":       g.Refresh(),
+			} {
+				if !errors.Is(err, epoch.ErrClosed) || !strings.Contains(err.Error(), `arena: pin "gone", which has been freed`) {
+					t.Errorf("%s after Free: %v", what, err)
+				}
+			}
+			if d := a.Domain(); d != nil {
+				panics(t, func() { g.Unpin() }) // Refresh has done it.
+				if err := d.Barrier(t.Context()); err != nil {
+					t.Error(err)
+				}
+				if s := d.Stats(); s.Pinned != 0 {
+					t.Errorf("%d pins are left", s.Pinned)
+				}
+			}
+		})
 	}
 }
 
@@ -572,7 +590,6 @@ func TestArena_Misuse(t *testing.T) {
 		"unknown huge pages":    {func() { arena.NewArena(arena.Options{HugePages: 77}) }, `HugePages is 77`},
 		"alloc after free":      {func() { freed.Alloc(1) }, `arena: use of "x" after Free`},
 		"bytes after free":      {func() { freed.Bytes() }, `arena: use of "x" after Free`},
-		"pin after free":        {func() { freed.Pin() }, `arena: use of "x" after Free`},
 		"grow after free":       {func() { freed.Grow(1) }, `arena: use of "x" after Free`},
 		"double free":           {func() { freed.Free() }, `arena: use of "x" after Free`},
 		"stats after free":      {func() { freed.Stats() }, `arena: use of "x" after Free`},

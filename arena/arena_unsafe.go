@@ -8,6 +8,21 @@ import (
 
 // view is what readers and writers see of an arena: an immutable pair of place
 // and capacity. A growth publishes a new one; successive views never shrink.
+//
+// A view that was loaded is good for numbers and addresses. Its bytes are there only
+// for one who holds it, because where windows are retired another goroutine may have
+// the arena moved and the window unmapped at any time. Those who touch bytes, or have
+// the kernel do something at their address, hold it so:
+//
+//	touch                           by a pin (clearing recycled bytes, Clone)
+//	Guard                           by its pin
+//	growing, Trim, commit, Alias    by Arena.mu: nobody else publishes
+//	preparing memory (prepare)      by Arena.prep, shared: nobody moves
+//	a Buffer's owner                as the only one who grows the arena
+//	LinearMemory                    as one that never moves
+//
+// Alloc, Bytes, New, Local and Ref return addresses and touch nothing: what their
+// caller holds the pointer rule says. Decommit and Trim go by the file.
 type view struct {
 	base   unsafe.Pointer    // of the window
 	cap    int               // bytes that may be touched from base on

@@ -67,5 +67,6 @@
 // # Lock order
 //
 // Arena.mu, then Arena.prep, then the locks of addrspace and epoch. No lock is
-// taken between Pin and Unpin, nor by Alloc within the capacity.
+// taken between Pin and Unpin, nor by Alloc within the capacity. None is held while
+// a shared domain retires windows: it may run Frees of others meanwhile.
 package arena

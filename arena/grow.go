@@ -6,7 +6,6 @@ import (
 	"math"
 
 	"github.com/growarena/growarena/addrspace"
-	"github.com/growarena/growarena/epoch"
 	"github.com/growarena/growarena/internal/align"
 	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
@@ -43,6 +42,13 @@ func (a *Arena) Grow(n int) error {
 
 // grow makes the capacity at least need.
 func (a *Arena) grow(need int) error {
+	err := a.growAlone(need)
+	a.offerWaiting()
+	return err
+}
+
+// growAlone is grow without offering old windows to a shared domain.
+func (a *Arena) growAlone(need int) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	v := a.load()
@@ -257,6 +263,7 @@ func (a *Arena) publishMove(v *view, old *addrspace.Window, counter *int) error 
 	a.old.add(old)
 	switch {
 	case a.exact:
+		// Our locks are held. The domain has no limit, so this runs nobody's Free.
 		version, err := a.domain.Publish(v, a.retired(a.birth, old)...)
 		if err != nil {
 			a.old.forget(old)
@@ -266,24 +273,12 @@ func (a *Arena) publishMove(v *view, old *addrspace.Window, counter *int) error 
 		a.view.Store(v)
 	case a.domain != nil:
 		// Unlink, then retire: a guard pinned from now on cannot find the old
-		// window. What the domain has no room for is offered again next time.
+		// window. Retired it is when our locks are free: see offerWaiting.
 		a.view.Store(v)
 		a.waiting = append(a.waiting, old)
-		if a.domain.Retire(a.retired(0, a.waiting...)...) == nil {
-			a.waiting = nil
-		}
 	default:
 		a.view.Store(v)
 	}
 	*counter++
 	return nil
-}
-
-// retired turns windows into what a domain takes.
-func (a *Arena) retired(birth uint64, windows ...*addrspace.Window) []epoch.Retired {
-	var r []epoch.Retired
-	for _, w := range windows {
-		r = append(r, epoch.Retired{Birth: birth, Bytes: int64(w.Size()), Free: func() { a.old.release(w) }})
-	}
-	return r
 }

@@ -1,9 +1,8 @@
 package arena
 
 import (
-	"context"
+	"fmt"
 
-	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/epoch"
 )
 
@@ -19,24 +18,54 @@ type Guard struct {
 }
 
 // Pin returns a guard on the newest view. It takes no lock, makes no system call
-// and allocates nothing. The error is epoch.ErrClosed after Free with
-// Options.Retire, or after Close of a shared domain; without a domain there is
-// nothing to fail and nothing to wait for.
+// and allocates nothing. Its only error wraps epoch.ErrClosed: after Free, which a
+// reader need not know of, or after Close of the domain.
 func (a *Arena) Pin() (Guard, error) {
-	n := a.Len()
+	g := Guard{arena: a, n: a.Len()}
 	if a.domain == nil {
-		return Guard{arena: a, view: a.load(), n: n}, nil
+		g.view = a.view.Load()
+	} else {
+		var err error
+		if g.pin, err = a.domain.Pin(); err != nil {
+			return Guard{}, a.pinError(err)
+		}
+		g.view = a.viewOf(&g.pin)
+	}
+	if g.view.window == nil {
+		g.Unpin() // It would hold what others retire in the domain, for good.
+		return Guard{}, a.pinError(epoch.ErrClosed)
+	}
+	return g, nil
+}
+
+// pinError says that there is nothing to pin any more.
+func (a *Arena) pinError(err error) error {
+	return fmt.Errorf("arena: pin %q, which has been freed or whose domain is closed: %w", a.name, err)
+}
+
+// touch calls f with a view that stays mapped until f returns, and is no older than
+// any that was loaded before the call. All that reads or writes bytes of an arena
+// on behalf of a caller who need not hold a guard does it here. Panics after Free.
+func (a *Arena) touch(f func(v *view)) {
+	if a.domain == nil {
+		f(a.load()) // All windows are kept.
+		return
 	}
 	pin, err := a.domain.Pin()
 	if err != nil {
-		return Guard{}, err
+		// Nobody can be kept waiting by a domain that is closed. Without mu no
+		// window is left.
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		f(a.load())
+		return
 	}
+	defer pin.Unpin() // Touching may fault; see CatchFault.
 	v := a.viewOf(&pin)
 	if v.window == nil {
-		pin.Unpin() // It would hold what others retire in the domain, for good.
-		a.load()    // Panics: after Free.
+		a.load() // Panics.
 	}
-	return Guard{arena: a, view: v, n: n, pin: pin}, nil
+	f(v)
 }
 
 // viewOf returns the view a pin protects: the very one that was published with
@@ -67,23 +96,24 @@ func (g *Guard) Alloc(n int) ([]byte, error) {
 }
 
 // Refresh moves the guard to the newest bytes; what Bytes returned before may
-// become invalid. While nothing has grown it costs one load. After an error
-// (epoch.ErrClosed) the guard is unpinned.
+// become invalid. While nothing has grown it costs one load. After an error, which
+// is that of [Arena.Pin], the guard is unpinned.
 func (g *Guard) Refresh() error {
-	g.n = g.arena.Len()
-	if g.arena.domain == nil {
-		g.view = g.arena.load()
-		return nil
+	a := g.arena
+	g.n = a.Len()
+	if a.domain == nil {
+		g.view = a.view.Load()
+	} else {
+		if err := g.pin.Refresh(); err != nil {
+			g.view = nil
+			return a.pinError(err)
+		}
+		g.view = a.viewOf(&g.pin)
 	}
-	if err := g.pin.Refresh(); err != nil {
-		g.view = nil
-		return err
+	if g.view.window == nil {
+		g.Unpin()
+		return a.pinError(epoch.ErrClosed)
 	}
-	v := g.arena.viewOf(&g.pin)
-	if v.window == nil {
-		g.arena.load() // Panics: after Free. The guard stays pinned, its owner knows it.
-	}
-	g.view = v
 	return nil
 }
 
@@ -97,7 +127,7 @@ func (g *Guard) Unpin() {
 }
 
 // Read calls f with the newest bytes, pinned for the duration of the call: the
-// form of Pin that cannot be forgotten to end.
+// form of Pin that cannot be forgotten to end. It returns the error of Pin, or f's.
 func (a *Arena) Read(f func(b []byte) error) error {
 	g, err := a.Pin()
 	if err != nil {
@@ -105,16 +135,4 @@ func (a *Arena) Read(f func(b []byte) error) error {
 	}
 	defer g.Unpin()
 	return f(g.Bytes())
-}
-
-// releaseLater releases windows when no guard pinned now is left, by a goroutine
-// that ends then: for the arena that is freed while its domain takes no more.
-func (a *Arena) releaseLater(windows []*addrspace.Window) {
-	go func() {
-		if a.domain.Synchronize(context.Background()) == nil {
-			for _, w := range windows {
-				a.old.release(w)
-			}
-		}
-	}()
 }

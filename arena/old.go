@@ -1,10 +1,12 @@
 package arena
 
 import (
+	"context"
 	"slices"
 	"sync"
 
 	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/epoch"
 )
 
 // oldWindows are the windows an arena has moved out of and that still show its
@@ -70,3 +72,56 @@ func (o *oldWindows) size() (n, bytes int) {
 // release gives a window back. The space keeps what it cannot release, counts
 // it and tries again later, so there is nothing to be done about an error.
 func release(w *addrspace.Window) { _ = w.Release() }
+
+// offerWaiting retires the windows that wait for it in a shared domain: each by
+// itself, so that what there is room for goes. What is refused is offered again when
+// the arena grows next, and goes with the last guard of today if the arena is freed.
+//
+// Nothing is locked: a domain with a limit runs what is ready on whoever retires more,
+// and that is others' code.
+func (a *Arena) offerWaiting() {
+	if a.domain == nil || a.exact {
+		return
+	}
+	a.mu.Lock()
+	list := a.waiting
+	a.waiting = nil
+	a.mu.Unlock()
+	var refused []*addrspace.Window
+	for _, w := range list {
+		if a.domain.Retire(a.retired(0, w)...) != nil {
+			refused = append(refused, w)
+		}
+	}
+	if len(refused) == 0 {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.view.Load().window == nil {
+		a.releaseLater(refused)
+		return
+	}
+	a.waiting = append(refused, a.waiting...)
+}
+
+// retired turns windows into what a domain takes.
+func (a *Arena) retired(birth uint64, windows ...*addrspace.Window) []epoch.Retired {
+	var r []epoch.Retired
+	for _, w := range windows {
+		r = append(r, epoch.Retired{Birth: birth, Bytes: int64(w.Size()), Free: func() { a.old.release(w) }})
+	}
+	return r
+}
+
+// releaseLater releases windows when no guard pinned now is left, by a goroutine
+// that ends then: for the arena that is freed while its domain takes no more.
+func (a *Arena) releaseLater(windows []*addrspace.Window) {
+	go func() {
+		if a.domain.Synchronize(context.Background()) == nil {
+			for _, w := range windows {
+				a.old.release(w)
+			}
+		}
+	}()
+}

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/epoch"
 	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
@@ -172,5 +173,44 @@ func TestArena_ZeroAfterRounds(t *testing.T) {
 			b[i] = 0xff
 		}
 		a.Reset()
+	}
+}
+
+// TestArena_TouchHolds: while touch's function runs its view stays mapped, though the arena
+// moves away and nobody else holds it; and it runs without a lock, so that the arena can.
+func TestArena_TouchHolds(t *testing.T) {
+	for name, o := range map[string]Options{
+		"retire":  {Retire: true},
+		"classic": {Domain: epoch.NewDomain(epoch.Options{})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o.Space = addrspace.New(addrspace.Options{CacheWindows: -1})
+			a := orderArena(t, o)
+			a.touch(func(v *view) {
+				if err := a.Grow(2 * extentSize); err != nil {
+					t.Fatal(err)
+				}
+				a.domain.TryReclaim()
+				if n := o.Space.Stats().Windows; n != 2 || a.load().window == v.window {
+					t.Errorf("%d windows while the old one is being touched", n)
+				}
+			})
+			if err := a.domain.Barrier(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if n := o.Space.Stats().Windows; n != 1 {
+				t.Errorf("%d windows afterwards", n)
+			}
+			// A domain that is closed keeps nothing; then the arena must not move.
+			if err := a.domain.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+			a.touch(func(*view) {
+				if a.mu.TryLock() {
+					a.mu.Unlock()
+					t.Error("the arena can move while it is being touched")
+				}
+			})
+		})
 	}
 }

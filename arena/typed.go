@@ -42,35 +42,47 @@ func MakeSlice[T any](a *Arena, n, capacity int) []T {
 
 // TryMakeSlice is MakeSlice with an error where the arena cannot grow.
 func TryMakeSlice[T any](a *Arena, n, capacity int) ([]T, error) {
-	size, alignment := layout[T]()
 	if n < 0 || capacity < n {
 		panic(fmt.Sprintf("arena: MakeSlice in %q: length %d, capacity %d", a.name, n, capacity))
 	}
-	if size > 0 && capacity > math.MaxInt/size {
-		return nil, a.growError(a.Len(), math.MaxInt, ErrFull)
-	}
-	v, off, err := a.alloc(capacity*size, alignment)
+	v, off, err := allocFor[T](a, capacity)
 	if err != nil {
 		return nil, err
 	}
 	return sliceAt[T](v, off, capacity)[:n], nil
 }
 
+// allocFor is alloc for n values of T.
+func allocFor[T any](a *Arena, n int) (*view, int, error) {
+	size, alignment := layout[T]()
+	if size > 0 && n > math.MaxInt/size {
+		return nil, 0, a.growError(a.Len(), math.MaxInt, ErrFull)
+	}
+	return a.alloc(n*size, alignment)
+}
+
 // Clone returns a copy of v in the arena. Panics as [New] does. What v is made
 // of must be in v: a T with pointers, a string or a slice included, panics; for
 // slices there is [CloneSlice].
 func Clone[T any](a *Arena, v T) *T {
-	p := New[T](a)
-	*p = v
-	return p
+	return &clone(a, v)[0]
 }
 
 // CloneSlice returns a copy of s in the arena, with no spare capacity. Panics as
 // [New] does.
 func CloneSlice[T any](a *Arena, s []T) []T {
-	c := MakeSlice[T](a, len(s), len(s))
-	copy(c, s)
-	return c
+	return clone(a, s...)
+}
+
+// clone copies s into the arena, under a pin: what it returns may be of a window that
+// the arena has left meanwhile.
+func clone[T any](a *Arena, s ...T) []T {
+	v, off, err := allocFor[T](a, len(s))
+	if err != nil {
+		panic(err)
+	}
+	a.touch(func(v *view) { copy(sliceAt[T](v, off, len(s)), s) })
+	return sliceAt[T](v, off, len(s))
 }
 
 // Ref is a link to a T in an arena: its offset, plus one, so that the zero Ref
