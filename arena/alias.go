@@ -6,6 +6,7 @@ import (
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -90,11 +91,11 @@ func (a *Arena) checkRange(method string, off, n, limit int) {
 	}
 }
 
-// punch gives the memory of [off, off+n) back.
+// punch makes [off, off+n) read as zero and gives its memory back, if the system can.
 //
-// Preconditions: mu is held; the range lies within the file.
+// Preconditions: mu is held; the range lies within the capacity.
 func (a *Arena) punch(off, n int) error {
-	if err := sys.Punch(a.file.Fd(), int64(off), int64(n)); err != nil {
+	if _, err := memfile.Zero(a.file.Fd(), int64(off), a.view.Load().addr(off), n); err != nil {
 		return fmt.Errorf("arena: decommit [%d, %d) of %q: %w", off, off+n, a.name, err)
 	}
 	return nil

@@ -16,7 +16,7 @@ func TestArena_PrepareFails(t *testing.T) {
 		t.Run(errno.Error(), func(t *testing.T) {
 			a := newArena(t, arena.Options{})
 			defer free(t, a)
-			restore := testutil.FailAll(sys.CallFallocate, errno)
+			restore := testutil.FailAll(sys.CallAllocate, errno)
 			for a.Len() < 24*mib {
 				off := a.Len()
 				b, err := a.Alloc(mib)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -127,7 +128,7 @@ func (m *LinearMemory) commit(n int) (err error) {
 	defer a.mu.Unlock()
 	to, _ := align.Up(n, a.file.Page())
 	if to < extentSize {
-		err = sys.Allocate(a.file.Fd(), int64(m.committed), int64(to-m.committed))
+		err = memfile.Allocate(a.file.Fd(), int64(m.committed), a.load().addr(m.committed), to-m.committed)
 	} else {
 		to, _ = align.Up(n, extentSize) // As the size of the file is.
 		err = a.commitRange(a.load(), m.committed, to)

@@ -171,7 +171,7 @@ func TestLinearMemory_OutOfMemory(t *testing.T) {
 	m := newLinear(t, 0, 16*mib, arena.LinearOptions{})
 	defer m.Free()
 	func() {
-		defer testutil.FailAll(sys.CallFallocate, sys.ENOSPC)()
+		defer testutil.FailAll(sys.CallAllocate, sys.ENOSPC)()
 		for _, size := range []uint64{wasmPage, 8 * mib} {
 			if b := m.Reallocate(size); b != nil || !errors.Is(m.Err(), sys.ENOSPC) {
 				t.Errorf("%d bytes, %v", len(b), m.Err())

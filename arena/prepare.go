@@ -2,6 +2,7 @@ package arena
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/growarena/growarena/internal/align"
 	"github.com/growarena/growarena/internal/memfile"
@@ -40,7 +41,8 @@ func (a *Arena) commitRange(v *view, from, to int) error {
 	// What had a page before keeps it: only whole extents beyond the old
 	// capacity are given back.
 	if from, _ := align.Up(from, unit); from < to {
-		if perr := sys.Punch(a.file.Fd(), int64(from), int64(to-from)); perr != nil {
+		// Where nothing can be given back it stays: as zero as it was.
+		if perr := memfile.Punch(a.file.Fd(), int64(from), v.addr(from), to-from); perr != nil && !errors.Is(perr, memfile.ErrNoPunch) {
 			err = errors.Join(err, perr)
 		}
 	}
@@ -51,10 +53,10 @@ func (a *Arena) commitRange(v *view, from, to int) error {
 func (a *Arena) commitExtents(v *view, from, to int) error {
 	if a.file.Page() >= extentSize || !a.makesHuge() {
 		from = align.Down(from, a.file.Page())
-		return sys.Allocate(a.file.Fd(), int64(from), int64(to-from))
+		return memfile.Allocate(a.file.Fd(), int64(from), v.addr(from), to-from)
 	}
 	if head, _ := align.Up(from, extentSize); from < head {
-		if err := sys.Allocate(a.file.Fd(), int64(from), int64(head-from)); err != nil {
+		if err := memfile.Allocate(a.file.Fd(), int64(from), v.addr(from), head-from); err != nil {
 			return err
 		}
 		from = head
@@ -62,7 +64,7 @@ func (a *Arena) commitExtents(v *view, from, to int) error {
 	for off := from; off < to; off += extentSize {
 		huge, err := memfile.MakeHuge(a.file.Fd(), int64(off), v.addr(off))
 		if !huge && !memfile.IsMemory(err) {
-			err = sys.Allocate(a.file.Fd(), int64(off), extentSize) // Small pages will do.
+			err = memfile.Allocate(a.file.Fd(), int64(off), v.addr(off), extentSize) // Small pages will do.
 		}
 		if err != nil {
 			return err
@@ -74,7 +76,8 @@ func (a *Arena) commitExtents(v *view, from, to int) error {
 // Decommit gives the memory of [off, off+n) back to the system, for every window
 // and alias at once: the bytes read as zero, and the next touch of a page takes
 // memory again (also with Options.Commit). Only whole pages are given back, the
-// edges are cleared. Panics if the range is not within [0, Cap). Needs the range
+// edges are cleared. Where the system or the file system cannot punch holes (see
+// [Features]) all of it is cleared, and the memory stays until Free. Panics if the range is not within [0, Cap). Needs the range
 // to itself.
 func (a *Arena) Decommit(off, n int) error {
 	a.mu.Lock()
@@ -88,12 +91,13 @@ func (a *Arena) Decommit(off, n int) error {
 }
 
 // Trim gives the memory beyond Len back to the system: what was prepared ahead,
-// and what Reset and Truncate kept. The capacity stays. Needs the arena to
-// itself, but for readers.
+// and what Reset and Truncate kept. The capacity stays. Where the system or the file
+// system cannot punch holes that is an error, and the memory stays until Free. Needs
+// the arena to itself, but for readers.
 func (a *Arena) Trim() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.load()
+	v := a.load()
 	// Whoever prepares memory is kept out: it must not be given back again.
 	a.prep.Lock()
 	defer a.prep.Unlock()
@@ -103,8 +107,12 @@ func (a *Arena) Trim() error {
 	}
 	// Whole pages: the last one of a caller's file goes only so.
 	to, _ := align.Up(a.file.Size(), a.file.Page())
-	if err := a.punch(from, to-from); err != nil {
-		return err
+	addr := v.addr(from)
+	if to > v.window.Mapped() { // After a growth that failed.
+		addr = 0
+	}
+	if err := memfile.Punch(a.file.Fd(), int64(from), addr, to-from); err != nil {
+		return fmt.Errorf("arena: trim %q to %d bytes: %w", a.name, from, err)
 	}
 	a.head.rewind(from)
 	a.dirty.Store(min(a.dirty.Load(), int64(from)))

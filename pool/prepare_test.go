@@ -290,7 +290,7 @@ func TestPool_PrepareFails(t *testing.T) {
 		errno syscall.Errno
 		off   bool
 	}{
-		{sys.CallFallocate, syscall.ENOSPC, true}, {sys.CallMadvise, syscall.ENOMEM, true},
+		{sys.CallAllocate, syscall.ENOSPC, true}, {sys.CallMadvise, syscall.ENOMEM, true},
 		{sys.CallMadvise, syscall.EBUSY, true}, {sys.CallMadvise, syscall.EINVAL, true},
 		{sys.CallMadvise, syscall.EAGAIN, false}, // Somebody writes there: not our business.
 		{sys.CallMincore, syscall.ENOMEM, false}, // It is not known to be full.

@@ -73,7 +73,7 @@ func TestPool_TailOwed(t *testing.T) {
 		t.Fatal(err)
 	}
 	b[len(b)-1] = 1
-	restore := testutil.FailAll(sys.CallFallocate, syscall.ENOSPC)
+	restore := testutil.FailAll(sys.CallPunch, syscall.ENOSPC)
 	p.Free(b)
 	for range 2 {
 		if err := p.Trim(); !errors.Is(err, sys.ENOSPC) {

@@ -53,7 +53,7 @@ func TestIdle_SystemRefuses(t *testing.T) {
 			a.Free(b)
 		}
 	}
-	restore := testutil.FailAll(sys.CallFallocate, syscall.ENOSPC)
+	restore := testutil.FailAll(sys.CallPunch, syscall.ENOSPC)
 	free()
 	await(t, func() bool { return a.Stats().Refused >= 2 })
 	restore()

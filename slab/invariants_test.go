@@ -146,7 +146,7 @@ func TestFree_TwiceWhilePunched(t *testing.T) {
 		before := a.Stats()
 		var caught, called atomic.Int32
 		restore := sys.SetHook(func(c sys.Call) syscall.Errno {
-			if c == sys.CallFallocate && called.Add(1) == 1 {
+			if c == sys.CallPunch && called.Add(1) == 1 {
 				for _, b := range free[:len(free)-1] {
 					if text := attempt(func() { a.Free(b) }); strings.Contains(text, "free already") {
 						caught.Add(1)

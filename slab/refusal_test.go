@@ -147,7 +147,7 @@ func TestTrim_SystemRefuses(t *testing.T) {
 		}
 	}
 	a.Free(free)
-	restore := testutil.FailAll(sys.CallFallocate, syscall.ENOSPC)
+	restore := testutil.FailAll(sys.CallPunch, syscall.ENOSPC)
 	err := a.Trim()
 	restore()
 	if !errors.Is(err, syscall.ENOSPC) || a.Stats().Refused == 0 {

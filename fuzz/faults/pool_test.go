@@ -262,7 +262,7 @@ var poolOperations = []operation{
 			m := newPoolScene(t, pool.Options{Keep: -1}, addrspace.Options{})
 			b := m.alloc(mib)
 			mark(b, 0)
-			restore := testutil.FailAll(sys.CallFallocate, sys.ENOSPC)
+			restore := testutil.FailAll(sys.CallPunch, sys.ENOSPC)
 			m.p.Free(b)
 			restore()
 			return m.scene(m.p.Trim)

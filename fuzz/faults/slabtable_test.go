@@ -36,7 +36,7 @@ var slabOperations = slices.Concat(
 		return m.a.Trim()
 	}, (*slabScene).fill),
 	inSlab("Trim/after being refused", "Allocator.Trim", func(m *slabScene) error { return m.a.Trim() }, func(m *slabScene) {
-		restore := testutil.FailAll(sys.CallFallocate, sys.ENOSPC)
+		restore := testutil.FailAll(sys.CallPunch, sys.ENOSPC)
 		defer restore()
 		m.a.Free(m.alloc(4 * mib))
 		if err := m.a.Trim(); err == nil {

@@ -29,24 +29,66 @@ type File struct {
 	fd     int
 	size   int  // length of the file as far as we made it
 	page   int  // page size of the file: the system's, or hugetlb's
-	memfd  bool // made by us: sealed, and nobody else's content
+	memfd  bool // made by us: nobody else's content, and no name
 	sealed bool // cannot be made shorter by anybody
+	stored bool // made by us in a tmpfs, which may be bounded
 }
 
-// New creates an empty, sealed memfd. A huge page size of 0 means ordinary
-// pages.
+// New creates an empty file that has no name: a memfd, sealed where the system knows
+// seals, or, where it refuses memfds, a file in a tmpfs (see inTmpfs). A huge page size
+// of 0 means ordinary pages.
 func New(name string, hugePage int) (*File, error) {
 	fd, err := sys.Memfd(name, hugePage)
+	if sys.IsDenied(err) && hugePage == 0 {
+		return inTmpfs(err)
+	}
 	if err != nil {
-		return nil, ExplainFiles(err)
+		return nil, explainHuge(ExplainFiles(err), hugePage)
 	}
-	f := &File{fd: fd, page: max(os.Getpagesize(), hugePage), memfd: true}
-	if err := sys.SealShrink(fd); err != nil {
-		f.Close()
-		return nil, err
+	return &File{
+		fd: fd, page: max(os.Getpagesize(), hugePage), memfd: true,
+		// Without the seal it is nobody's business all the same to make it shorter, and
+		// Grow looks whether somebody has.
+		sealed: sys.SealShrink(fd) == nil,
+	}, nil
+}
+
+// tmpfsDirs returns where files are looked for that are memory: the usual place, and the
+// one that TMPDIR names.
+//
+// A variable, for tests.
+var tmpfsDirs = usualDirs
+
+func usualDirs() []string { return []string{"/dev/shm", os.TempDir()} }
+
+// inTmpfs creates a file without a name in the first directory that is a tmpfs and takes
+// one. The error says why no memfd could be had.
+func inTmpfs(why error) (*File, error) {
+	for _, dir := range tmpfsDirs() {
+		fd, err := sys.TempFile(dir)
+		if err != nil {
+			why = fmt.Errorf("%w; %s: %w", why, dir, ExplainFiles(err))
+			continue
+		}
+		memory, err := sys.InMemory(fd)
+		if err == nil && memory {
+			return &File{fd: fd, page: os.Getpagesize(), memfd: true, stored: true}, nil
+		}
+		if err == nil {
+			err = errors.New("is not a tmpfs")
+		}
+		why = fmt.Errorf("%w; %s: %w", why, dir, err)
+		_ = sys.Close(fd)
 	}
-	f.sealed = true
-	return f, nil
+	return nil, fmt.Errorf("%w: allow memfd_create, or have TMPDIR name a directory in a tmpfs", why)
+}
+
+// explainHuge adds what to change to the error of a file of huge pages.
+func explainHuge(err error, hugePage int) error {
+	if hugePage != 0 && (sys.IsDenied(err) || errors.Is(err, sys.ENOENT)) {
+		return fmt.Errorf("%w: the kernel has no pages of %d MiB in its reserved pool (hugepagesz=, vm.nr_hugepages): use HugeAuto", err, hugePage>>20)
+	}
+	return err
 }
 
 // Adopt takes a file of the caller's. The descriptor is duplicated: the caller
@@ -109,6 +151,9 @@ func (f *File) Grow(n int) error {
 	if !ok {
 		return sys.EFBIG
 	}
+	if err := f.room(n - f.size); err != nil {
+		return err
+	}
 	if err := sys.Truncate(f.fd, int64(n)); err != nil {
 		if errors.Is(err, sys.EFBIG) {
 			return fmt.Errorf("%w: RLIMIT_FSIZE is %d bytes (ulimit -f) and applies to memory files too", err, sys.LimitFileSize())
@@ -116,6 +161,22 @@ func (f *File) Grow(n int) error {
 		return err
 	}
 	f.size = n
+	return nil
+}
+
+// room looks whether a tmpfs has room for n bytes more, where touching what it has no
+// room for would be a signal.
+func (f *File) room(n int) error {
+	if !f.stored {
+		return nil
+	}
+	free, err := sys.FreeIn(f.fd)
+	if err == nil && int64(n) > free {
+		err = sys.ENOSPC
+	}
+	if err != nil {
+		return fmt.Errorf("%w: the tmpfs that stands in for memfd_create has %d bytes left: mount it with a larger size, or allow memfd_create", err, free)
+	}
 	return nil
 }
 
@@ -137,7 +198,7 @@ func (f *File) Size() int { return f.size }
 // Page returns the page size of the file: the system's, or that of the hugetlb pool.
 func (f *File) Page() int { return f.page }
 
-// Memfd reports whether the file is one of ours that has no name, and not the caller's.
+// Memfd reports whether the file is one that we made, without a name, and not the caller's.
 func (f *File) Memfd() bool { return f.memfd }
 
 // Sealed reports whether nobody can make the file shorter.

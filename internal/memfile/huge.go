@@ -2,6 +2,7 @@ package memfile
 
 import (
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/growarena/growarena/internal/sys"
@@ -48,7 +49,7 @@ func (h HugePages) Advise(addr uintptr, n int) {
 //
 // Preconditions: off and addr are multiples of ExtentSize.
 func MakeHuge(fd int, off int64, addr uintptr) (huge bool, err error) {
-	if err := sys.Allocate(fd, off, int64(os.Getpagesize())); err != nil {
+	if err := Allocate(fd, off, addr, os.Getpagesize()); err != nil {
 		return false, err
 	}
 	err = sys.Advise(addr, ExtentSize, sys.AdviseCollapse)
@@ -56,6 +57,68 @@ func MakeHuge(fd int, off int64, addr uintptr) (huge bool, err error) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// Allocate gives [off, off+n) of file fd, which is mapped at addr, memory, so that touching
+// it cannot fail. Where no form of fallocate is to be had the page tables are filled through the
+// mapping, which takes the memory as well. After a failure some of it may have memory.
+//
+// Preconditions: off, n and addr are multiples of the page size.
+func Allocate(fd int, off int64, addr uintptr, n int) error {
+	err := sys.Allocate(fd, off, int64(n))
+	if !sys.IsDenied(err) {
+		return err
+	}
+	populateErr := sys.Advise(addr, uintptr(n), sys.AdvisePopulateWrite)
+	if populateErr == nil {
+		return nil
+	}
+	if sys.IsDenied(populateErr) {
+		return fmt.Errorf("%w; %w: this system cannot take memory ahead: do without Commit (or with Lazy)", err, populateErr)
+	}
+	return populateErr
+}
+
+// Punch gives the memory of [off, off+n) of file fd, which is mapped at addr, back: it
+// reads as zero. An error has changed nothing; it wraps ErrNoPunch where the file system or
+// a filter knows no way to do that; Zero has one that keeps the memory.
+func Punch(fd int, off int64, addr uintptr, n int) error {
+	err := sys.Punch(fd, off, int64(n))
+	if !sys.IsDenied(err) {
+		return err
+	}
+	page := uintptr(os.Getpagesize())
+	if addr == 0 || (addr|uintptr(n))&(page-1) != 0 {
+		return fmt.Errorf("%w: %w", ErrNoPunch, err)
+	}
+	if removeErr := sys.Advise(addr, uintptr(n), sys.AdviseRemove); sys.IsDenied(removeErr) {
+		return fmt.Errorf("%w: %w; %w", ErrNoPunch, err, removeErr)
+	} else {
+		return removeErr
+	}
+}
+
+// ErrNoPunch means that the memory of a file cannot be given back but by closing it.
+var ErrNoPunch = errors.New("memory stays until the file is closed: this system or file system cannot punch holes")
+
+// Zero makes [off, off+n) of file fd, which is mapped at addr, read as zero: by Punch or,
+// where that is not to be had, by storing zeros, and then given is false and the memory
+// stays. An error has changed nothing.
+func Zero(fd int, off int64, addr uintptr, n int) (given bool, err error) {
+	err = Punch(fd, off, addr, n)
+	if !errors.Is(err, ErrNoPunch) {
+		return err == nil, err
+	}
+	b := bytesAt(sys.Pointer(addr), n)
+	page := uintptr(os.Getpagesize())
+	first, last := (addr+page-1)&^(page-1), (addr+uintptr(n))&^(page-1)
+	if first < last && last-first < uintptr(n) && sys.Advise(first, last-first, sys.AdviseRemove) == nil {
+		clear(b[:first-addr])
+		clear(b[last-addr:])
+		return true, nil
+	}
+	clear(b)
+	return false, nil
 }
 
 // IsMemory reports whether err of MakeHuge says that there is no memory. At a

@@ -2,11 +2,11 @@ package memfile
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/growarena/growarena/internal/sys"
 )
@@ -35,7 +35,13 @@ type probe struct {
 }
 
 var probes = []probe{
-	{"memfd", "backing files that need no file system", withTrial(func(t *trial) error { return nil })},
+	{"memfd", "backing files that need no file system", func() error {
+		fd, err := sys.Memfd("growarena probe", 0)
+		if err != nil {
+			return err
+		}
+		return sys.Close(fd)
+	}},
 	{"seals", "nobody can make a backing file shorter", withTrial(func(t *trial) error { return sys.SealShrink(t.fd) })},
 	{"alias", "growing into a bigger window by a second mapping", withTrial(tryAlias)},
 	{"move page tables", "growing into a bigger window without page faults (mremap MREMAP_DONTUNMAP)", withTrial(tryMoveKeep)},
@@ -44,7 +50,7 @@ var probes = []probe{
 		return sys.Advise(t.addr, ExtentSize, sys.AdvisePopulateWrite)
 	})},
 	{"punch hole", "memory given back while the buffer lives", withTrial(func(t *trial) error {
-		return sys.Punch(t.fd, 0, ExtentSize)
+		return Punch(t.fd, 0, t.addr, ExtentSize)
 	})},
 	{"guards", "inaccessible pages between bands that cost no VMA (MADV_GUARD_INSTALL)", withTrial(tryGuard)},
 	{"VMA names", "windows named in /proc/self/maps", withTrial(func(t *trial) error {
@@ -53,34 +59,64 @@ var probes = []probe{
 	{"hugetlb 2 MiB", "HugeTLB2M: pages of the reserved pool (vm.nr_hugepages)", tryHugeTLB},
 }
 
-// What the probes found, remembered.
+// What the probes found, remembered. Each says why something is missing here, nil
+// where it is not.
 var (
-	CanMoveKeep = remember(withTrial(tryMoveKeep))
-	CanCollapse = remember(withTrial(tryCollapse))
+	NoMoveKeep = remember(withTrial(tryMoveKeep))
+	NoCollapse = remember(withTrial(tryCollapse))
 
-	// CanGuard: guard pages that take no VMA, for mappings of files.
-	CanGuard = remember(withTrial(tryGuard))
+	// NoGuard: guard pages that take no VMA, for mappings of files.
+	NoGuard = remember(withTrial(tryGuard))
 )
 
-// remember returns whether try succeeds, tried once; but if it failed because
-// there was no room for a trial, it is tried again the next time.
-func remember(try func() error) func() bool {
-	const unknown, yes, no = 0, 1, 2
-	var found atomic.Int32
-	return func() bool {
-		if f := found.Load(); f != unknown {
-			return f == yes
+// CanMoveKeep reports whether the system has it, as far as is known.
+func CanMoveKeep() bool { return NoMoveKeep() == nil }
+
+// CanCollapse reports whether the system has it, as far as is known.
+func CanCollapse() bool { return NoCollapse() == nil }
+
+// CanGuard reports whether the system has it, as far as is known.
+func CanGuard() bool { return NoGuard() == nil }
+
+// remember returns a function that tries try once and remembers what it said. A failure
+// for want of memory or room says nothing about what the system can do: the answer
+// is that nothing is missing, so that the real call tells, and somebody tries again later.
+func remember(try func() error) func() error {
+	var found atomic.Pointer[error]
+	var mu sync.Mutex
+	var next time.Time // Protected by mu.
+	return func() error {
+		if f := found.Load(); f != nil {
+			return *f
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if f := found.Load(); f != nil {
+			return *f
+		}
+		if time.Now().Before(next) {
+			return nil
 		}
 		err := try()
-		switch {
-		case err == nil:
-			found.Store(yes)
-		case !sys.IsLimit(err) && !errors.Is(err, sys.EMFILE) && !errors.Is(err, sys.ENFILE):
-			found.Store(no)
+		if err != nil && !isAbsent(err) {
+			next = time.Now().Add(tryAgain)
+			return nil
 		}
-		return err == nil
+		found.Store(&err)
+		return err
 	}
 }
+
+// tryAgain is how long a trial that had no room is not repeated: at a memory cgroup's
+// limit it makes the kernel look for memory, which takes milliseconds.
+const tryAgain = time.Second
+
+// isAbsent reports whether err of a trial says that the system lacks something, and not
+// that there is no memory or room for it now.
+func isAbsent(err error) bool { return sys.IsDenied(err) || errors.Is(err, errFaked) }
+
+// errFaked is why a call that succeeds is no good.
+var errFaked = errors.New("the kernel says yes, but the mappings do not show the same bytes")
 
 // trial is what a probe tries things on: one extent of a memfd mapped at addr,
 // and one reserved extent at spare.
@@ -114,11 +150,12 @@ func endTrials(start ...uintptr) {
 func withTrial(f func(*trial) error) func() error {
 	return func() error {
 		endTrials()
-		fd, err := sys.Memfd("growarena probe", 0)
+		file, err := New("growarena probe", 0)
 		if err != nil {
 			return err
 		}
-		defer sys.Close(fd)
+		defer file.Close()
+		fd := file.fd
 		if err := sys.Truncate(fd, ExtentSize); err != nil {
 			return err
 		}
@@ -156,7 +193,7 @@ func (t *trial) sameBytes() error {
 	one, two := bytesAt(sys.Pointer(t.addr), ExtentSize), bytesAt(sys.Pointer(t.spare), ExtentSize)
 	one[1], two[2] = 7, 9
 	if two[1] != 7 || one[2] != 9 {
-		return fmt.Errorf("the kernel says yes, but the mappings do not show the same bytes")
+		return errFaked
 	}
 	return nil
 }

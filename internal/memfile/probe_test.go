@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
@@ -49,27 +51,38 @@ func TestFeatures_EachFailure(t *testing.T) {
 	}
 }
 
-// TestRemember: what a probe found is remembered, but for a want of room, which
-// may be over the next time.
+// TestRemember: what a probe found is remembered. A want of memory or room is no
+// finding: nothing counts as missing, and a second later somebody looks again.
 func TestRemember(t *testing.T) {
-	for _, tt := range []struct {
-		err   error
-		tries int // of three
-	}{{nil, 1}, {errors.ErrUnsupported, 1}, {sys.EINVAL, 1}, {sys.ENOMEM, 3}, {sys.EMFILE, 3}, {sys.ENFILE, 3}} {
-		tries := 0
-		works := remember(func() error {
-			tries++
-			return tt.err
-		})
-		for range 3 {
-			if works() != (tt.err == nil) {
-				t.Errorf("%v: works is %v", tt.err, tt.err != nil)
+	synctest.Test(t, func(t *testing.T) {
+		for _, tt := range []struct {
+			err    error
+			absent bool
+			tries  int // of three, each after a while
+		}{
+			{nil, false, 1}, {errors.ErrUnsupported, true, 1}, {sys.EINVAL, true, 1}, {sys.EPERM, true, 1},
+			{sys.ENOSYS, true, 1}, {errFaked, true, 1},
+			{sys.ENOMEM, false, 3}, {sys.EBUSY, false, 3}, {sys.ENOSPC, false, 3}, {sys.EAGAIN, false, 3},
+			{sys.EMFILE, false, 3}, {sys.ENFILE, false, 3},
+		} {
+			tries := 0
+			missing := remember(func() error {
+				tries++
+				return tt.err
+			})
+			for range 3 {
+				for range 2 { // The second one at once.
+					if err := missing(); (err != nil) != tt.absent || tt.absent && !errors.Is(err, tt.err) {
+						t.Errorf("%v: missing is %v", tt.err, err)
+					}
+				}
+				time.Sleep(tryAgain)
+			}
+			if tries != tt.tries {
+				t.Errorf("%v: tried %d times, want %d", tt.err, tries, tt.tries)
 			}
 		}
-		if tries != tt.tries {
-			t.Errorf("%v: tried %d times, want %d", tt.err, tries, tt.tries)
-		}
-	}
+	})
 }
 
 // TestTrial_SameBytes: a kernel that says yes and shows other bytes is found out.

@@ -1,7 +1,10 @@
 package sys
 
 import (
+	"errors"
+	"fmt"
 	"math"
+	"math/rand/v2"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -19,6 +22,8 @@ const (
 	EINVAL     = syscall.EINVAL
 	EMFILE     = syscall.EMFILE
 	ENFILE     = syscall.ENFILE
+	EINTR      = syscall.EINTR
+	ENOENT     = syscall.ENOENT
 	ENOMEM     = syscall.ENOMEM
 	ENOSPC     = syscall.ENOSPC
 	ENOSYS     = syscall.ENOSYS
@@ -69,23 +74,24 @@ func memfdCreate(name string, flags int) (int, error) {
 	return unix.MemfdCreate(name, flags)
 }
 
+// once makes call c through f.
+func once(c Call, f func() error) error {
+	if e := injected(c); e != 0 {
+		return result(c, e)
+	}
+	err := f()
+	if e, ok := err.(syscall.Errno); ok {
+		return result(c, e)
+	}
+	return err
+}
+
 // retry makes call c through f until it is not interrupted by a signal.
 func retry(c Call, f func() error) error {
 	for {
-		if e := injected(c); e != 0 {
-			if e == unix.EINTR {
-				continue
-			}
-			return result(c, e)
+		if err := once(c, f); !errors.Is(err, unix.EINTR) {
+			return err
 		}
-		err := f()
-		if err == unix.EINTR {
-			continue
-		}
-		if e, ok := err.(syscall.Errno); ok {
-			return result(c, e)
-		}
-		return err
 	}
 }
 
@@ -94,18 +100,93 @@ func Truncate(fd int, n int64) error {
 	return retry(CallFtruncate, func() error { return unix.Ftruncate(fd, n) })
 }
 
+// How much one fallocate asks for. A kernel that looks for signals on the way (tmpfs
+// does) gives everything back at one and returns EINTR: with a profiler's timer a long
+// call would never end. A call that was interrupted is made again for half as much.
+const (
+	allocateMost  = 2 << 20
+	allocateLeast = 64 << 10
+)
+
 // Allocate makes the file system give pages to [off, off+n) of fd, so that
-// touching them cannot fail. A failure gives back what it had taken.
+// touching them cannot fail. After a failure some of the range may have pages. Where the
+// system refuses the form that leaves the file's size alone (gVisor) the other one
+// serves, as far as the range lies within the file.
 func Allocate(fd int, off, n int64) error {
-	return retry(CallFallocate, func() error { return unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, off, n) })
+	call, mode := CallAllocate, uint32(unix.FALLOC_FL_KEEP_SIZE)
+	for step := int64(allocateMost); n > 0; {
+		part := min(n, step)
+		err := once(call, func() error { return unix.Fallocate(fd, mode, off, part) })
+		switch {
+		case err == nil:
+			off, n = off+part, n-part
+			step = min(2*step, allocateMost)
+		case errors.Is(err, unix.EINTR):
+			step = max(step/2, allocateLeast)
+		case mode != 0 && IsDenied(err) && within(fd, off+n):
+			call, mode = CallAllocatePlain, 0
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+// within reports whether fd is at least end bytes long.
+func within(fd int, end int64) bool {
+	info, err := Stat(fd)
+	return err == nil && info.Size >= end
 }
 
 // Punch gives the pages of [off, off+n) back: they read as zero through every
 // alias. Whole pages leave the file, the rest is zeroed.
 func Punch(fd int, off, n int64) error {
-	return retry(CallFallocate, func() error {
+	return retry(CallPunch, func() error {
 		return unix.Fallocate(fd, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n)
 	})
+}
+
+// TempFile creates a file without a name in a directory: for its owner alone, closed on
+// exec. Where the file system knows no such files it has a name for a moment.
+func TempFile(dir string) (fd int, err error) {
+	open := func(path string, flags int) error {
+		return retry(CallOpen, func() (err error) {
+			fd, err = unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC|flags, 0o600)
+			return err
+		})
+	}
+	err = open(dir, unix.O_TMPFILE)
+	// EISDIR: a kernel that does not know the flag.
+	if !IsDenied(err) && !errors.Is(err, unix.EISDIR) {
+		return fd, err
+	}
+	path := fmt.Sprintf("%s/growarena-%016x", dir, rand.Uint64())
+	if err := open(path, unix.O_CREAT|unix.O_EXCL); err != nil {
+		return -1, err
+	}
+	if err := retry(CallUnlink, func() error { return unix.Unlink(path) }); err != nil {
+		_ = Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// InMemory reports whether fd lies in a file system that is memory (tmpfs).
+func InMemory(fd int) (bool, error) {
+	var st unix.Statfs_t
+	err := retry(CallFstatfs, func() error { return unix.Fstatfs(fd, &st) })
+	return int64(st.Type) == unix.TMPFS_MAGIC, err
+}
+
+// FreeIn returns how many bytes the file system of fd has room for, math.MaxInt64 where
+// it has no bound.
+func FreeIn(fd int) (int64, error) {
+	var st unix.Statfs_t
+	err := retry(CallFstatfs, func() error { return unix.Fstatfs(fd, &st) })
+	if st.Blocks == 0 {
+		return math.MaxInt64, err
+	}
+	return int64(st.Bavail) * int64(st.Bsize), err
 }
 
 // FileInfo is what Stat tells about a file.
@@ -125,7 +206,7 @@ func Stat(fd int) (FileInfo, error) {
 // SealShrink forbids for ever that anybody makes fd shorter. A file that knows
 // no seals (EINVAL) stays as it is.
 func SealShrink(fd int) error {
-	return retry(CallFcntl, func() error {
+	return retry(CallSeal, func() error {
 		_, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK)
 		return err
 	})
@@ -140,7 +221,7 @@ func SealedShrink(fd int) bool {
 // Dup duplicates fd, closed on exec.
 func Dup(fd int) (int, error) {
 	nfd := -1
-	err := retry(CallFcntl, func() (err error) {
+	err := retry(CallDup, func() (err error) {
 		nfd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 		return err
 	})

@@ -40,3 +40,50 @@ func TestRetry(t *testing.T) {
 		}
 	}
 }
+
+// TestAllocate: memory is taken part by part, so that a signal undoes one of them at
+// most, and what was interrupted is made again for less.
+func TestAllocate(t *testing.T) {
+	fd, err := Memfd(t.Name(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer Close(fd)
+	const n = 9 << 20
+	if err := Truncate(fd, n); err != nil {
+		t.Fatal(err)
+	}
+	made := 0
+	restore := SetHook(func(c Call) syscall.Errno {
+		if c != CallAllocate {
+			return 0
+		}
+		if made++; made%2 == 0 { // Each other one is interrupted.
+			return unix.EINTR
+		}
+		return 0
+	})
+	err = Allocate(fd, 0, n)
+	restore()
+	info, statErr := Stat(fd)
+	if err != nil || statErr != nil || info.Allocated != n || info.Size != n {
+		t.Errorf("%+v, %v, %v", info, err, statErr)
+	}
+	if made < 8 {
+		t.Errorf("%d calls", made)
+	}
+	// The form that may change the size is used within the file only.
+	restore = SetHook(func(c Call) syscall.Errno {
+		if c == CallAllocate {
+			return unix.EOPNOTSUPP
+		}
+		return 0
+	})
+	defer restore()
+	if err := Allocate(fd, n-4096, 8192); !errors.Is(err, unix.EOPNOTSUPP) {
+		t.Errorf("beyond the end: %v", err)
+	}
+	if info, err := Stat(fd); err != nil || info.Size != n {
+		t.Errorf("%+v, %v", info, err)
+	}
+}

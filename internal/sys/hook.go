@@ -1,12 +1,14 @@
 package sys
 
 import (
+	"errors"
 	"os"
 	"sync/atomic"
 	"syscall"
 )
 
-// Call is a kind of system call, the unit in which failures are injected.
+// Call is a kind of system call, the unit in which failures are injected. Of calls that
+// do several things each is one: systems and filters refuse one and not the others.
 type Call uint8
 
 // The kinds of system calls this package makes.
@@ -20,16 +22,23 @@ const (
 	CallPrctl
 	CallMemfdCreate
 	CallFtruncate
-	CallFallocate
+	CallAllocate      // fallocate that keeps the size
+	CallAllocatePlain // fallocate without any flag
+	CallPunch         // fallocate that punches a hole
 	CallFstat
-	CallFcntl
+	CallFstatfs
+	CallDup  // fcntl that duplicates
+	CallSeal // fcntl that seals
+	CallOpen
+	CallUnlink
 	CallClose
 	NumCalls
 )
 
 var callNames = [NumCalls]string{
 	"mmap", "munmap", "mremap", "mprotect", "madvise", "mincore", "prctl",
-	"memfd_create", "ftruncate", "fallocate", "fstat", "fcntl", "close",
+	"memfd_create", "ftruncate", "fallocate", "fallocate", "fallocate",
+	"fstat", "fstatfs", "fcntl", "fcntl", "openat", "unlinkat", "close",
 }
 
 // String returns the system call's name as in its man page.
@@ -55,6 +64,18 @@ func injected(c Call) syscall.Errno {
 		return (*h)(c)
 	}
 	return 0
+}
+
+// IsDenied reports whether err says that a call is not to be had here: that the system
+// does not know it, does not do it for such a file, or does not let us (a seccomp filter).
+// It is about this call; memory and room have nothing to do with it.
+func IsDenied(err error) bool {
+	for _, e := range []error{EINVAL, ENOSYS, EOPNOTSUPP, EPERM, EACCES, errors.ErrUnsupported} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // result turns an errno into the error of call c; zero is no error.

@@ -24,6 +24,7 @@ const (
 	AdviseNoHugePage    = unix.MADV_NOHUGEPAGE     // none
 	AdvisePopulateRead  = unix.MADV_POPULATE_READ  // map what the file has; Linux 5.14
 	AdvisePopulateWrite = unix.MADV_POPULATE_WRITE // allocate and map; Linux 5.14
+	AdviseRemove        = unix.MADV_REMOVE         // punch a hole into the mapped file
 	AdviseCollapse      = 25                       // MADV_COLLAPSE: make huge pages now; Linux 6.1, not in x/sys for all architectures
 	AdviseGuardInstall  = 102                      // MADV_GUARD_INSTALL: fault on touch, no VMA; Linux 6.13, shared files 6.15
 	AdviseGuardRemove   = 103                      // MADV_GUARD_REMOVE

@@ -21,6 +21,7 @@ const (
 	AdviseNoHugePage
 	AdvisePopulateRead
 	AdvisePopulateWrite
+	AdviseRemove
 	AdviseCollapse
 	AdviseGuardInstall
 	AdviseGuardRemove
@@ -42,6 +43,8 @@ const (
 	ENOSYS     = syscall.Errno(errnoBase + 12)
 	EOPNOTSUPP = syscall.Errno(errnoBase + 13)
 	EPERM      = syscall.Errno(errnoBase + 14)
+	EINTR      = syscall.Errno(errnoBase + 15)
+	ENOENT     = syscall.Errno(errnoBase + 16)
 )
 
 func unsupported(c Call) error {
@@ -64,12 +67,15 @@ func Resident(addr, n uintptr) (int, error)        { return 0, unsupported(CallM
 func Name(addr, n uintptr, name string) error      { return unsupported(CallPrctl) }
 func Memfd(name string, hugePage int) (int, error) { return -1, unsupported(CallMemfdCreate) }
 func Truncate(fd int, n int64) error               { return unsupported(CallFtruncate) }
-func Allocate(fd int, off, n int64) error          { return unsupported(CallFallocate) }
-func Punch(fd int, off, n int64) error             { return unsupported(CallFallocate) }
+func Allocate(fd int, off, n int64) error          { return unsupported(CallAllocate) }
+func Punch(fd int, off, n int64) error             { return unsupported(CallPunch) }
 func Stat(fd int) (FileInfo, error)                { return FileInfo{}, unsupported(CallFstat) }
-func SealShrink(fd int) error                      { return unsupported(CallFcntl) }
+func SealShrink(fd int) error                      { return unsupported(CallSeal) }
+func TempFile(dir string) (int, error)             { return -1, unsupported(CallOpen) }
+func InMemory(fd int) (bool, error)                { return false, unsupported(CallFstatfs) }
+func FreeIn(fd int) (int64, error)                 { return 0, unsupported(CallFstatfs) }
 func SealedShrink(fd int) bool                     { return false }
-func Dup(fd int) (int, error)                      { return -1, unsupported(CallFcntl) }
+func Dup(fd int) (int, error)                      { return -1, unsupported(CallDup) }
 func Close(fd int) error                           { return unsupported(CallClose) }
 func Maps(f func(VMA) bool) error                  { return errors.ErrUnsupported }
 func CountMaps() (int, error)                      { return 0, errors.ErrUnsupported }

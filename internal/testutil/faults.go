@@ -12,18 +12,24 @@ import (
 // plausible lists, per kind of system call, the errnos a healthy kernel can
 // answer with when the machine or a limit refuses, the most likely first.
 var plausible = map[sys.Call][]syscall.Errno{
-	sys.CallMmap:        {syscall.ENOMEM, syscall.EEXIST, syscall.EAGAIN},
-	sys.CallMunmap:      {syscall.ENOMEM},
-	sys.CallMremap:      {syscall.ENOMEM, syscall.EINVAL, syscall.EFAULT},
-	sys.CallMprotect:    {syscall.ENOMEM},
-	sys.CallMadvise:     {syscall.EINVAL, syscall.ENOMEM, syscall.EAGAIN, syscall.EBUSY},
-	sys.CallMincore:     {syscall.ENOMEM},
-	sys.CallPrctl:       {syscall.EINVAL},
-	sys.CallMemfdCreate: {syscall.EMFILE, syscall.ENOMEM, syscall.EPERM},
-	sys.CallFtruncate:   {syscall.EFBIG, syscall.EPERM, syscall.EINTR},
-	sys.CallFallocate:   {syscall.ENOSPC, syscall.EOPNOTSUPP},
-	sys.CallFstat:       {syscall.ENOMEM},
-	sys.CallFcntl:       {syscall.EMFILE, syscall.EPERM},
+	sys.CallMmap:          {syscall.ENOMEM, syscall.EEXIST, syscall.EAGAIN},
+	sys.CallMunmap:        {syscall.ENOMEM},
+	sys.CallMremap:        {syscall.ENOMEM, syscall.EINVAL, syscall.EFAULT},
+	sys.CallMprotect:      {syscall.ENOMEM},
+	sys.CallMadvise:       {syscall.EINVAL, syscall.ENOMEM, syscall.EAGAIN, syscall.EBUSY},
+	sys.CallMincore:       {syscall.ENOMEM},
+	sys.CallPrctl:         {syscall.EINVAL},
+	sys.CallMemfdCreate:   {syscall.EMFILE, syscall.ENOMEM, syscall.EPERM},
+	sys.CallFtruncate:     {syscall.EFBIG, syscall.EPERM, syscall.EINTR},
+	sys.CallAllocate:      {syscall.ENOSPC, syscall.EOPNOTSUPP, syscall.EINTR},
+	sys.CallAllocatePlain: {syscall.ENOSPC, syscall.EOPNOTSUPP},
+	sys.CallPunch:         {syscall.ENOSPC, syscall.EOPNOTSUPP},
+	sys.CallFstat:         {syscall.ENOMEM},
+	sys.CallFstatfs:       {syscall.ENOSYS},
+	sys.CallDup:           {syscall.EMFILE, syscall.EPERM},
+	sys.CallSeal:          {syscall.EPERM, syscall.EINVAL},
+	sys.CallOpen:          {syscall.EMFILE, syscall.EOPNOTSUPP},
+	sys.CallUnlink:        {syscall.ENOENT},
 	// Not CallClose: Linux has closed the descriptor whatever it says.
 }
 
