@@ -7,7 +7,6 @@ import (
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/epoch"
 	"github.com/growarena/growarena/internal/sys"
-	"github.com/growarena/growarena/internal/testutil"
 )
 
 // TestArena_PrepareFails makes preparing ahead fail: the writer must not notice.
@@ -16,7 +15,12 @@ func TestArena_PrepareFails(t *testing.T) {
 		t.Run(errno.Error(), func(t *testing.T) {
 			a := newArena(t, arena.Options{})
 			defer free(t, a)
-			restore := testutil.FailAll(sys.CallAllocate, errno)
+			restore := sys.SetHook(func(c sys.Call) syscall.Errno {
+				if c == sys.CallAllocate || c == sys.CallAllocatePlain || c == sys.CallMadvise {
+					return errno
+				}
+				return 0
+			})
 			for a.Len() < 24*mib {
 				off := a.Len()
 				b, err := a.Alloc(mib)

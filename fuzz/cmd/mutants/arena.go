@@ -164,8 +164,8 @@ var arenaMutants = []mutant{
 		name:    "seal forgotten",
 		mistake: "whoever has the file can make it shorter under the arena",
 		file:    "internal/memfile/file.go",
-		old:     "if err := sys.SealShrink(fd); err != nil {",
-		new:     "if err := error(nil); err != nil {",
+		old:     "sealed: sys.SealShrink(fd) == nil,",
+		new:     "sealed: true,",
 		pkg:     "arena",
 		test:    "TestArena_FileIsSealed",
 	}, {
