@@ -2,7 +2,9 @@ package epoch_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/growarena/growarena/epoch"
@@ -253,5 +255,39 @@ func TestDomain_LastVersion(t *testing.T) {
 	g.Unpin()
 	if err := d.Close(ctx); err != nil {
 		t.Error(err)
+	}
+}
+
+// What waits for pins is counted for its owner: not what was refused, and not what is
+// being freed.
+func TestDomain_CountsForTheOwner(t *testing.T) {
+	d := epoch.NewDomain(epoch.Options{MaxRetired: 4})
+	var mine, others atomic.Int64
+	var freeing []int64
+	drop := epoch.Retired{Bytes: 1, Waiting: &mine, Free: func() { freeing = append(freeing, mine.Load()) }}
+	g := pin(t, d)
+	for range 3 {
+		if err := d.Retire(drop); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.Retire(epoch.Retired{Bytes: 1, Waiting: &others}); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Retire(drop); !errors.Is(err, epoch.ErrRetired) {
+		t.Fatalf("over the limit: %v", err)
+	}
+	if mine.Load() != 3 || others.Load() != 1 {
+		t.Errorf("%d and %d wait, want 3 and 1", mine.Load(), others.Load())
+	}
+	g.Unpin()
+	if err := d.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if mine.Load() != 0 || others.Load() != 0 {
+		t.Errorf("%d and %d wait, want none", mine.Load(), others.Load())
+	}
+	if !slices.Equal(freeing, []int64{2, 1, 0}) {
+		t.Errorf("while the three were freed %v waited", freeing)
 	}
 }

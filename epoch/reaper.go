@@ -62,6 +62,9 @@ func (d *Domain) runOneLocked() {
 	e := d.ready[0]
 	d.ready = popN(d.ready, 1)
 	d.held -= e.Bytes
+	if e.Waiting != nil {
+		e.Waiting.Add(-1)
+	}
 	d.openRoomLocked()
 	d.mu.Unlock()
 	if e.Free != nil {

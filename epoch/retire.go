@@ -1,6 +1,9 @@
 package epoch
 
-import "fmt"
+import (
+	"fmt"
+	"sync/atomic"
+)
 
 // Retired is a thing that a new version no longer contains, handed over to be
 // freed. It is passed by value and belongs to the Domain from then on.
@@ -18,6 +21,11 @@ type Retired struct {
 	// the Domain but must not wait for it (Barrier, Close, PublishWait). It
 	// must not panic. May be nil.
 	Free func()
+
+	// Waiting, if not nil, counts what waits for pins: it is one more from
+	// when this is retired until just before Free is called. With one of its own,
+	// an owner in a shared Domain can tell what waits from what is being freed.
+	Waiting *atomic.Int64
 }
 
 // An entry is a retired thing in state Waiting or Ready, or a Synchronize call
@@ -79,6 +87,9 @@ func (d *Domain) addLocked(death uint64, drop []Retired) {
 		d.pending++
 		d.held += r.Bytes
 		d.pendingBytes += r.Bytes
+		if r.Waiting != nil {
+			r.Waiting.Add(1)
+		}
 		if r.Birth == 0 {
 			d.classic = append(d.classic, e)
 		} else {

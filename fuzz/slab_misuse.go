@@ -23,6 +23,8 @@ var slabMisuses = []struct {
 	{"slab: Realloc of", (*slabRun).reallocFreed},
 	{"slab: Retire of", (*slabRun).retireFreed},
 	{"slab: Retire of", (*slabRun).retireTwice},
+	{"slab: Free of", (*slabRun).freeRetired},
+	{"slab: Realloc of", (*slabRun).reallocRetired},
 	{"slab: Free of", (*slabRun).freeWritten},
 	{"slab: ", (*slabRun).badNumbers},
 }
@@ -133,12 +135,40 @@ func (r *slabRun) retireFreed() func() {
 	return func() { _ = r.a.Retire(b) }
 }
 
-func (r *slabRun) retireTwice() func() {
-	i := slices.IndexFunc(r.objects, func(o *slabObject) bool { return o.retired != 0 })
+// waiting returns one of the objects that wait for guards, or nil.
+func (r *slabRun) waiting() *slabObject {
+	from := r.in.below(len(r.objects) + 1)
+	i := slices.IndexFunc(r.objects[from:], func(o *slabObject) bool { return o.retired != 0 })
 	if i < 0 {
 		return nil
 	}
-	return func() { _ = r.a.Retire(r.objects[i].b) }
+	return r.objects[from+i]
+}
+
+func (r *slabRun) retireTwice() func() {
+	o := r.waiting()
+	if o == nil {
+		return nil
+	}
+	return func() { _ = r.a.Retire(o.b) }
+}
+
+// freeRetired frees what waits for guards, through the allocator or a Local.
+func (r *slabRun) freeRetired() func() {
+	o, way := r.waiting(), r.way()
+	if o == nil {
+		return nil
+	}
+	return func() { way.Free(o.b) }
+}
+
+func (r *slabRun) reallocRetired() func() {
+	o := r.waiting()
+	if o == nil {
+		return nil
+	}
+	n := 1 + r.in.size(1<<21)
+	return func() { _, _ = r.a.Realloc(o.b, n) }
 }
 
 // freeWritten frees, in debug mode, an object that was written behind its end.

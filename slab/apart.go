@@ -45,30 +45,40 @@ func (h *apartGroup) bitOf(p uintptr, capacity int) uint32 {
 }
 
 // others returns the group's objects that others have freed.
-func (h *apartGroup) others() uint64 {
+func (h *apartGroup) others() uint32 {
 	if h.word == nil {
 		return 0
 	}
-	return h.word.Load() & freeBits
+	return uint32(h.word.Load())
 }
 
 // collect takes what others have freed.
 func (h *apartGroup) collect() uint32 {
 	free := h.others()
 	if free != 0 {
-		h.word.And(^free) // They only add to it meanwhile.
+		h.word.And(^uint64(free)) // They only add to it meanwhile.
 	}
-	return uint32(free)
+	return free
+}
+
+// taken returns the objects of the group that others have freed, or retired.
+func (a *Allocator) taken(h *apartGroup) uint32 {
+	if h.word == nil {
+		return 0
+	}
+	v := h.word.Load()
+	return uint32(v) | a.retiredIn(h.number, v)
 }
 
 // giveBack ends that the group is apart: Apart → Full, or Listed if it has free
 // objects, and ends the span if that was the last in use. It returns those of the
-// group's objects that were freed twice.
+// collected objects that others have freed, too, or retired.
 func (a *Allocator) giveBack(c int, h *apartGroup) (twice uint32) {
 	var v, next uint64
 	for {
 		v = h.word.Load()
-		next = (v | uint64(h.free)) &^ (owned | apart)
+		twice = h.free & (uint32(v) | a.retiredIn(h.number, v))
+		next = (v | uint64(h.free&^twice)) &^ (owned | apart)
 		if uint32(next) != 0 {
 			next |= listed
 		}
@@ -82,15 +92,15 @@ func (a *Allocator) giveBack(c int, h *apartGroup) (twice uint32) {
 	if next&freeBits == 1<<h.objects-1 {
 		a.sweep(c, h.first)
 	}
-	return h.free & uint32(v)
+	return twice
 }
 
-// mustNotHave panics if there is an object that was collected, and then freed by
-// others.
+// mustNotHave panics if there is an object that was collected, and then freed or
+// retired by others.
 func (h *apartGroup) mustNotHave(twice uint32) {
 	if twice != 0 {
-		h.free &^= twice // It is in word.
-		panic(fmt.Sprintf("slab: object of %d bytes at %#x: freed twice",
+		h.free &^= twice // It is in word, or will be.
+		panic(fmt.Sprintf("slab: object of %d bytes at %#x: freed twice, or freed and retired",
 			h.size, h.base+uintptr(bits.TrailingZeros32(twice))*uintptr(h.size)))
 	}
 }

@@ -15,7 +15,7 @@ var ErrRetired = errors.New("retired objects wait for guards")
 // error wraps ErrRetired. Not safe for concurrent use.
 func (a *Allocator) Close() error {
 	a.mustBeOpen("Close")
-	if n := a.retired.waiting(a.domain); n > 0 {
+	if n := a.retired.await(a.domain); n > 0 {
 		return fmt.Errorf("slab: close %q: %d %w", a.name, n, ErrRetired)
 	}
 	a.closeLocals()

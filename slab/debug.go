@@ -1,10 +1,8 @@
 package slab
 
 import (
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 )
 
@@ -40,8 +38,9 @@ type record struct {
 	n         int // bytes asked for: the capacity the user sees
 	place     int // bytes of its place; large: of the object
 	kind      kindOf
+	isRetired bool
 	allocated stack
-	released  stack
+	released  stack // by who freed or retired it
 }
 
 // kindOf is the kind of an object: small, medium or large.
@@ -99,47 +98,82 @@ func (d *debug) alloc(a *Allocator, n, alignment int) ([]byte, error) {
 	return whole[:n:n], nil
 }
 
-// claim takes b off the objects in use, so that it is the caller's alone, and
-// panics if it is none or if somebody wrote behind its end.
-func (d *debug) claim(a *Allocator, method string, b []byte) record {
-	d.mu.Lock()
-	r, ok := d.live[addrOf(b)]
+// findLocked returns what is known of b, and panics if b is no object in use, is not
+// retired or not as the caller says, or if somebody wrote behind its end.
+//
+// Preconditions: d.mu is held; if it panics, it is not any more.
+func (d *debug) findLocked(a *Allocator, method string, b []byte, isRetired bool) record {
+	p := addrOf(b)
+	r, ok := d.live[p]
 	switch {
-	case !ok:
+	case !ok || r.n == cap(b) && r.isRetired != isRetired:
 		d.mu.Unlock()
 		a.misuse(method, b)
 	case r.n != cap(b):
 		d.mu.Unlock()
 		panic(fmt.Sprintf("slab: %s of a slice of capacity %d at %#x: the object there has %d bytes, allocated by%v",
-			method, cap(b), addrOf(b), r.n, r.allocated))
+			method, cap(b), p, r.n, r.allocated))
 	}
-	whole := bytesAt(addrOf(b), r.place, r.place)
+	whole := bytesAt(p, r.place, r.place)
 	if i := slices.IndexFunc(whole[r.n:], func(c byte) bool { return c != canary }); i >= 0 {
 		d.mu.Unlock()
-		panic(fmt.Sprintf("slab: %s of %d bytes at %#x: %#x was written %d bytes behind its end, allocated by%v",
-			method, r.n, addrOf(b), whole[r.n+i], i, r.allocated))
+		by := fmt.Sprintf(", allocated by%v", r.allocated)
+		if isRetired {
+			by += fmt.Sprintf("\nretired by%v", r.released)
+		}
+		panic(fmt.Sprintf("slab: %s of %d bytes at %#x: %#x was written %d bytes behind its end%s",
+			method, r.n, p, whole[r.n+i], i, by))
 	}
+	return r
+}
+
+// claim takes b off the objects in use, so that it is the caller's alone, or panics as
+// findLocked does.
+func (d *debug) claim(a *Allocator, method string, b []byte, isRetired bool) record {
+	d.mu.Lock()
+	r := d.findLocked(a, method, b, isRetired)
 	delete(d.live, addrOf(b))
 	d.mu.Unlock()
 	return r
 }
 
-// mustBeObject panics unless b is in use.
+// retire notes that b is retired, or panics as findLocked does.
+func (d *debug) retire(a *Allocator, b []byte) {
+	by := callers()
+	d.mu.Lock()
+	r := d.findLocked(a, "Retire", b, false)
+	r.isRetired, r.released = true, by
+	d.live[addrOf(b)] = r
+	d.mu.Unlock()
+}
+
+// unretire ends that b is retired.
+func (d *debug) unretire(b []byte) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r := d.live[addrOf(b)]
+	r.isRetired, r.released = false, stack{}
+	d.live[addrOf(b)] = r
+}
+
+// mustBeObject panics unless b is in use, and not retired.
 func (d *debug) mustBeObject(a *Allocator, method string, b []byte) {
 	d.mu.Lock()
 	r, ok := d.live[addrOf(b)]
 	d.mu.Unlock()
-	if !ok || r.n != cap(b) {
+	if !ok || r.n != cap(b) || r.isRetired {
 		a.misuse(method, b)
 	}
 }
 
 // free is Free: the object is kept, and others that have been kept long enough
 // are given back.
-func (d *debug) free(a *Allocator, b []byte) {
+func (d *debug) free(a *Allocator, b []byte, isRetired bool) {
 	a.mustBeOpen("Free")
-	r := d.claim(a, "Free", b)
-	r.released = callers()
+	r := d.claim(a, "Free", b, isRetired)
+	if !isRetired {
+		r.released = callers()
+	}
 	p := addrOf(b)
 	whole := bytesAt(p, r.place, r.place)
 	switch r.kind {
@@ -199,13 +233,13 @@ func (d *debug) realloc(a *Allocator, b []byte, n int) ([]byte, error) {
 	d.mu.Lock()
 	r, ok := d.live[addrOf(b)]
 	d.mu.Unlock()
-	if !ok || r.n != cap(b) {
-		d.claim(a, "Realloc", b) // Panics.
+	if !ok || r.n != cap(b) || r.isRetired {
+		d.claim(a, "Realloc", b, false) // Panics.
 	}
 	if r.kind != huge || n+canaryMin < n {
 		return a.reallocCopy(b, n)
 	}
-	r = d.claim(a, "Realloc", b)
+	r = d.claim(a, "Realloc", b, false)
 	whole := bytesAt(addrOf(b), r.place, r.place)
 	clear(whole[r.n:]) // What grows over it reads as zero.
 	got, err := a.large.realloc(a, whole, n+canaryMin)
@@ -221,59 +255,6 @@ func (d *debug) realloc(a *Allocator, b []byte, n int) ([]byte, error) {
 		return nil, err
 	}
 	return whole[:n:n], nil
-}
-
-// why says who freed what was at p, if that is kept.
-func (d *debug) why(p uintptr) string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if r, ok := d.freed[p]; ok {
-		return fmt.Sprintf("free already: %d bytes, allocated by%v\nfreed by%v", r.n, r.allocated, r.released)
-	}
-	if r, ok := d.live[p]; ok {
-		return fmt.Sprintf("the object there has a capacity of %d bytes, allocated by%v", r.n, r.allocated)
-	}
-	return ""
-}
-
-// leaksShown is how many stacks a report of leaks shows.
-const leaksShown = 10
-
-// leaks returns an error that says who allocated what is in use, those with most
-// bytes first, or nil.
-func (d *debug) leaks() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	type sum struct {
-		by             stack
-		objects, bytes int
-	}
-	sums := make(map[stack]*sum)
-	for _, r := range d.live {
-		s := sums[r.allocated]
-		if s == nil {
-			s = &sum{by: r.allocated}
-			sums[r.allocated] = s
-		}
-		s.objects++
-		s.bytes += r.n
-	}
-	if len(sums) == 0 {
-		return nil
-	}
-	var all []*sum
-	for _, s := range sums {
-		all = append(all, s)
-	}
-	slices.SortFunc(all, func(x, y *sum) int { return y.bytes - x.bytes })
-	var b strings.Builder
-	for _, s := range all[:min(len(all), leaksShown)] {
-		fmt.Fprintf(&b, "%d objects of %d bytes, allocated by%v\n", s.objects, s.bytes, s.by)
-	}
-	if len(all) > leaksShown {
-		fmt.Fprintf(&b, "and %d stacks more\n", len(all)-leaksShown)
-	}
-	return errors.New(strings.TrimSuffix(b.String(), "\n"))
 }
 
 // fill sets all of b.

@@ -1,12 +1,10 @@
 package slab_test
 
 import (
-	"context"
 	"errors"
 	"math"
 	"testing"
 
-	"github.com/growarena/growarena/epoch"
 	"github.com/growarena/growarena/slab"
 )
 
@@ -92,50 +90,5 @@ func TestClose(t *testing.T) {
 	}
 	if s := a.Stats(); s.Objects != 0 || s.FreePages != 0 {
 		t.Errorf("after Close: %+v", s)
-	}
-}
-
-// TestRetire retires objects while a guard is pinned: they stay until it is
-// unpinned, and Close waits for that.
-func TestRetire(t *testing.T) {
-	for _, debug := range []bool{false, true} {
-		d := epoch.NewDomain(epoch.Options{})
-		a := newAllocator(t, slab.Options{Domain: d, Debug: debug})
-		if err := a.Retire(nil); err != nil {
-			t.Error(err)
-		}
-		for _, n := range []int{100, 100 << 10, 2 * mib} {
-			b := mustAlloc(t, a, n)
-			b[0] = 5
-			g, err := d.Pin()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := a.Retire(b); err != nil {
-				t.Fatal(err)
-			}
-			mustFail(t, func() { a.Retire(b) }, "retired already")
-			mustFail(t, func() { a.Retire(b[8:]) }, "slab: Retire of")
-			if err := a.Close(); !errors.Is(err, slab.ErrRetired) {
-				t.Errorf("Close with a retired object: %v", err)
-			}
-			if b[0] != 5 {
-				t.Errorf("a retired object of %d bytes has changed under a guard", n)
-			}
-			g.Unpin()
-			if err := d.Barrier(context.Background()); err != nil {
-				t.Fatal(err)
-			}
-			mustFail(t, func() { a.Retire(b) }, "slab: Retire of", "free already")
-		}
-		if err := d.Close(context.Background()); err != nil {
-			t.Fatal(err)
-		}
-		b := mustAlloc(t, a, 100)
-		if err := a.Retire(b); !errors.Is(err, epoch.ErrClosed) {
-			t.Errorf("Retire in a closed domain: %v", err)
-		}
-		a.Free(b)
-		closeEmpty(t, a)
 	}
 }

@@ -5,27 +5,52 @@ import "fmt"
 // Free gives b back, which Alloc, AllocAligned or Realloc has returned; what
 // counts is where it begins and its capacity, so it may have been resliced to
 // another length. Freeing an empty slice of capacity 0, or nil, does nothing.
-// Panics, with nothing damaged, if b is free already, is the inside of an object,
-// has another capacity, or is not of this allocator.
+// Panics, with nothing damaged, if b is free or retired already, is the inside of an
+// object, has another capacity, or is not of this allocator.
 func (a *Allocator) Free(b []byte) {
 	if a.watch != nil {
-		a.watch.free(a, b)
+		a.watch.free(a, b, false)
 		return
 	}
 	if !a.put(addrOf(b), cap(b)) {
-		a.releaseSlow("Free", b)
+		a.releaseSlow("Free", b, false)
 	}
 }
 
 // release is Free, but for what watch does.
 func (a *Allocator) release(method string, b []byte) {
 	if !a.put(addrOf(b), cap(b)) {
-		a.releaseSlow(method, b)
+		a.releaseSlow(method, b, false)
+	}
+}
+
+// freeRetired frees b, which is retired.
+func (a *Allocator) freeRetired(b []byte) {
+	if a.watch != nil {
+		a.watch.free(a, b, true)
+		return
+	}
+	a.releaseSlow("Free", b, true)
+}
+
+// releaseSlow frees what put does not, or panics: also unless b is retired, or is not,
+// as the caller says.
+func (a *Allocator) releaseSlow(method string, b []byte, isRetired bool) {
+	a.mustBeOpen(method)
+	e, _ := a.look(addrOf(b))
+	switch {
+	case cap(b) == 0:
+	case e == 0:
+		a.large.free(a, method, b, isRetired)
+	case e.class() == mediumClass:
+		a.freeMedium(method, b, isRetired)
+	case !a.putMarked(b, isRetired):
+		a.misuse(method, b)
 	}
 }
 
 // put frees a small object. It reports false, and has done nothing, if there is
-// no small object of that capacity in use at p.
+// no small object of that capacity in use at p, or objects of its group are retired.
 func (a *Allocator) put(p uintptr, capacity int) bool {
 	e, off := a.look(p)
 	k := &kinds[e.class()&kindMask]
@@ -40,7 +65,7 @@ func (a *Allocator) put(p uintptr, capacity int) bool {
 		next := v | 1<<(idx%groupLen)
 		// Of whom frees twice while the span ends and the group serves another
 		// one, class or base differ. Checked after the word is loaded: see group.
-		if next == v || v>>classShift != e.class() || gr.base.Load() != base {
+		if next == v || v&marked != 0 || v>>classShift != e.class() || gr.base.Load() != base {
 			return false
 		}
 		if v&(owned|listed) == 0 {
@@ -72,27 +97,12 @@ func (a *Allocator) released(e entry, i uint32, v, next uint64) {
 	}
 }
 
-// releaseSlow frees what is not small, or panics.
-func (a *Allocator) releaseSlow(method string, b []byte) {
-	a.mustBeOpen(method)
-	e, _ := a.look(addrOf(b))
-	switch {
-	case cap(b) == 0:
-	case e == 0:
-		a.large.free(a, method, b)
-	case e.class() == mediumClass:
-		a.freeMedium(method, b)
-	default:
-		a.misuse(method, b)
-	}
-}
-
 // freeMedium frees a run of pages. Of two goroutines that free the same one, the
 // lock tells who was first.
-func (a *Allocator) freeMedium(method string, b []byte) {
+func (a *Allocator) freeMedium(method string, b []byte, isRetired bool) {
 	a.pages.mu.Lock()
 	sp := a.mediumLocked(b)
-	if sp == nil {
+	if sp == nil || !a.retired.claim(addrOf(b), isRetired) {
 		a.pages.mu.Unlock()
 		a.misuse(method, b)
 	}
@@ -114,35 +124,67 @@ func (a *Allocator) mediumLocked(b []byte) *span {
 	return nil
 }
 
+// place is where a small object lies, in use or not.
+type place struct {
+	entry entry   // of its page
+	i     uint32  // of the groups of its span
+	group uint32  // number of that
+	bit   uint32  // in that
+	base  uintptr // of that, while it is of this span
+}
+
+// smallAt returns the place of the small object of that capacity at p, if there is
+// one.
+func (a *Allocator) smallAt(p uintptr, capacity int) (o place, ok bool) {
+	e, off := a.look(p)
+	k := &kinds[e.class()&kindMask]
+	if k.size == 0 || capacity != int(k.size) {
+		return place{}, false
+	}
+	idx := off / k.size
+	if idx >= k.objects || idx*k.size != off {
+		return place{}, false
+	}
+	return place{
+		entry: e, i: idx >> groupShift, group: e.number() + idx>>groupShift,
+		bit: 1 << (idx % groupLen), base: p - uintptr(idx%groupLen*k.size),
+	}, true
+}
+
+// inUse reports whether the object is in use, going by the word v of its group.
+func (o *place) inUse(gr *group, v uint64) bool {
+	return uint32(v)&o.bit == 0 && v>>classShift == o.entry.class() && gr.base.Load() == o.base
+}
+
 // mustBeObject panics unless b is an object in use, as far as can be seen without
 // a lock that others would have to wait for.
 func (a *Allocator) mustBeObject(method string, b []byte) {
-	if a.inUse(b) {
-		return
+	if !a.inUse(b) {
+		a.misuse(method, b)
 	}
-	a.misuse(method, b)
 }
 
-// inUse reports whether b is an object in use.
+// inUse reports whether b is an object in use, and not retired.
 func (a *Allocator) inUse(b []byte) bool {
 	p := addrOf(b)
-	e, off := a.look(p)
+	e, _ := a.look(p)
 	switch {
 	case e == 0:
-		return a.large.has(b)
+		a.large.mu.Lock()
+		defer a.large.mu.Unlock()
+		return a.large.hasLocked(b) && !a.retired.has(p)
 	case e.class() == mediumClass:
 		a.pages.mu.Lock()
 		defer a.pages.mu.Unlock()
-		return a.mediumLocked(b) != nil
+		return a.mediumLocked(b) != nil && !a.retired.has(p)
 	}
-	k := &kinds[e.class()]
-	idx := off / k.size
-	if idx >= k.objects || idx*k.size != off || cap(b) != int(k.size) {
+	o, ok := a.smallAt(p, cap(b))
+	if !ok {
 		return false
 	}
-	gr := a.groups.at(e.number() + idx>>groupShift)
+	gr := a.groups.at(o.group)
 	v := gr.word.Load()
-	return v&(1<<(idx%groupLen)) == 0 && v>>classShift == e.class() && gr.base.Load() == p-uintptr(idx%groupLen*k.size)
+	return o.inUse(gr, v) && a.retiredIn(o.group, v)&o.bit == 0
 }
 
 // misuse panics because b is no object in use, and says what it is instead, as of
@@ -159,6 +201,9 @@ func (a *Allocator) why(p uintptr, capacity int) string {
 		if why := a.watch.why(p); why != "" {
 			return why
 		}
+	}
+	if o, ok := a.smallAt(p, capacity); ok && a.isRetired(o) || a.retired.has(p) {
+		return "retired already"
 	}
 	e, off := a.look(p)
 	if e == 0 {

@@ -11,7 +11,8 @@ const (
 	freeBits   = 1<<groupLen - 1
 	owned      = 1 << 32
 	listed     = 1 << 33
-	classShift = 56 // the class from here on; 0 in a dead group
+	marked     = 1 << 34 // objects in use are retired, see retired
+	classShift = 56      // the class from here on; 0 in a dead group
 
 	// apart is set while nobody takes from the group but a Local that has it: then the
 	// free bits are what others have freed. It stands next to the class, so that the

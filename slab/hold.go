@@ -57,7 +57,7 @@ func (d *debug) drain(a *Allocator) {
 // the addresses become inaccessible until show. Should the system refuse that, a
 // use after free goes unnoticed.
 func (l *large) hide(a *Allocator, b []byte) {
-	l.claim(a, "Free", b).Shrink(b, 0)
+	l.claim(a, "Free", b, false).Shrink(b, 0)
 	a.charged.Add(-int64(len(b)))
 	_ = sys.Protect(addrOf(b), pagesOf(b), sys.ProtNone)
 }

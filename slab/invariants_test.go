@@ -50,13 +50,14 @@ func (a *Allocator) checkLists() {
 			must(v&freeBits&^objectsIn(int(kinds[c].objects), int(i)) == 0, "group %+v has objects that do not exist: %#x", g, v)
 			must((v&owned != 0) == (owners[g] == 1) && owners[g] <= 1, "group %+v has %d owners, and its word is %#x", g, owners[g], v)
 			must(v&(owned|listed) != 0 || v&freeBits == 0, "group %+v has free objects, and is neither owned nor listed: %#x", g, v)
+			must(v&marked != 0 == (a.retired.groups[e.number()+i] != 0), "group %+v has retired objects %#x: %#x", g, a.retired.groups[e.number()+i], v)
 			must(v&listed == 0 || listings[g] > 0, "group %+v has %d free objects and is in no list: %#x", g, bits.OnesCount64(v&freeBits), v)
 		}
 	})
 }
 
-// check panics if an invariant does not hold. Nobody uses a.
-func (a *Allocator) check() {
+// Check panics if an invariant does not hold. Nobody uses a.
+func (a *Allocator) Check() {
 	a.checkLists()
 	a.pages.mu.Lock()
 	defer a.pages.mu.Unlock()
@@ -115,12 +116,12 @@ func TestSweep_KeepsListed(t *testing.T) {
 	takers.Wait()
 	done.Store(true)
 	sweepers.Wait()
-	a.check()
+	a.Check()
 	if got := len(a.classes[c].list); got > 100*int(kinds[c].groups) {
 		t.Errorf("the list of a class with some %d groups has %d entries", 2*kinds[c].groups, got)
 	}
 	a.Free(all[len(all)-1])
-	a.check()
+	a.Check()
 	if err := a.Close(); err != nil {
 		t.Error(err)
 	}
@@ -168,7 +169,7 @@ func TestFree_TwiceWhilePunched(t *testing.T) {
 		if called.Load() == 0 || int(caught.Load()) != len(free)-1 {
 			t.Errorf("%d bytes: of %d that were freed twice %d were caught; %d calls", n, len(free)-1, caught.Load(), called.Load())
 		}
-		a.check()
+		a.Check()
 		if s := a.Stats(); s.Objects != before.Objects-1 {
 			t.Errorf("%d bytes: %+v, before %+v", n, s, before)
 		}
@@ -177,7 +178,7 @@ func TestFree_TwiceWhilePunched(t *testing.T) {
 				a.Free(b)
 			}
 		}
-		a.check()
+		a.Check()
 		if err := a.Close(); err != nil {
 			t.Error(err)
 		}

@@ -66,40 +66,39 @@ func (l *large) add(b []byte) {
 }
 
 // claim takes b off the objects that are handed out, so that it is the caller's
-// alone, and panics if it is none.
-func (l *large) claim(a *Allocator, method string, b []byte) *pool.Pool {
+// alone, and panics if it is none, or not retired or not as the caller says.
+func (l *large) claim(a *Allocator, method string, b []byte, isRetired bool) *pool.Pool {
 	l.mu.Lock()
-	n, ok := l.live[addrOf(b)]
-	if !ok || n != cap(b) {
+	if !l.hasLocked(b) || !a.retired.claim(addrOf(b), isRetired) {
 		l.mu.Unlock()
 		a.misuse(method, b)
 	}
 	delete(l.live, addrOf(b))
-	l.bytes -= n
+	l.bytes -= cap(b)
 	l.changes++
 	l.mu.Unlock()
 	return l.pool.Load()
 }
 
-// has reports whether b is handed out.
-func (l *large) has(b []byte) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// hasLocked reports whether b is handed out.
+//
+// Preconditions: l.mu is held.
+func (l *large) hasLocked(b []byte) bool {
 	n, ok := l.live[addrOf(b)]
 	return ok && n == cap(b)
 }
 
 // free gives a large object back, or panics because b is nothing that is in use.
-func (l *large) free(a *Allocator, method string, b []byte) {
+func (l *large) free(a *Allocator, method string, b []byte, isRetired bool) {
 	n := cap(b)
-	l.claim(a, method, b).Free(b)
+	l.claim(a, method, b, isRetired).Free(b)
 	a.charged.Add(-int64(n))
 	a.idle.arm()
 }
 
 // realloc makes a large object n bytes long; it stays large.
 func (l *large) realloc(a *Allocator, b []byte, n int) ([]byte, error) {
-	p, have := l.claim(a, "Realloc", b), cap(b)
+	p, have := l.claim(a, "Realloc", b, false), cap(b)
 	if n <= have {
 		b = p.Shrink(b, n)
 		a.charged.Add(int64(n - have))

@@ -60,8 +60,8 @@ func (l *Local) Alloc(n int) ([]byte, error) {
 		h := &l.current[uint64(classOf(n))&kindMask]
 		free := h.free
 		bit := free & -free
-		// Nothing is handed out that somebody else says is free.
-		if free != 0 && uint32(h.word.Load())&bit == 0 {
+		// Nothing is handed out that somebody else says is free, or may be retired.
+		if free != 0 && h.word.Load()&(uint64(bit)|marked) == 0 {
 			h.free = free &^ bit
 			return bytesAt(h.base+uintptr(bits.TrailingZeros32(free))*uintptr(h.size), n, int(h.size)), nil
 		}
@@ -82,7 +82,7 @@ func (l *Local) AllocZero(n int) ([]byte, error) {
 func (l *Local) Free(b []byte) {
 	if uint(cap(b)-1) < smallMax {
 		h := &l.current[uint64(classOf(cap(b)))&kindMask]
-		if bit := h.bitOf(addrOf(b), cap(b)); bit != 0 && (h.free|uint32(h.word.Load()))&bit == 0 {
+		if bit := h.bitOf(addrOf(b), cap(b)); bit != 0 && (uint64(h.free)|h.word.Load())&(uint64(bit)|marked) == 0 {
 			h.free |= bit
 			return
 		}
@@ -90,22 +90,20 @@ func (l *Local) Free(b []byte) {
 	l.freeSlow(b)
 }
 
-// freeSlow frees what is not of a current group.
+// freeSlow frees what is not of a current group, or may be retired.
 func (l *Local) freeSlow(b []byte) {
 	l.mustBeOpen("Free")
 	if uint(cap(b)-1) < smallMax {
 		c := classOf(cap(b))
-		if l.current[c].bitOf(addrOf(b), cap(b)) != 0 {
-			l.a.misuse("Free", b)
+		if bit := l.current[c].bitOf(addrOf(b), cap(b)); bit != 0 {
+			l.putBack(&l.current[c], bit, b)
+			return
 		}
 		if m := l.more[c]; m != nil {
 			for i := range m.groups {
 				h := &m.groups[i]
 				if bit := h.bitOf(addrOf(b), cap(b)); bit != 0 {
-					if (h.free|uint32(h.word.Load()))&bit != 0 {
-						l.a.misuse("Free", b)
-					}
-					h.free |= bit
+					l.putBack(h, bit, b)
 					// Neighbours are often freed one after the other.
 					l.current[c], *h = *h, l.current[c]
 					return
@@ -114,6 +112,14 @@ func (l *Local) freeSlow(b []byte) {
 		}
 	}
 	l.a.Free(b)
+}
+
+// putBack takes b to hand, which is the object with that bit of a group.
+func (l *Local) putBack(h *apartGroup, bit uint32, b []byte) {
+	if (h.free|l.a.taken(h))&bit != 0 {
+		l.a.misuse("Free", b)
+	}
+	h.free |= bit
 }
 
 // allocSlow allocates what is not at hand.
@@ -142,7 +148,11 @@ func (l *Local) allocSlow(n int) ([]byte, error) {
 // of one object.
 func (l *Local) refill(c int) (uintptr, error) {
 	h := &l.current[c]
-	h.mustNotHave(h.free & uint32(h.others()))
+	h.mustNotHave(h.free & l.a.taken(h))
+	if bit := h.free & -h.free; bit != 0 { // Others of the group are retired.
+		h.free &^= bit
+		return h.base + uintptr(bits.TrailingZeros32(bit))*uintptr(h.size), nil
+	}
 	for {
 		if h.free = h.collect(); h.free != 0 || l.swap(c) {
 			return 0, nil

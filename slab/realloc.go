@@ -69,7 +69,7 @@ func (a *Allocator) reallocCopy(b []byte, n int) ([]byte, error) {
 	}()
 	copy(to, b)
 	if a.watch != nil {
-		a.watch.free(a, b)
+		a.watch.free(a, b, false)
 	} else {
 		a.release("Realloc", b)
 	}
@@ -85,8 +85,8 @@ func (a *Allocator) resize(b []byte, n int) []byte {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	sp := a.mediumLocked(b)
-	if sp == nil {
-		return nil // Freed meanwhile: it will be noticed.
+	if sp == nil || a.retired.has(addrOf(b)) {
+		return nil // Freed or retired meanwhile: it will be noticed.
 	}
 	r := (*a.regions.Load())[sp.region]
 	page, have, want := int(sp.page), int(sp.pages), (n+pageSize-1)/pageSize

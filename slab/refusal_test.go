@@ -187,7 +187,7 @@ func TestFree_WhatIsNoObject(t *testing.T) {
 func TestDebug_RetireWrongCapacity(t *testing.T) {
 	a := newAllocator(t, slab.Options{Debug: true, Domain: epoch.NewDomain(epoch.Options{})})
 	b := mustAlloc(t, a, 100)
-	mustFail(t, func() { _ = a.Retire(b[:10:10]) }, "slab: Retire of 10 bytes", "has a capacity of 100 bytes, allocated by", "TestDebug_RetireWrongCapacity")
+	mustFail(t, func() { _ = a.Retire(b[:10:10]) }, "slab: Retire of a slice of capacity 10", "has 100 bytes, allocated by", "TestDebug_RetireWrongCapacity")
 	a.Free(b)
 	closeEmpty(t, a)
 }

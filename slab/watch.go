@@ -31,17 +31,23 @@ func (w *watch) alloc(a *Allocator, n, alignment int) (b []byte, err error) {
 	return b, err
 }
 
-// free is Free.
-func (w *watch) free(a *Allocator, b []byte) {
+// free is Allocator.free.
+func (w *watch) free(a *Allocator, b []byte, isRetired bool) {
 	if cap(b) == 0 {
 		return // Whatever begins there.
 	}
 	if w.profile != nil && w.profile.has(addrOf(b)) {
-		w.mustBeObject(a, "Free", b)
+		if !isRetired {
+			w.mustBeObject(a, "Free", b)
+		}
 		w.profile.forget(addrOf(b))
 	}
 	if w.debug != nil {
-		w.debug.free(a, b)
+		w.debug.free(a, b, isRetired)
+		return
+	}
+	if isRetired {
+		a.releaseSlow("Free", b, true)
 		return
 	}
 	a.release("Free", b)
