@@ -52,21 +52,21 @@ type Options struct {
 // Allocator hands out memory; see the package comment. Make one with [New]. All
 // methods but Close may be called concurrently.
 type Allocator struct {
-	name        string           // Immutable after New.
-	limit       int64            // Immutable after New; 0 for none.
-	domain      *epoch.Domain    // Immutable after New; may be nil.
-	space       *addrspace.Space // Immutable after New.
-	regionBytes int              // Immutable after New.
+	name      string           // Immutable after New.
+	limit     int64            // Immutable after New; 0 for none.
+	domain    *epoch.Domain    // Immutable after New; may be nil.
+	space     *addrspace.Space // Immutable after New.
+	regionMax int              // bytes of the longest region. Immutable after New.
 
 	// watch is there in debug mode and with a profile, and then all goes through
 	// it: one branch in Alloc and Free for both. Immutable after New.
 	watch *watch
 
-	shards    []shard                  // Immutable after New; their content is atomic.
-	shardMask uint64                   // Immutable after New.
-	places    [placesLen]atomic.Uint32 // number of the shard, modulo how many there are
-	moved     atomic.Uint32            // counts up whenever a place is given another shard
-	first     atomic.Pointer[region]   // (*regions)[0], or noRegion.
+	shards    []atomic.Pointer[shard]          // The slice is immutable after New. A shard is made when needed, but the first.
+	shardMask uint32                           // Immutable after New.
+	places    [placesLen]atomic.Pointer[shard] // the first shard, until two collide there
+	moved     atomic.Uint32                    // counts up whenever a place is given another shard
+	first     atomic.Pointer[region]           // the region with the most pages, or noRegion. Stored under pages.mu.
 
 	regions atomic.Pointer[[]*region] // Replaced under pages.mu, read by anyone.
 	groups  groupTable
@@ -91,11 +91,11 @@ func New(opts Options) *Allocator {
 		panic(fmt.Sprintf("slab: New: Limit is %d, Profile %d, want 0 or more", opts.Limit, opts.Profile))
 	}
 	a := &Allocator{
-		name:        opts.Name,
-		limit:       int64(opts.Limit),
-		domain:      opts.Domain,
-		space:       opts.Space,
-		regionBytes: regionBytes,
+		name:      opts.Name,
+		limit:     int64(opts.Limit),
+		domain:    opts.Domain,
+		space:     opts.Space,
+		regionMax: regionMax,
 	}
 	if a.name == "" {
 		a.name = "slab"
@@ -107,10 +107,11 @@ func New(opts Options) *Allocator {
 	for n < shardsPerCPU*runtime.GOMAXPROCS(0) {
 		n *= 2
 	}
-	a.shards = make([]shard, n)
-	a.shardMask = uint64(n - 1)
+	a.shards = make([]atomic.Pointer[shard], n)
+	a.shardMask = uint32(n - 1)
+	first := a.makeShard(0)
 	for i := range a.places {
-		a.places[i].Store(uint32(i))
+		a.places[i].Store(first)
 	}
 	a.idle.init(a)
 	a.regions.Store(new([]*region))

@@ -65,7 +65,7 @@ func TestAlignedClass(t *testing.T) {
 // TestTables_PointerFree checks that the tables that grow with what is allocated
 // hold no pointers, so that the garbage collector does not look into them.
 func TestTables_PointerFree(t *testing.T) {
-	for _, table := range []any{groupChunk{}, spanChunk{}, pageChunk{}, record{}, entry(0), kind{}} {
+	for _, table := range []any{group{}, span{}, pageChunk{}, record{}, entry(0), kind{}} {
 		typ := reflect.TypeOf(table)
 		if path := pointerfree.In(typ); path != "" {
 			t.Errorf("%v has a pointer: %s", typ, path)

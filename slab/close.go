@@ -31,9 +31,9 @@ func (a *Allocator) Close() error {
 		errs = append(errs, a.watch.close())
 	}
 	a.idle.close(a)
-	for i := range a.shards {
-		for c := range a.shards[i].current {
-			a.shards[i].current[c].Store(0)
+	for s := range a.allShards() {
+		for c := range s.current {
+			s.current[c].Store(0)
 		}
 	}
 	a.pages.mu.Lock()

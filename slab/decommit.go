@@ -118,8 +118,7 @@ func (a *Allocator) trimClass(c int) {
 	cl := &a.classes[c]
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
-	for i := range a.shards {
-		s := &a.shards[i]
+	for s := range a.allShards() {
 		if g := s.current[c].Swap(0); g != 0 && a.disown(g) {
 			cl.list = append(cl.list, g)
 		}
@@ -162,8 +161,8 @@ func (a *Allocator) sweepShards() {
 	for c := 1; c < classCount; c++ {
 		cl := &a.classes[c]
 		cl.mu.Lock()
-		for i := range a.shards {
-			g := a.shards[i].current[c].Load()
+		for s := range a.allShards() {
+			g := s.current[c].Load()
 			if g == 0 {
 				continue
 			}
@@ -172,7 +171,7 @@ func (a *Allocator) sweepShards() {
 			if v&freeBits != objectsIn(int(kinds[c].objects), int(g-sp.group)) {
 				continue
 			}
-			if !a.shards[i].current[c].CompareAndSwap(g, 0) {
+			if !s.current[c].CompareAndSwap(g, 0) {
 				continue
 			}
 			if a.disown(g) && !a.sweepLocked(c, sp.group) {

@@ -208,7 +208,7 @@ func (a *Allocator) why(p uintptr, capacity int) string {
 	e, off := a.look(p)
 	if e == 0 {
 		for _, r := range *a.regions.Load() {
-			if p-r.base < r.bytes {
+			if p-r.base < r.bytes.Load() {
 				return "free already"
 			}
 		}

@@ -37,38 +37,30 @@ type group struct {
 	base atomic.Uintptr
 }
 
-const (
-	groupChunkShift = 14
-	groupChunkLen   = 1 << groupChunkShift
-	groupChunkMax   = 1 << 14 // 2²⁸ groups: 8 billion objects
-	lineShift       = 2       // log2 of the groups in a line of the cache
-)
+// groupsShift is log2 of the length of the group table's first chunk: a few spans.
+const groupsShift = 8
 
-// groupChunk is a piece of the table of all groups.
-type groupChunk struct {
-	group [groupChunkLen]group
-	span  [groupChunkLen]uint32 // number of the span a group is in. Protected by class.mu.
-}
+// lineShift is log2 of the groups in a line of the cache.
+const lineShift = 2
 
-// groupTable is the table of all groups, by number; number 0 is none.
+// groupTable is the table of all groups: 10 billion objects.
 type groupTable struct {
-	chunks [groupChunkMax]atomic.Pointer[groupChunk]
-	next   uint32                  // first number never used. Protected by pages.mu.
-	free   [groupsMax + 1][]uint32 // first numbers of ranges to be used again, by length. Protected by pages.mu.
+	group table[group]
+	span  table[uint32]           // number of the span a group is in. Protected by class.mu.
+	free  [groupsMax + 1][]uint32 // first numbers of ranges to be used again, by length. Protected by pages.mu.
 }
 
 // at returns group number g. Neighbours, which are often of different shards, are
 // not in the same line of the cache: with them side by side Alloc and Free on two
 // processors took 41 ns instead of 20.
 func (t *groupTable) at(g uint32) *group {
-	i := g<<lineShift | g%groupChunkLen>>(groupChunkShift-lineShift)
-	return &t.chunks[g/groupChunkLen%groupChunkMax].Load().group[i%groupChunkLen]
+	c, i := t.group.chunk(g)
+	const low = 1<<groupsShift - 1
+	return &c[i&^low|i<<lineShift&low|i&low>>(groupsShift-lineShift)]
 }
 
 // spanOf returns where the number of g's span is kept.
-func (t *groupTable) spanOf(g uint32) *uint32 {
-	return &t.chunks[g/groupChunkLen].Load().span[g%groupChunkLen]
-}
+func (t *groupTable) spanOf(g uint32) *uint32 { return t.span.at(g) }
 
 // allocLocked returns the first of n consecutive dead groups, all in one chunk,
 // or 0 if there are no numbers left.
@@ -78,18 +70,10 @@ func (t *groupTable) allocLocked(n int) uint32 {
 		t.free[n] = list[:len(list)-1]
 		return g
 	}
-	g := max(t.next, 1)
-	if g/groupChunkLen != (g+uint32(n)-1)/groupChunkLen {
-		g = (g/groupChunkLen + 1) * groupChunkLen
+	g := t.group.takeLocked(n, groupsShift)
+	if k := g >> tableShift; t.span.chunks[k] == nil {
+		t.span.chunks[k] = make([]uint32, len(t.group.chunks[k]))
 	}
-	i := g / groupChunkLen
-	if i >= groupChunkMax {
-		return 0
-	}
-	if t.chunks[i].Load() == nil {
-		t.chunks[i].Store(new(groupChunk))
-	}
-	t.next = g + uint32(n)
 	return g
 }
 

@@ -23,8 +23,7 @@ func (a *Allocator) checkLists() {
 		for _, g := range a.classes[c].list {
 			listings[group{c, int(g)}]++
 		}
-		for i := range a.shards {
-			s := &a.shards[i]
+		for s := range a.allShards() {
 			owners[group{c, int(s.current[c].Load())}]++
 			for k := range s.recent[c] {
 				listings[group{c, int(s.recent[c][k].Load())}]++

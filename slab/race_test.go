@@ -9,13 +9,13 @@ import (
 	"testing"
 )
 
-// smallRegions makes an allocator that needs a new region every 64 MiB.
+// smallRegions makes an allocator that needs a new region every 4 MiB.
 func smallRegions(t *testing.T) *Allocator {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs Linux")
 	}
 	a := New(Options{})
-	a.regionBytes = regionMin
+	a.regionMax = regionMin
 	return a
 }
 
@@ -23,10 +23,7 @@ func smallRegions(t *testing.T) *Allocator {
 // another order.
 func TestRegions(t *testing.T) {
 	a := smallRegions(t)
-	regions := 4
-	if testing.Short() {
-		regions = 2
-	}
+	const regions = 16
 	rng := rand.New(rand.NewPCG(1, 13))
 	var all [][]byte
 	for bytes := 0; bytes < regions*regionMin; {

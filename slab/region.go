@@ -1,19 +1,29 @@
 package slab
 
 import (
+	"errors"
 	"math/bits"
 	"sync/atomic"
 
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/sys"
 )
 
 const (
-	chunkPages   = 1 << 13 // pages to a piece of the page table: 64 MiB
-	regionChunks = 1 << (2 + bits.UintSize>>6*8)
-	regionBytes  = regionChunks * chunkPages * pageSize // 64 GiB; 256 MiB where addresses have 32 bits
+	chunkPages = 1 << 9 // pages to a piece of the page table: 4 MiB
+
+	// The first region is regionMin long, each other regionGrowth times as long as all
+	// before together, up to regionMax: who allocates little takes few addresses, and
+	// who allocates much has nearly all in one region.
 	regionMin    = chunkPages * pageSize
-	regionMax    = 250 // a span's region is a byte
+	regionGrowth = 8
+	regionMax    = 1 << (28 + bits.UintSize>>6*8) // 64 GiB; 256 MiB where addresses have 32 bits
+	regionsMax   = 250                            // a span's region is a byte
+
+	// regionShare is which part of the addresses that RLIMIT_AS has left a region
+	// takes at most.
+	regionShare = 8
 
 	// growBytes is how much a region gets longer by, at least: one huge page, so
 	// that the arena prepares it as one.
@@ -23,14 +33,14 @@ const (
 // region is an arena that never moves: all it can hold is reserved when it is
 // made.
 type region struct {
+	base   uintptr        // Immutable.
+	bytes  atomic.Uintptr // that have been taken from the arena. Stored under pages.mu, after what is in chunks.
+	chunks []*pageChunk   // as far as bytes. Written under pages.mu.
 	index  uint8
-	base   uintptr // Immutable.
-	bytes  uintptr // it can hold. Immutable.
 	arena  *arena.Arena
 	pages  int  // that have been taken from the arena. Protected by pages.mu.
 	seen   int  // how many those were when giveBackIdle last looked. Protected by pages.mu.
 	ahead  bool // the arena may have prepared memory for more. Protected by pages.mu.
-	chunks [regionChunks]atomic.Pointer[pageChunk]
 }
 
 // pageChunk is a piece of a region's page table.
@@ -69,21 +79,19 @@ var noRegion = new(region)
 func (a *Allocator) look(p uintptr) (e entry, off uint32) {
 	r := a.first.Load()
 	at := p - r.base
-	if at >= r.bytes {
-		r, at = a.regionOf(p)
+	if at >= r.bytes.Load() {
+		if r, at = a.regionOf(p); r == noRegion {
+			return 0, 0
+		}
 	}
-	c := r.chunks[at/(chunkPages*pageSize)%regionChunks].Load()
-	if c == nil {
-		return 0, 0
-	}
-	e = entry(c.entry[at/pageSize%chunkPages].Load())
+	e = entry(r.chunks[at/(chunkPages*pageSize)].entry[at/pageSize%chunkPages].Load())
 	return e, e.page()*pageSize + uint32(at%pageSize)
 }
 
 // regionOf returns the region that p is in, or noRegion, and where in it.
 func (a *Allocator) regionOf(p uintptr) (*region, uintptr) {
 	for _, r := range *a.regions.Load() {
-		if at := p - r.base; at < r.bytes {
+		if at := p - r.base; at < r.bytes.Load() {
 			return r, at
 		}
 	}
@@ -93,7 +101,7 @@ func (a *Allocator) regionOf(p uintptr) (*region, uintptr) {
 // pageID names a page of any region; 0 is none.
 type pageID uint32
 
-const pageBits = 23 // regionBytes / pageSize
+const pageBits = 23 // log2 of regionMax / pageSize
 
 func (r *region) id(page int) pageID { return pageID(r.index)<<pageBits | pageID(page) + 1 }
 
@@ -104,21 +112,21 @@ func (a *Allocator) pageOf(id pageID) (*region, int) {
 
 // entry returns the page table's entry of a page.
 func (r *region) entry(page int) *atomic.Uint64 {
-	return &r.chunks[page/chunkPages].Load().entry[page%chunkPages]
+	return &r.chunks[page/chunkPages].entry[page%chunkPages]
 }
 
 func (r *region) chunk(page int) (*pageChunk, int) {
-	return r.chunks[page/chunkPages].Load(), page % chunkPages
+	return r.chunks[page/chunkPages], page % chunkPages
 }
 
-// growLocked makes at least n pages free by making a region longer, or a new
+// growLocked makes at least n pages free by making the last region longer, or a new
 // one.
 func (a *Allocator) growLocked(n int) error {
 	bytes, _ := align.Up(n*pageSize, growBytes)
 	regions := *a.regions.Load()
 	if k := len(regions) - 1; k >= 0 {
-		if r := regions[k]; r.pages*pageSize+bytes <= int(r.bytes) {
-			return a.extendLocked(r, bytes)
+		if err := a.extendLocked(regions[k], bytes); !errors.Is(err, arena.ErrFull) {
+			return err
 		}
 	}
 	r, err := a.newRegionLocked(len(regions))
@@ -135,40 +143,46 @@ func (a *Allocator) extendLocked(r *region, bytes int) error {
 	}
 	page, n := r.arena.Offset(b)/pageSize, bytes/pageSize
 	for i := page / chunkPages; i <= (page+n-1)/chunkPages; i++ {
-		if r.chunks[i].Load() == nil {
-			r.chunks[i].Store(new(pageChunk))
+		if r.chunks[i] == nil {
+			r.chunks[i] = new(pageChunk)
 		}
 	}
 	r.pages, r.ahead = page+n, true
+	r.bytes.Store(uintptr(r.pages) * pageSize)
+	if r.pages > a.first.Load().pages {
+		a.first.Store(r)
+	}
 	r.soilLocked(page, n) // The arena may have prepared it.
 	a.mergeLocked(r, page, n)
 	return nil
 }
 
-// newRegionLocked adds a region, as large as the address space gives.
+// newRegionLocked adds a region, as long as it should be or as the address space gives.
 func (a *Allocator) newRegionLocked(index int) (*region, error) {
-	if index >= regionMax {
+	if index >= regionsMax {
 		return nil, errTables
 	}
-	var ar *arena.Arena
-	var err error
-	size := a.regionBytes
-	for ; size >= regionMin; size /= 2 {
-		ar, err = arena.NewArena(arena.Options{
-			Name: a.name, Reserve: size, Limit: size, Space: a.space,
-			Rungs: arena.RungInWindow, // It must stay where it is.
-		})
-		if err == nil {
-			break
-		}
+	size := 0
+	for _, r := range *a.regions.Load() {
+		size += r.pages * pageSize
 	}
+	size = min(max(regionGrowth*size, regionMin), a.regionMax)
+	if room := sys.AddressRoom() / regionShare; uint64(size) > room {
+		size = max(align.Down(int(room), growBytes), growBytes)
+	}
+	ar, err := arena.NewArena(arena.Options{
+		Name: a.name, Reserve: size, Limit: size, Space: a.space,
+		Rungs: arena.RungInWindow, // It must stay where it is.
+	})
 	if err != nil {
 		return nil, err
 	}
-	r := &region{index: uint8(index), base: baseOf(ar), arena: ar, bytes: uintptr(size)}
+	r := &region{
+		index: uint8(index), base: baseOf(ar), arena: ar,
+		chunks: make([]*pageChunk, (size+chunkPages*pageSize-1)/(chunkPages*pageSize)),
+	}
 	// A new slice: readers go through the old one meanwhile.
 	regions := append(append([]*region(nil), *a.regions.Load()...), r)
 	a.regions.Store(&regions)
-	a.first.Store(regions[0])
 	return r, nil
 }

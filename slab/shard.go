@@ -1,6 +1,7 @@
 package slab
 
 import (
+	"iter"
 	"math/bits"
 	"sync/atomic"
 )
@@ -40,10 +41,10 @@ const shardsPerCPU = 4
 const placesLen = 256
 
 // place returns where the calling goroutine looks up its shard.
-func (a *Allocator) place() *atomic.Uint32 { return &a.places[stackHash()>>(64-8)%placesLen] }
+func (a *Allocator) place() *atomic.Pointer[shard] { return &a.places[stackHash()>>(64-8)%placesLen] }
 
 // shard returns the shard of the calling goroutine.
-func (a *Allocator) shard() *shard { return &a.shards[uint64(a.place().Load())&a.shardMask] }
+func (a *Allocator) shard() *shard { return a.place().Load() }
 
 // collided goes on after a compare-and-swap of word w, of the group current in the
 // caller's shard, from v has failed. If that was because somebody else has taken
@@ -51,7 +52,26 @@ func (a *Allocator) shard() *shard { return &a.shards[uint64(a.place().Load())&a
 // another, until all who run have their own.
 func (a *Allocator) collided(w *atomic.Uint64, v uint64) {
 	if uint32(v)&^uint32(w.Load()) != 0 {
-		a.place().Store(a.moved.Add(1))
+		a.place().Store(a.makeShard(a.moved.Add(1) & a.shardMask))
+	}
+}
+
+// makeShard returns shard number i, and makes it if nobody has needed it so far.
+func (a *Allocator) makeShard(i uint32) *shard {
+	if a.shards[i].Load() == nil {
+		a.shards[i].CompareAndSwap(nil, new(shard))
+	}
+	return a.shards[i].Load()
+}
+
+// allShards goes through the shards there are.
+func (a *Allocator) allShards() iter.Seq[*shard] {
+	return func(yield func(*shard) bool) {
+		for i := range a.shards {
+			if s := a.shards[i].Load(); s != nil && !yield(s) {
+				return
+			}
+		}
 	}
 }
 
@@ -139,8 +159,7 @@ func (a *Allocator) nextLocked(cl *class, c int) (uint32, error) {
 	if g := a.popLocked(cl, c); g != 0 {
 		return g, nil
 	}
-	for i := range a.shards {
-		s := &a.shards[i]
+	for s := range a.allShards() {
 		for g := s.nextRecent(c); g != 0; g = s.nextRecent(c) {
 			if a.own(c, g) {
 				return g, nil

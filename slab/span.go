@@ -1,7 +1,5 @@
 package slab
 
-import "sync/atomic"
-
 // span is a run of pages in use: objects of one class, or one medium object.
 // Fast paths do not look at it: they find all they need in the page table.
 // Written and read under pages.mu; of a small span the numbers stay what they
@@ -18,23 +16,13 @@ type span struct {
 // mediumClass marks runs of pages that are one object.
 const mediumClass = classCount
 
-const (
-	spanChunkLen = 1 << 12
-	spanChunkMax = 1 << 14
-)
+// spansShift is log2 of the length of the span table's first chunk.
+const spansShift = 6
 
-type spanChunk [spanChunkLen]span
-
-// spanTable is the table of all spans, by number; number 0 is none. Records do
-// not move.
+// spanTable is the table of all spans.
 type spanTable struct {
-	chunks [spanChunkMax]atomic.Pointer[spanChunk]
-	next   uint32   // first number never used. Protected by pages.mu.
-	free   []uint32 // numbers to be used again. Protected by pages.mu.
-}
-
-func (t *spanTable) at(i uint32) *span {
-	return &t.chunks[i/spanChunkLen].Load()[i%spanChunkLen]
+	table[span]
+	free []uint32 // numbers to be used again. Protected by pages.mu.
 }
 
 // allocLocked returns an unused record and its number, 0 if there are no more.
@@ -44,14 +32,10 @@ func (t *spanTable) allocLocked() (uint32, *span) {
 		t.free = t.free[:n-1]
 		return i, t.at(i)
 	}
-	i := max(t.next, 1)
-	if i/spanChunkLen >= spanChunkMax {
+	i := t.takeLocked(1, spansShift)
+	if i == 0 {
 		return 0, nil
 	}
-	if t.chunks[i/spanChunkLen].Load() == nil {
-		t.chunks[i/spanChunkLen].Store(new(spanChunk))
-	}
-	t.next = i + 1
 	return i, t.at(i)
 }
 

@@ -20,12 +20,13 @@ func TestTables_Full(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.Free(b)
+	const full = (1<<(32-tableShift) - 1) << tableShift
 	for name, next := range map[string]struct {
 		next *uint32
 		full uint32
 	}{
-		"spans":  {&a.spans.next, spanChunkLen * spanChunkMax},
-		"groups": {&a.groups.next, groupChunkLen * groupChunkMax},
+		"spans":  {&a.spans.next, full},
+		"groups": {&a.groups.group.next, full},
 	} {
 		for _, n := range []int{24, 20 << 10} {
 			before, was, spans, groups := a.Stats(), *next.next, a.spans.free, a.groups.free
@@ -41,7 +42,7 @@ func TestTables_Full(t *testing.T) {
 			}
 		}
 	}
-	if _, err := a.newRegionLocked(regionMax); !errors.Is(err, errTables) {
+	if _, err := a.newRegionLocked(regionsMax); !errors.Is(err, errTables) {
 		t.Errorf("regions: %v", err)
 	}
 	for _, n := range []int{24, 20 << 10} {
@@ -50,5 +51,40 @@ func TestTables_Full(t *testing.T) {
 			t.Fatal(err)
 		}
 		a.Free(b)
+	}
+}
+
+// TestTable: numbers are consecutive within a chunk, belong to one record each, and
+// records stay where they are.
+func TestTable(t *testing.T) {
+	var groups groupTable
+	seen := make(map[*group]uint32)
+	taken := 0
+	for i := range 3000 {
+		n := 1 + i%groupsMax
+		first := groups.allocLocked(n)
+		if first == 0 {
+			t.Fatalf("no numbers after %d", taken)
+		}
+		for g := first; g < first+uint32(n); g++ {
+			if other, twice := seen[groups.at(g)]; twice {
+				t.Fatalf("groups %#x and %#x are one", g, other)
+			}
+			seen[groups.at(g)] = g
+			*groups.spanOf(g) = g
+		}
+		taken += n
+	}
+	for gr, g := range seen {
+		if groups.at(g) != gr || *groups.spanOf(g) != g {
+			t.Fatalf("group %#x has moved, or its span is %#x", g, *groups.spanOf(g))
+		}
+	}
+	room := 0
+	for _, c := range groups.group.chunks {
+		room += len(c)
+	}
+	if room > 2*taken {
+		t.Errorf("there is room for %d groups, %d are taken", room, taken)
 	}
 }

@@ -2,6 +2,7 @@ package sys
 
 import (
 	"bytes"
+	"math"
 	"os"
 	"strconv"
 )
@@ -36,6 +37,16 @@ func AddressesUsed() uint64 {
 		return 0
 	}
 	return n * uint64(os.Getpagesize())
+}
+
+// AddressRoom returns the bytes of address space that RLIMIT_AS leaves to the process,
+// math.MaxUint64 where there is no limit.
+func AddressRoom() uint64 {
+	limit := LimitAS()
+	if limit == math.MaxUint64 {
+		return limit
+	}
+	return limit - min(limit, AddressesUsed())
 }
 
 // VMA is one line of /proc/self/maps.

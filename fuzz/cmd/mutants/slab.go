@@ -219,5 +219,26 @@ var slabMutants = []mutant{
 		old:     "\t\tvar zero T\n\t\t*p = zero\n",
 		new:     "",
 		test:    "TestTyped",
+	}, {
+		name:    "region: all at once",
+		mistake: "an allocator that is used little takes the addresses of one that is used much",
+		file:    "slab/region.go",
+		old:     "size = min(max(regionGrowth*size, regionMin), a.regionMax)",
+		new:     "size = a.regionMax",
+		test:    "TestMany",
+	}, {
+		name:    "region: full for good",
+		mistake: "a region whose window is shorter than asked for is not followed by another",
+		file:    "slab/region.go",
+		old:     "!errors.Is(err, arena.ErrFull) {",
+		new:     "!errors.Is(err, arena.ErrFull) || len(regions) > 0 {",
+		test:    "TestRegions",
+	}, {
+		name:    "table: chunk overrun",
+		mistake: "a range of groups reaches beyond its chunk",
+		file:    "slab/table.go",
+		old:     "int(i)&(1<<tableShift-1)+n > len(t.chunks[k])",
+		new:     "int(i)&(1<<tableShift-1) >= len(t.chunks[k])",
+		test:    "TestTable",
 	},
 }
