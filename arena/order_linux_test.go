@@ -3,9 +3,11 @@ package arena
 import (
 	"errors"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/epoch"
@@ -212,5 +214,53 @@ func TestArena_TouchHolds(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestArena_FreeEndsHelper: the helper ends with the arena, not when it has nothing to do
+// for a while. In the bubble no time passes meanwhile.
+func TestArena_FreeEndsHelper(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, err := NewArena(Options{Name: t.Name()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.head.running.Store(true)
+		go a.help()
+		synctest.Wait()
+		if !a.head.running.Load() {
+			t.Fatal("there is no helper")
+		}
+		if err := a.Free(); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if a.head.running.Load() {
+			t.Error("the helper outlives the arena")
+		}
+	})
+}
+
+// TestArena_FreesAlone: windows are not given up while memory at their addresses is being
+// prepared.
+func TestArena_FreesAlone(t *testing.T) {
+	a, err := NewArena(Options{Name: t.Name()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.prep.RLock() // As one who prepares.
+	done := make(chan error)
+	go func() { done <- a.Free() }()
+	for a.prep.TryRLock() { // Until Free waits for us.
+		a.prep.RUnlock()
+		if a.view.Load().window == nil {
+			t.Error("the window has been given up while memory is being prepared")
+			break
+		}
+		runtime.Gosched()
+	}
+	a.prep.RUnlock()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

@@ -191,11 +191,25 @@ var arenaMutants = []mutant{
 		new:     "if err := sys.Truncate(a.file.Fd(), int64(a.file.Size())); err != nil {",
 		test:    "TestArena_File",
 	}, {
+		name:    "helper outlives the arena",
+		mistake: "Free does not end the helper",
+		file:    "arena/arena.go",
+		old:     "\ta.head.stop()\n",
+		new:     "",
+		test:    "TestArena_FreeEndsHelper",
+	}, {
+		name:    "freed while memory is prepared",
+		mistake: "Free gives windows up at whose addresses a helper advises",
+		file:    "arena/arena.go",
+		old:     "\ta.prep.Lock() // Whoever prepares memory finds the view below afterwards.\n\ta.view.Store(&view{})\n\ta.soft.Store(0)\n\ta.prep.Unlock()\n",
+		new:     "\ta.view.Store(&view{})\n\ta.soft.Store(0)\n",
+		test:    "TestArena_FreesAlone",
+	}, {
 		name:    "Free under a guard",
 		mistake: "Free gives the window back although a guard pins it",
 		file:    "arena/arena.go",
-		old:     "_ = a.domain.Close(done, a.retired(a.birth, v.window)...)",
-		new:     "_ = a.domain.Close(done)\n\t\ta.old.releaseAll()",
+		old:     "_ = a.domain.Close(done, a.retired(a.birth, last)...)",
+		new:     "_ = a.domain.Close(done, a.retired(a.birth)...)\n\t\ta.old.release(last)",
 		test:    "TestArena_GuardOutlivesFree",
 	}, {
 		name:    "Reset does not clear",

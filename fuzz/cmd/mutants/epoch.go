@@ -80,5 +80,12 @@ var epochMutants = []mutant{
 		old:     "\td.addLocked(version, drop)\n\tg := d.addGateLocked(version)\n",
 		new:     "\tg := d.addGateLocked(version)\n",
 		test:    "TestDomain_Close/nothing_pinned",
+	}, {
+		name:    "sequence number too narrow",
+		mistake: "a stale copy of a guard is mistaken for a live one after a quarter of the pins that it should take",
+		file:    "epoch/word.go",
+		old:     "(1<<19 - 1) << 1",
+		new:     "(1<<17 - 1) << 1",
+		test:    "TestGuard_StaleForLong",
 	},
 }
