@@ -193,6 +193,9 @@ func newArena(opts Options) (*Arena, error) {
 	if a.space == nil {
 		a.space = addrspace.Default()
 	}
+	if missing := memfile.NoMoveKeep; a.rungs&^RungInWindow == RungRehome && missing() != nil {
+		return nil, fmt.Errorf("%w (%w), and Rungs (%v) allow no other way out of the first window: add RungAlias", errNoRehome, missing(), a.rungs)
+	}
 	var err error
 	switch {
 	case opts.File != nil:

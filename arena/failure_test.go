@@ -1,11 +1,13 @@
 package arena_test
 
 import (
+	"sync/atomic"
 	"syscall"
 	"testing"
 
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/epoch"
+	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -38,6 +40,50 @@ func TestArena_PrepareFails(t *testing.T) {
 				t.Errorf("stats %+v", s)
 			}
 		})
+	}
+}
+
+// TestArena_PrepareResumes: memory that was short while the arena grew, as at a memory
+// cgroup's limit, is prepared again once there is some, and is not asked for in each extent meanwhile.
+func TestArena_PrepareResumes(t *testing.T) {
+	a := newArena(t, arena.Options{Reserve: 256 * mib})
+	defer free(t, a)
+	if !memfile.CanCollapse() {
+		t.Skip("this kernel makes no huge pages")
+	}
+	grow := func(to int) {
+		t.Helper()
+		for a.Len() < to {
+			if _, err := a.Alloc(mib); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, errno := range []syscall.Errno{syscall.EBUSY, syscall.ENOMEM, syscall.EINVAL} {
+		a.Reset()
+		if err := a.Trim(); err != nil {
+			t.Fatal(err)
+		}
+		var tries atomic.Int32
+		restore := sys.SetHook(func(c sys.Call) syscall.Errno {
+			if c == sys.CallMadvise {
+				tries.Add(1)
+				return errno
+			}
+			return 0
+		})
+		grow(100 * mib)
+		restore()
+		before := a.Stats()
+		// Each pause is twice as long as the one before: of 1, 2, 4, 8, 16 extents, and so on.
+		if n := tries.Load(); n < 2 || n > 8 || !before.HeadroomOff {
+			t.Errorf("%v: tried %d times, %+v", errno, n, before)
+		}
+		grow(240 * mib)
+		after := a.Stats()
+		if after.PreparedByWriter+after.PreparedByHelper <= before.PreparedByWriter+before.PreparedByHelper || after.HeadroomOff {
+			t.Errorf("%v: %+v, and when there is memory again %+v", errno, before, after)
+		}
 	}
 }
 

@@ -26,6 +26,10 @@ const (
 	// the last extent.
 	headroomTime = 50 * time.Millisecond
 
+	// headroomPause is for how many extents, at most, preparing is left alone after it has
+	// failed: one of them the first time, and twice as many each time it fails again.
+	headroomPause = 64
+
 	// headroomIdle is how long a helper waits for more before it ends.
 	headroomIdle = 100 * time.Millisecond
 )
@@ -54,9 +58,11 @@ type headroom struct {
 	// entered an extent (atomic).
 	entered atomic.Int64
 
-	// off is set for good once preparing has failed: no memory left, or a file
-	// system that cannot (atomic).
-	off atomic.Bool
+	// resume is the end of the first extent to be prepared again after preparing has failed,
+	// for want of memory or because this place cannot have a huge page; those before are left to
+	// page faults. Pause is how many extents that was, 0 once preparing succeeds
+	// again (atomic).
+	resume, pause atomic.Int64
 
 	// running is set while a helper exists, or somebody looks whether there is room
 	// for one (atomic).
@@ -97,16 +103,38 @@ func (h *headroom) init(limit int, a *Arena) {
 
 // mark returns the offset beyond length at which cross has something to do.
 func (h *headroom) mark(length int64) int64 {
-	if h.max == 0 || h.off.Load() {
+	if h.max == 0 {
 		return math.MaxInt64
 	}
-	return align.Down(max(length, headroomStart)+extentSize-1, extentSize)
+	mark := align.Down(max(length, headroomStart)+extentSize-1, extentSize)
+	return max(mark, h.resume.Load()-extentSize)
+}
+
+// paused reports whether the extent that ends at end is left to page faults.
+func (h *headroom) paused(end int64) bool { return end < h.resume.Load() }
+
+// failed leaves some extents behind the one that ends at end to page faults. That is
+// counted, and not timed: what a system lacks for good costs a system call in 64 extents,
+// and an arena that stands still costs none.
+func (h *headroom) failed(end int64) {
+	pause := min(max(2*h.pause.Load(), 1), headroomPause)
+	h.pause.Store(pause)
+	h.resume.Store(end + (pause+1)*extentSize)
+}
+
+// succeeded ends the pause. A store is far dearer than a look.
+func (h *headroom) succeeded() {
+	if h.pause.Load() != 0 {
+		h.pause.Store(0)
+		h.resume.Store(0)
+	}
 }
 
 // rewind forgets that anything beyond off was prepared.
 func (h *headroom) rewind(off int) {
 	h.next.Store(min(h.next.Load(), int64(align.Down(off+extentSize-1, extentSize))))
 	h.goal.Store(min(h.goal.Load(), h.next.Load()))
+	h.resume.Store(min(h.resume.Load(), int64(off)+(h.pause.Load()+1)*extentSize))
 }
 
 // stop ends the helper. What it is doing it finishes: see Arena.prep.
@@ -133,7 +161,7 @@ func (a *Arena) cross(v *view, from, to int) {
 	if next < end && h.next.CompareAndSwap(next, end) {
 		// An allocation of many extents may be for touching here and there: it is
 		// left to page faults.
-		if to-from <= extentSize && end <= int64(v.cap) && a.makesHuge() && a.prep.TryRLock() {
+		if to-from <= extentSize && end <= int64(v.cap) && !h.paused(end) && a.makesHuge() && a.prep.TryRLock() {
 			a.prepareByWriter(end)
 			a.prep.RUnlock()
 		}
@@ -187,9 +215,10 @@ func (a *Arena) prepare(off int, counter *atomic.Int64) {
 		return
 	}
 	if a.prepareExtent(v, off) != nil {
-		a.head.off.Store(true)
+		a.head.failed(int64(off) + extentSize)
 		return
 	}
+	a.head.succeeded()
 	counter.Add(1)
 }
 
@@ -227,7 +256,8 @@ func (a *Arena) help() {
 func (a *Arena) hasWork() bool {
 	h := &a.head
 	next := h.next.Load()
-	return next < h.goal.Load() && next+extentSize <= int64(a.view.Load().cap) && !h.off.Load()
+	end := next + extentSize
+	return next < h.goal.Load() && end <= int64(a.view.Load().cap) && !h.paused(end)
 }
 
 // helpOnce is one turn of the helper.

@@ -15,6 +15,7 @@ import (
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/epoch"
+	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
 )
@@ -128,6 +129,27 @@ func TestNewArena_Refused(t *testing.T) {
 	}
 	if err := errors.Join(w.Release(), full.Trim()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestNewArena_NoRehome: an arena that could move its page tables only is refused at once
+// where the kernel does not do that, and not when its first window is full.
+func TestNewArena_NoRehome(t *testing.T) {
+	real := memfile.NoMoveKeep
+	defer func() { memfile.NoMoveKeep = real }()
+	memfile.NoMoveKeep = func() error { return sys.EINVAL }
+	for _, forced := range []arena.Rungs{arena.RungRehome, arena.RungInWindow | arena.RungRehome} {
+		a, err := arena.NewArena(arena.Options{Name: "log", Rungs: forced})
+		if a != nil || !errors.Is(err, errors.ErrUnsupported) || !errors.Is(err, sys.EINVAL) || !strings.Contains(fmt.Sprint(err), "add RungAlias") {
+			t.Errorf("%v: %v", forced, err)
+		}
+	}
+	for _, open := range []arena.Rungs{0, arena.RungInWindow, arena.RungRehome | arena.RungAlias, arena.RungRehome | arena.RungExtend} {
+		a := newArena(t, arena.Options{Reserve: 2 * mib, Rungs: open})
+		if err := a.Grow(8 * mib); (err != nil) != (open == arena.RungInWindow) {
+			t.Errorf("%v: %v", open, err)
+		}
+		free(t, a)
 	}
 }
 

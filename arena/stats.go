@@ -18,7 +18,8 @@ type Stats struct {
 	// made ready before they were touched.
 	PreparedByWriter, PreparedByHelper int
 
-	// HeadroomOff says that preparing memory ahead has failed and was given up.
+	// HeadroomOff says that preparing memory ahead has failed, and is left alone for now. It is
+	// tried again some extents further on.
 	HeadroomOff bool
 }
 
@@ -40,7 +41,7 @@ func (a *Arena) Stats() Stats {
 
 		PreparedByWriter: int(a.head.byWriter.Load()),
 		PreparedByHelper: int(a.head.byHelper.Load()),
-		HeadroomOff:      a.head.off.Load(),
+		HeadroomOff:      a.head.paused(int64(a.Len())),
 	}
 	old, bytes := a.old.size()
 	s.Windows, s.Kept = 1+old, bytes

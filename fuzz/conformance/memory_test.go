@@ -16,7 +16,7 @@ func collapse(t *testing.T, fd int, addr uintptr, off int64) {
 	t.Helper()
 	must(t, sys.Allocate(fd, off, int64(page)))
 	if err := sys.Advise(addr, huge, sys.AdviseCollapse); err != nil {
-		t.Skipf("no MADV_COLLAPSE of shared memory (Linux 6.1, shmem_enabled not deny): %v", err)
+		t.Skipf("no MADV_COLLAPSE of shared memory (Linux 6.12, or 6.1 with shmem_enabled other than never; pages of 4 KiB): %v", err)
 	}
 }
 

@@ -116,7 +116,7 @@ const tryAgain = time.Second
 func isAbsent(err error) bool { return sys.IsDenied(err) || errors.Is(err, errFaked) }
 
 // errFaked is why a call that succeeds is no good.
-var errFaked = errors.New("the kernel says yes, but the mappings do not show the same bytes")
+var errFaked = errors.New("the kernel says yes, and does not do it")
 
 // trial is what a probe tries things on: one extent of a memfd mapped at addr,
 // and one reserved extent at spare.
@@ -202,9 +202,17 @@ func tryGuard(t *trial) error {
 	return sys.Advise(t.addr, uintptr(os.Getpagesize()), sys.AdviseGuardInstall)
 }
 
+// tryCollapse also looks whether all of the extent has memory then: where a huge page is
+// 32 MiB, as with small ones of 16 KiB, a kernel can say yes and make none.
 func tryCollapse(t *trial) error {
-	_, err := MakeHuge(t.fd, 0, t.addr)
-	return err
+	huge, err := MakeHuge(t.fd, 0, t.addr)
+	if !huge {
+		return err
+	}
+	if pages, err := sys.Resident(t.addr, ExtentSize); err == nil && pages < ExtentSize/os.Getpagesize() {
+		return errFaked
+	}
+	return nil
 }
 
 func tryHugeTLB() error {

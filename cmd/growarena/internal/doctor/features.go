@@ -14,13 +14,13 @@ type absent struct{ cost, change string }
 // absents are for the features of [arena.Features], by name. A name that is not
 // here gets the plain answer.
 var absents = map[string]absent{
-	"memfd":            {"every arena needs a file of yours (Options.File)", "Linux 3.17 or newer; a seccomp profile that allows memfd_create"},
+	"memfd":            {"files in /dev/shm, or where TMPDIR says if that is a tmpfs, stand in: they are bounded as that is, and a touch beyond is a fault", "Linux 3.17 or newer; a seccomp profile that allows memfd_create"},
 	"seals":            {"somebody who gets the file of an arena can make it shorter: a touch is then a fault", "Linux 3.17 or newer"},
 	"alias":            {"arenas cannot move", "a kernel or sandbox with coherent shared mappings"},
 	"move page tables": {"growth beyond a window maps the file a second time: readers take a page fault for each page", "Linux 5.13 or newer"},
-	"collapse":         {"memory ahead of the writer comes in small pages: filling takes some three times as long", "Linux 6.1 or newer, with CONFIG_TRANSPARENT_HUGEPAGE and CONFIG_SHMEM, and shmem_enabled not deny"},
+	"collapse":         {"memory ahead of the writer comes in small pages: filling takes some three times as long", "Linux 6.12 or newer, or 6.1 with shmem_enabled other than never, with CONFIG_TRANSPARENT_HUGEPAGE and CONFIG_SHMEM, shmem_enabled not deny, and pages of 4 KiB (with 16 KiB a huge page is 32 MiB long)"},
 	"populate":         {"memory is not made ready ahead where huge pages are not to be had", "Linux 5.14 or newer"},
-	"punch hole":       {"memory goes back only when an arena is freed", "Linux 3.5 or newer; for a file, a file system with holes"},
+	"punch hole":       {"memory goes back only when an arena is freed; what is freed before is cleared and used again", "Linux 3.5 or newer; for a file, a file system with holes"},
 	"guards":           {"buffers of a pool have no inaccessible pages between them", "Linux 6.15 or newer"},
 	"VMA names":        {"windows are not named in /proc/self/maps", "Linux 5.17 or newer, with CONFIG_ANON_VMA_NAME"},
 	"hugetlb 2 MiB":    {"nothing, unless you ask for HugeTLB2M: then growing is an error", "sysctl -w vm.nr_hugepages=512 (takes 1 GiB out of ordinary use)"},
