@@ -4,7 +4,6 @@ package limits
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -16,40 +15,6 @@ import (
 	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
 )
-
-// memoryGroup makes a memory cgroup of n bytes below the one this process is in, so that
-// whatever limits us limits it, too, and skips the test where it cannot. It returns its
-// directory; the group is removed in the end.
-func memoryGroup(t *testing.T, n int) (dir string) {
-	t.Helper()
-	var limit string
-	groups, err := os.ReadFile("/proc/self/cgroup")
-	must(t, err)
-	for line := range strings.Lines(string(groups)) {
-		field := strings.SplitN(strings.TrimSpace(line), ":", 3)
-		switch {
-		case len(field) < 3:
-		case strings.Contains(","+field[1]+",", ",memory,"): // Version 1.
-			dir, limit = "/sys/fs/cgroup/memory"+field[2], "memory.limit_in_bytes"
-		case field[0] == "0" && dir == "":
-			dir, limit = "/sys/fs/cgroup"+field[2], "memory.max"
-		}
-	}
-	dir = filepath.Join(dir, fmt.Sprintf("growarena-limits-%d", os.Getpid()))
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Skipf("cannot make a memory cgroup: %v", err)
-	}
-	t.Cleanup(func() { must(t, os.Remove(dir)) })
-	if err := os.WriteFile(filepath.Join(dir, limit), []byte(strconv.Itoa(n)), 0); err != nil {
-		t.Skipf("cannot limit a memory cgroup: %v", err)
-	}
-	// Memory that is swapped out is not refused. Where there is no swap there may be no
-	// such file.
-	for file, value := range map[string]string{"memory.swap.max": "0", "memory.swappiness": "0"} {
-		_ = os.WriteFile(filepath.Join(dir, file), []byte(value), 0)
-	}
-	return dir
-}
 
 // kills returns how many processes of the group were killed for want of memory.
 func kills(t *testing.T, dir string) int {
@@ -84,9 +49,9 @@ func inGroup(t *testing.T) (r *testutil.ChildResult, killed int) {
 	if testutil.IsChild(t) {
 		return nil, 0
 	}
-	dir := memoryGroup(t, groupLimit)
+	dir := testutil.MemoryGroup(t, groupLimit)
 	before := kills(t, dir)
-	r = testutil.Child(t, testutil.ChildOptions{Enter: "echo $$ > '" + dir + "/cgroup.procs'"})
+	r = testutil.Child(t, testutil.ChildOptions{Enter: testutil.EnterGroup(dir)})
 	return r, kills(t, dir) - before
 }
 

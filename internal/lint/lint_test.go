@@ -38,6 +38,7 @@ var layers = map[string][]string{
 	"fuzz/limits":          {},
 	"fuzz":                 {"slab", "pool", "arena", "addrspace", "epoch", "internal/sys", "internal/testutil"},
 	"fuzz/cmd/soak":        {"fuzz", "slab", "pool", "arena", "addrspace", "epoch", "internal/sys", "internal/testutil"},
+	"fuzz/cmd/smoke":       {"slab", "pool", "arena", "epoch", "internal/testutil"},
 	"arena":                {"addrspace", "epoch", "internal/memfile", "internal/sys", "internal/align", "internal/invariants", "internal/pointerfree"},
 }
 

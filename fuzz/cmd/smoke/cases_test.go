@@ -1,0 +1,107 @@
+//go:build linux && !(386 || arm || mips || mipsle)
+
+package main
+
+// A smokeCase is something that a system refuses.
+type smokeCase struct {
+	name        string
+	deny, limit string // as in the program's flags
+	noproc      bool
+	group       int  // bytes of a memory cgroup; steps that commit, in that mode
+	variant     bool // of another, left out of short tests
+	right       bool // nothing that is refused stands in the way: each step is right
+
+	// Known failures, by how the steps' names begin, each with what is wrong. Who mends
+	// one takes it out: the test fails until then.
+	known map[string]string
+}
+
+// anyStep in a table of known failures is at least one step.
+const anyStep = ""
+
+// sometimes begins what does not fail each time, so that its passing tells nothing.
+const sometimes = "sometimes, "
+
+const (
+	denyKeepSize  = "fallocate@1:1=EOPNOTSUPP"
+	denyPunch     = "fallocate@1:3=EOPNOTSUPP"
+	denyCollapse  = "madvise@2:25=EINVAL"
+	denyPopulate  = "madvise@2:23=EINVAL"
+	denyDontUnmap = "mremap@3:4&4=EINVAL"
+	denySeals     = "fcntl@1:0x409="
+)
+
+var cases = []smokeCase{
+	{name: "nothing", right: true},
+
+	{name: "memfd_create, EPERM", deny: "memfd_create=EPERM", known: noMemfd},
+	{name: "memfd_create, ENOSYS", variant: true, deny: "memfd_create=ENOSYS", known: noMemfd},
+	{name: "F_ADD_SEALS, EINVAL", deny: denySeals + "EINVAL", right: true, known: noSeals},
+	{name: "F_ADD_SEALS, EPERM", variant: true, deny: denySeals + "EPERM", right: true, known: noSeals},
+	{name: "F_ADD_SEALS, ENOSYS", variant: true, deny: denySeals + "ENOSYS", right: true, known: noSeals},
+
+	{name: "fallocate, mode 0", deny: "fallocate@1:0=EOPNOTSUPP", right: true},
+	{name: "fallocate, KEEP_SIZE", deny: denyKeepSize, right: true, known: noKeepSize},
+	{name: "fallocate, PUNCH_HOLE", deny: denyPunch, right: true, known: noPunch},
+	{name: "fallocate, EOPNOTSUPP", deny: "fallocate=EOPNOTSUPP", known: noFallocate},
+	{name: "fallocate, ENOSYS", variant: true, deny: "fallocate=ENOSYS", known: noFallocate},
+	{name: "fallocate, EPERM", variant: true, deny: "fallocate=EPERM", known: noFallocate},
+
+	{name: "mremap, ENOSYS", deny: "mremap=ENOSYS", known: noMremap},
+	{name: "mremap, EINVAL", variant: true, deny: "mremap=EINVAL", known: noMremap},
+	{name: "mremap, DONTUNMAP", deny: denyDontUnmap, known: noMremap},
+
+	{name: "madvise", deny: "madvise=EINVAL", right: true},
+	{name: "madvise, ENOSYS", variant: true, deny: "madvise=ENOSYS", right: true},
+	{name: "madvise, COLLAPSE", variant: true, deny: denyCollapse, right: true},
+	{name: "madvise, POPULATE_WRITE", variant: true, deny: denyPopulate, right: true},
+	{name: "madvise, COLLAPSE and POPULATE_WRITE", deny: denyCollapse + "," + denyPopulate, right: true},
+	{name: "madvise, GUARD_INSTALL", deny: "madvise@2:102=EINVAL", right: true},
+	{name: "mincore, ENOSYS", deny: "mincore=ENOSYS", right: true},
+	{name: "mincore, EPERM", variant: true, deny: "mincore=EPERM", right: true},
+	{name: "userfaultfd", deny: "userfaultfd=EPERM", right: true},
+	{name: "prctl", deny: "prctl@0:0x53564d41=EINVAL", right: true}, // PR_SET_VMA
+
+	{name: "proc", noproc: true, right: true},
+	{name: "proc, little address space", noproc: true, limit: "as=2048000000", right: true, known: noProc},
+	{name: "address space", limit: "as=2048000000", right: true, known: map[string]string{
+		"slab, large": "kind 5: under ulimit -v a 2 MB allocation fails with 9 MB live",
+	}},
+	{name: "address space, very little", limit: "as=1000000000", known: map[string]string{
+		"slab": sometimes + "kind 4: slab's error must name RLIMIT_AS",
+	}},
+	{name: "length of files", limit: "fsize=1073741824", right: true, known: map[string]string{"signals": fileSize}},
+	{name: "length of files, very little", limit: "fsize=8388608", known: map[string]string{"signals": fileSize}},
+	{name: "descriptors", limit: "nofile=16"},
+
+	{name: "memory", group: 96 * mib, known: map[string]string{
+		"arena, Commit": groupFull, "arena, Retire": groupFull, "arena, Domain": groupFull,
+		"Buffer": groupFull, "LinearMemory": groupFull,
+	}},
+	{name: "memory, COLLAPSE", group: 96 * mib, deny: denyCollapse, known: map[string]string{
+		process: "kind 6: Commit is answered by the OOM killer where COLLAPSE is missing",
+	}},
+	{name: "memory, madvise", variant: true, group: 96 * mib, deny: "madvise=EINVAL", known: map[string]string{
+		process: "kind 6: Commit is answered by the OOM killer where COLLAPSE is missing",
+	}},
+}
+
+const (
+	fileSize  = "kind 1: memory-file growth under ulimit -f: SIGXFSZ"
+	groupFull = "kind 6: a cgroup's EBUSY does not say what to change"
+)
+
+// steps of each kind of backing
+var (
+	noMemfd = map[string]string{anyStep: "kind 5: memfd_create denied: the error does not say what to change"}
+	noSeals = map[string]string{anyStep: "kind 5: F_ADD_SEALS refused: no constructor works"}
+	noPunch = map[string]string{anyStep: "kind 5: where hole punching is refused freed memory is never used again"}
+
+	noKeepSize = map[string]string{
+		"arena, Commit": "kind 5: fallocate with KEEP_SIZE is refused: Commit never works",
+		"LinearMemory":  "kind 5: fallocate with KEEP_SIZE is refused: LinearMemory never works",
+	}
+	noFallocate = map[string]string{anyStep: "kind 5: fallocate is refused"}
+	noMremap    = map[string]string{"arena, Retire": "kind 5: forced rehome without MREMAP_DONTUNMAP: the error does not say what to change"}
+	noProc      = map[string]string{anyStep: "kind 5: without /proc the Go runtime is left nothing of RLIMIT_AS, and dies"}
+)

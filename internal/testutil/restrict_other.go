@@ -1,0 +1,11 @@
+//go:build !linux
+
+package testutil
+
+import "errors"
+
+// Exec needs Linux.
+func (r Restriction) Exec(string, []string) error { return errors.ErrUnsupported }
+
+// Check needs Linux.
+func (r Restriction) Check() error { return errors.ErrUnsupported }
