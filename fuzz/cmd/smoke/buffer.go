@@ -28,10 +28,10 @@ func bufferStep(e env) (kept, error) {
 }
 
 func useBuffer(b *arena.Buffer, c *content, size int) error {
-	half := size / 2
+	half, scratch := size/2, make([]byte, 100*kib)
 	for i, off := 0, 0; off < half; i++ {
-		n := min(sizes[i%len(sizes)], half-off, 100*kib)
-		text := make([]byte, n)
+		n := min(sizes[i%len(sizes)], half-off, len(scratch))
+		text := scratch[:n]
 		new(content).put(text, off, 1)
 		wrote, err := b.Write(text)
 		c.set(off, wrote, 1)
@@ -48,7 +48,7 @@ func useBuffer(b *arena.Buffer, c *content, size int) error {
 	if int(n) != size-half {
 		return wrongf("read %d bytes, want %d", n, size-half)
 	}
-	middle, text := half-50_000, make([]byte, 100_000)
+	middle, text := half-50_000, scratch[:100_000]
 	if _, err := b.Seek(int64(middle), io.SeekStart); err != nil {
 		return wrongf("seek: %w", err)
 	}

@@ -17,6 +17,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"strings"
 
 	"github.com/growarena/growarena/internal/testutil"
@@ -46,6 +48,9 @@ func main() {
 		os.Exit(2)
 	}
 	s := session{env: env{size: *size, commit: *commit, dir: *dir}, out: os.Stdout}
+	if *commit {
+		provide()
+	}
 	for _, step := range steps {
 		if strings.Contains(step.name, *only) && (!*commit || step.commits) {
 			s.run(step)
@@ -54,4 +59,16 @@ func main() {
 	if !s.end() {
 		os.Exit(1)
 	}
+}
+
+// provide lets the Go runtime take ahead what it will need: at the limit of a memory
+// cgroup a page of its own more ends the process, and that would not be ours.
+func provide() {
+	ahead := make([]byte, 8*mib)
+	for i := range ahead {
+		ahead[i] = 1
+	}
+	runtime.KeepAlive(ahead)
+	runtime.GC()
+	debug.SetGCPercent(-1)
 }
