@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 
-	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/testutil"
+	"github.com/growarena/growarena/pool"
 	"github.com/growarena/growarena/slab"
 )
 
@@ -73,7 +73,7 @@ func (o *objects) freeAll(free func([]byte)) {
 
 // poolStep grows buffers of a pool in their bands and beyond.
 func poolStep(env) (kept, error) {
-	p, err := arena.NewPool(arena.PoolOptions{Name: "smoke pool", Band: mib})
+	p, err := pool.New(pool.Options{Name: "smoke pool", Band: mib})
 	if err != nil {
 		return kept{}, err
 	}
@@ -90,7 +90,7 @@ func poolStep(env) (kept, error) {
 	return k, nil
 }
 
-func usePool(p *arena.Pool, o *objects) error {
+func usePool(p *pool.Pool, o *objects) error {
 	for round := range 3 {
 		for i := range 20 {
 			b, err := p.Alloc(1 + i*20_000)
@@ -247,32 +247,4 @@ func reallocate(a *slab.Allocator, o *objects, rng *rand.Rand, most, times int) 
 		}
 	}
 	return o.checkAll()
-}
-
-// linearStep grows and shrinks the memory of a WebAssembly instance.
-func linearStep(e env) (kept, error) {
-	m, err := arena.NewLinearMemory(uint64(e.size), uint64(4*e.size), arena.LinearOptions{Name: "smoke linear"})
-	if err != nil {
-		return kept{}, err
-	}
-	var c content
-	var b []byte
-	k := kept{func() error { return c.check(b, 0) }, func() error { m.Free(); return nil }}
-	for i, n := range []int{64 * kib, mib, e.size, e.size / 2, e.size + 3*64*kib, 2 * e.size} {
-		old := len(b)
-		grown := m.Reallocate(uint64(n))
-		if grown == nil {
-			return kept{}, worse(worse(m.Err(), k.check()), k.free())
-		}
-		if len(grown) != n || old > 0 && &grown[0] != &b[0] {
-			return kept{}, wrongf("%d bytes at %p, want %d at %p", len(grown), grown, n, b)
-		}
-		b = grown
-		if n > old {
-			c.put(b[old:], old, uint32(i+1)) // What has been there before may be there again.
-		} else {
-			c.cut(n)
-		}
-	}
-	return k, k.check()
 }

@@ -43,7 +43,7 @@ var remedies = []*regexp.Regexp{
 func unsaid(err error) string {
 	text := err.Error()
 	var lacks []string
-	if !regexp.MustCompile(`^(arena|slab|addrspace|epoch): `).MatchString(text) {
+	if !regexp.MustCompile(`^(arena|pool|slab|addrspace|epoch): `).MatchString(text) {
 		lacks = append(lacks, "the package")
 	}
 	if !strings.Contains(text, "smoke") {
