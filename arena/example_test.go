@@ -250,6 +250,21 @@ func ExampleMakeSlice() {
 	// Output: 3 3 7
 }
 
+// A container for values of its users' types refuses, when it is made, what the
+// garbage collector would have to look for.
+func ExamplePointerFree() {
+	type event struct{ At, Size int64 }
+	type named struct {
+		Name string
+		At   int64
+	}
+	fmt.Println(arena.PointerFree[event]())
+	fmt.Println(arena.PointerFree[named]())
+	// Output:
+	// <nil>
+	// arena: arena_test.named contains a pointer (Name: string): the garbage collector does not look there; store a Ref or an offset instead
+}
+
 func ExampleCatchFault() {
 	a := must(arena.NewArena(arena.Options{Name: "index"}))
 	defer a.Free()

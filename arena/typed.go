@@ -85,6 +85,18 @@ func clone[T any](a *Arena, s ...T) []T {
 	return sliceAt[T](v, off, len(s))
 }
 
+// PointerFree returns nil if values of type T contain no pointers, and so may lie in
+// memory that the garbage collector does not see, else an error that says where the
+// first pointer is. What puts values of its users into an arena calls it when it is
+// made; the functions here check for themselves.
+func PointerFree[T any]() error {
+	if path := pointerfree.Pointer[T](); path != "" {
+		return fmt.Errorf("arena: %v contains a pointer (%s): the garbage collector does not look there; store a Ref or an offset instead",
+			reflect.TypeFor[T](), path)
+	}
+	return nil
+}
+
 // Ref is a link to a T in an arena: its offset, plus one, so that the zero Ref
 // refers to nothing. It holds no pointer, so it may itself lie in the arena, and
 // it is right in every window, after every growth, and in another process that
@@ -139,8 +151,7 @@ func layout[T any]() (size, alignment int) {
 
 // mustBePointerFree panics unless values of type T contain no pointers.
 func mustBePointerFree[T any]() {
-	if path := pointerfree.Pointer[T](); path != "" {
-		panic(fmt.Sprintf("arena: %v contains a pointer (%s): the garbage collector does not look into an arena; store a Ref or an offset instead",
-			reflect.TypeFor[T](), path))
+	if pointerfree.Pointer[T]() != "" {
+		panic(PointerFree[T]().Error())
 	}
 }

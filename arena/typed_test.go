@@ -100,6 +100,20 @@ func TestRef(t *testing.T) {
 	}
 }
 
+// TestPointerFree checks that what New refuses is told beforehand, in the same words.
+func TestPointerFree(t *testing.T) {
+	if err := arena.PointerFree[point](); err != nil {
+		t.Error(err)
+	}
+	err := arena.PointerFree[struct {
+		n    int
+		name [2]string
+	}]()
+	if err == nil || !strings.Contains(err.Error(), "contains a pointer (name: string)") {
+		t.Errorf("%v, want where the pointer is", err)
+	}
+}
+
 func TestNew_PointerFreeOnly(t *testing.T) {
 	a := newArena(t, arena.Options{Name: "x"})
 	defer free(t, a)

@@ -19,7 +19,9 @@ import (
 )
 
 // slabPool is a mem.BufferPool. gRPC does not put back what is as small as
-// IsBelowBufferPoolingThreshold says, so that comes from the Go heap.
+// IsBelowBufferPoolingThreshold says, so that comes from the Go heap. Buffers are
+// zero, as those of gRPC's default pool: what one message had in them is not seen in
+// another.
 type slabPool struct{ *slab.Allocator }
 
 func (p slabPool) Get(n int) *[]byte {
@@ -27,7 +29,7 @@ func (p slabPool) Get(n int) *[]byte {
 		b := make([]byte, n)
 		return &b
 	}
-	b, err := p.Alloc(n)
+	b, err := p.AllocZero(n)
 	if err != nil {
 		panic(err)
 	}
@@ -123,6 +125,28 @@ func TestGRPC(t *testing.T) {
 		t.Error(err)
 	}
 	t.Logf("%d buffers", got.Load())
+}
+
+// TestGRPC_Zero checks that buffers come back as those of gRPC's default pool do:
+// all zero.
+func TestGRPC_Zero(t *testing.T) {
+	pools := map[string]mem.BufferPool{"slab": slabPool{newSlab(t, slab.Options{})}, "default": mem.DefaultBufferPool()}
+	for name, pool := range pools {
+		for _, n := range []int{1025, 5000, 40_000, 2 << 20} {
+			for range 3 {
+				b := pool.Get(n)
+				whole := (*b)[:cap(*b)]
+				if len(*b) != n || bytes.Count(whole[:n], []byte{0}) != n {
+					t.Fatalf("%s: Get(%d) gives %d bytes, not all zero", name, n, len(*b))
+				}
+				for i := range whole {
+					whole[i] = 0xff
+				}
+				*b = (*b)[:7] // A prefix may be put back.
+				pool.Put(b)
+			}
+		}
+	}
 }
 
 // echo is a service that a generator would make.

@@ -15,7 +15,8 @@ import (
 )
 
 // arenaPages is a parquet.BufferPool: pages that wait for their row group to be
-// complete are kept outside the Go heap and given back at once.
+// complete are kept outside the Go heap and given back at once. parquet-go does not
+// put back the pages of a writer that is given up; Reset does, with io.Discard.
 type arenaPages struct{}
 
 func (arenaPages) GetBuffer() io.ReadWriteSeeker  { return new(arena.Buffer) }
@@ -60,6 +61,32 @@ func (c countedPages) GetBuffer() io.ReadWriteSeeker {
 func (c countedPages) PutBuffer(b io.ReadWriteSeeker) {
 	c.out.Add(-1)
 	c.arenaPages.PutBuffer(b)
+}
+
+// TestParquet_GivenUp gives writers up in the middle of a row group.
+func TestParquet_GivenUp(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux")
+	}
+	testutil.NoLeaks(t, trim)
+	var all, out atomic.Int64
+	buffers := countedPages{all: &all, out: &out}
+	w := parquet.NewGenericWriter[row](io.Discard, parquet.ColumnPageBuffers(buffers), parquet.PageBufferSize(1<<10))
+	s := parquet.NewSortingWriter[row](io.Discard, 2000, parquet.ColumnPageBuffers(buffers), parquet.PageBufferSize(1<<10),
+		parquet.SortingWriterConfig(parquet.SortingBuffers(buffers), parquet.SortingColumns(parquet.Ascending("id"))))
+	for _, write := range []func([]row) (int, error){w.Write, s.Write} {
+		if _, err := write(rows(10_000)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out.Load() == 0 {
+		t.Fatal("no page is kept")
+	}
+	w.Reset(io.Discard)
+	s.Reset(io.Discard)
+	if out.Load() != 0 {
+		t.Errorf("of %d buffers %d were not put back", all.Load(), out.Load())
+	}
 }
 
 // TestParquet writes files of several row groups, sorted too, and compares them

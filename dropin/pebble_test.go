@@ -2,6 +2,8 @@ package dropin_test
 
 import (
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"unsafe"
 
@@ -38,10 +40,10 @@ type (
 
 func (b Buf) Slice() []byte { return unsafe.Slice((*byte)(b.data), b.n) }
 
-var inUse [8]int
+var inUse [8]atomic.Int64
 
-func recordAlloc(purpose Purpose, n uintptr) { inUse[purpose] += int(n) }
-func recordFree(purpose Purpose, n uintptr)  { inUse[purpose] -= int(n) }
+func recordAlloc(purpose Purpose, n uintptr) { inUse[purpose].Add(int64(n)) }
+func recordFree(purpose Purpose, n uintptr)  { inUse[purpose].Add(-int64(n)) }
 
 const memTable Purpose = 4
 
@@ -49,26 +51,38 @@ const memTable Purpose = 4
 func Example_pebble() {
 	b := manualNew(memTable, 4<<20)
 	b.Slice()[100] = 1
-	fmt.Println(len(b.Slice()), inUse[memTable])
+	fmt.Println(len(b.Slice()), inUse[memTable].Load())
 	manualFree(memTable, b)
-	fmt.Println(inUse[memTable])
+	fmt.Println(inUse[memTable].Load())
 	// Output:
 	// 4194304 4194304
 	// 0
 }
 
-// TestPebble allocates and frees what a block cache and memtables do: of a Buf
+// TestPebble allocates and frees, on several goroutines, what a block cache and memtables do: of a Buf
 // only address and length are kept, and it comes zeroed.
 func TestPebble(t *testing.T) {
 	newSlab(t, slab.Options{}) // Skips elsewhere than on Linux.
 	manualFree(memTable, manualNew(memTable, 0))
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() { allocateBufs(t) })
+	}
+	wg.Wait()
+	if n := inUse[memTable].Load(); n != 0 {
+		t.Errorf("%d bytes in use", n)
+	}
+}
+
+func allocateBufs(t *testing.T) {
 	for range 3 {
 		var held []Buf
 		for _, n := range []uintptr{1, 64, 100, 4096, 33_000, 256 << 10, 1 << 20, 4 << 20, 64 << 20} {
 			b := manualNew(memTable, n)
 			s := b.Slice()
 			if uintptr(len(s)) != n || s[0] != 0 || s[n-1] != 0 {
-				t.Fatalf("manualNew(%d) gives %d bytes from %d to %d", n, len(s), s[0], s[n-1])
+				t.Errorf("manualNew(%d) gives %d bytes, not zero", n, len(s))
+				return
 			}
 			s[0], s[n-1] = 1, 1
 			held = append(held, b)
@@ -76,8 +90,5 @@ func TestPebble(t *testing.T) {
 		for _, b := range held {
 			manualFree(memTable, b)
 		}
-	}
-	if inUse[memTable] != 0 {
-		t.Errorf("%d bytes in use", inUse[memTable])
 	}
 }

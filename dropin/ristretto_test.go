@@ -1,74 +1,69 @@
 package dropin_test
 
 import (
-	"bytes"
-	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
-	"github.com/dgraph-io/ristretto/v2/z"
-
-	"github.com/growarena/growarena/slab"
+	_ "github.com/dgraph-io/ristretto/v2" // The version is that of go.mod.
 )
 
-// The functions of ristretto's package z that take memory from jemalloc or from
-// the Go heap, on a slab: to be put in the place of its calloc_nojemalloc.go.
-var callocMem = slab.NewArrow(slab.New(slab.Options{Name: "z"}), slab.ArrowOptions{})
-
-func Calloc(n int, tag string) []byte      { return callocMem.Allocate(n) }
-func CallocNoRef(n int, tag string) []byte { return callocMem.Allocate(n) }
-func Free(b []byte)                        { callocMem.Free(b) }
-
-// They are of the types that package z has.
-var (
-	_ = []func(int, string) []byte{z.Calloc, Calloc, z.CallocNoRef, CallocNoRef}
-	_ = []func([]byte){z.Free, Free}
-)
-
-func Example_ristretto() {
-	b := Calloc(1<<20, "example")
-	defer Free(b)
-	fmt.Println(len(b), b[1000])
-	// Output: 1048576 0
-}
-
-// TestRistretto does with these functions what z.Buffer does with its own when it
-// grows, and has z.Buffer read the result.
+// TestRistretto compiles a program with ristretto as it is, but for the file with
+// its functions for memory, which is testdata/ristretto/z/calloc_slab.go: buffers,
+// allocators and a cache of the library work with it, and what it says of memory
+// adds up.
 func TestRistretto(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs Linux")
 	}
-	want := z.NewBuffer(64, "test")
-	defer func() {
-		if err := want.Release(); err != nil {
-			t.Error(err)
-		}
-	}()
-	for i := range 10_000 {
-		want.WriteSlice(bytes.Repeat([]byte{byte(i)}, 1+i%300))
+	work := t.TempDir()
+	library := filepath.Join(work, "ristretto")
+	mod := filepath.Join(work, "go.mod")
+	run(t, "go", "mod", "download", "github.com/dgraph-io/ristretto/v2")
+	if err := os.CopyFS(library, os.DirFS(run(t, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/dgraph-io/ristretto/v2"))); err != nil {
+		t.Fatal(err)
 	}
-	content := want.Bytes()
-	var b []byte
-	for n := 64; n < 2*len(content); n *= 2 {
-		bigger := Calloc(n, "test")
-		if len(bigger) != n || cap(bigger) < n || bytes.Count(bigger, []byte{0}) != n {
-			t.Fatalf("Calloc(%d) gives %d bytes, not all zero", n, len(bigger))
+	for _, name := range []string{"calloc_nojemalloc.go", "calloc_jemalloc.go"} {
+		if err := os.Remove(filepath.Join(library, "z", name)); err != nil {
+			t.Fatal(err)
 		}
-		copy(bigger, content)
-		Free(b)
-		b = bigger
 	}
-	defer Free(b)
-	count := 0
-	got := z.NewBufferSlice(b[:len(content)])
-	err := got.SliceIterate(func(s []byte) error {
-		if len(s) != 1+count%300 || s[0] != byte(count) {
-			return fmt.Errorf("slice %d has %d bytes of %d", count, len(s), s[0])
-		}
-		count++
-		return nil
-	})
-	if err != nil || count != 10_000 {
-		t.Errorf("%d slices, %v", count, err)
+	copyFile(t, "testdata/ristretto/z/calloc_slab.go", filepath.Join(library, "z/calloc_slab.go"))
+	copyFile(t, "go.mod", mod)
+	copyFile(t, "go.sum", filepath.Join(work, "go.sum"))
+	ours, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, "go", "mod", "edit", "-replace", "github.com/growarena/growarena="+ours,
+		"-replace", "github.com/dgraph-io/ristretto/v2="+library, mod)
+	t.Log(run(t, "go", "run", "-modfile", mod, "./testdata/ristretto"))
+}
+
+// run runs a command and returns what it printed.
+func run(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s%s", cmd, err, out, stderr.String())
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	b, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, b, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -2,6 +2,7 @@ package dropin_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"math"
@@ -16,25 +17,71 @@ import (
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/arena"
+	"github.com/growarena/growarena/epoch"
 	"github.com/growarena/growarena/internal/testutil"
 )
 
-// arenaMemory gives every instance a memory that grows in place. wazero cannot be
-// told that an instance is to have none, so that is a panic. It frees the memory
-// when the instance is closed, but (v1.12.0) not that of an instance whose start
-// function or data fails.
-var arenaMemory = experimental.MemoryAllocatorFunc(func(capacity, limit uint64) experimental.LinearMemory {
-	m, err := arena.NewLinearMemory(capacity, limit, arena.LinearOptions{Name: "wasm"})
+// wasmMemories makes memories for wazero (v1.12.0) that grow in place.
+//
+// wazero frees the memory of an instance when that is closed, also by a host
+// function in the middle of a call, or while another goroutine's call runs, and the
+// call goes on until it notices. So what is freed is retired here, and goes when the
+// calls that run have ended. Calls are known that are made with Call, or inside
+// domain.Read, which is also the place for Instantiate where a start function may
+// close the instance, and for using what Memory.Read gave.
+type wasmMemories struct{ domain *epoch.Domain }
+
+func newWasmMemories() wasmMemories {
+	return wasmMemories{epoch.NewDomain(epoch.Options{Name: "wasm"})}
+}
+
+// Allocate makes the memory of an instance. wazero cannot be told that there is to
+// be none, so that is a panic.
+func (w wasmMemories) Allocate(capacity, limit uint64) experimental.LinearMemory {
+	inner, err := arena.NewLinearMemory(capacity, limit, arena.LinearOptions{Name: "wasm"})
 	if err != nil {
 		panic(err)
 	}
+	m := &wasmMemory{LinearMemory: inner, retire: func() {
+		if err := w.domain.Retire(epoch.Retired{Free: inner.Free}); err != nil {
+			panic(err)
+		}
+	}}
+	// wazero never frees the memory of an instance whose data or start function
+	// fails; it forgets it.
+	m.lost = runtime.AddCleanup(m, func(retire func()) { retire() }, m.retire)
 	return m
-})
+}
+
+// Call is f.Call, during which no memory goes.
+func (w wasmMemories) Call(ctx context.Context, f api.Function, params ...uint64) (results []uint64, err error) {
+	closed := w.domain.Read(func(any) error {
+		results, err = f.Call(ctx, params...)
+		return nil
+	})
+	return results, errors.Join(err, closed)
+}
+
+type wasmMemory struct {
+	*arena.LinearMemory
+	retire func()
+	lost   runtime.Cleanup
+}
+
+func (m *wasmMemory) Free() {
+	m.lost.Stop()
+	m.retire()
+	runtime.KeepAlive(m) // Or it could be lost before it is stopped.
+}
+
+// arenaMemory is that of all tests.
+var arenaMemory = newWasmMemories()
 
 // The memory of a module grows to its limit without being copied, and what the
 // host has read of it stays where it is.
 func Example_wazero() {
-	ctx := experimental.WithMemoryAllocator(context.Background(), arenaMemory)
+	memories := newWasmMemories()
+	ctx := experimental.WithMemoryAllocator(context.Background(), memories)
 	r := wazero.NewRuntime(ctx)
 	defer r.Close(ctx)
 	mod, err := r.Instantiate(ctx, growModule(1, 1000, false)) // The context counts, here.
@@ -42,7 +89,7 @@ func Example_wazero() {
 		log.Fatal(err)
 	}
 	view, _ := mod.Memory().Read(0, 8)
-	grown, err := mod.ExportedFunction("fill").Call(ctx, 5000) // memory.grow in a loop
+	grown, err := memories.Call(ctx, mod.ExportedFunction("fill"), 5000) // memory.grow in a loop
 	mod.Memory().WriteString(0, "hello")
 	fmt.Printf("%d pages more, %d bytes, %q %v\n", grown[0], mod.Memory().Size(), view, err)
 	// Output: 999 pages more, 65536000 bytes, "hello\x00\x00\x00" <nil>
@@ -181,82 +228,8 @@ func TestWazero_Threads(t *testing.T) {
 	}
 }
 
-// TestWazero_LimitAS runs modules that may each grow to 4 GiB, shared ones, where
-// the process has 3 GB of addresses: reserving the most they can be fails, as does
-// wazero's own shared memory. They grow as far as it goes and are refused then.
-func TestWazero_LimitAS(t *testing.T) {
-	if runtime.GOOS != "linux" || math.MaxInt == math.MaxInt32 {
-		t.Skip("needs 64-bit Linux")
-	}
-	if !testutil.InChild(t, "-v 3000000") {
-		return
-	}
-	lazy := experimental.MemoryAllocatorFunc(func(capacity, limit uint64) experimental.LinearMemory {
-		m, err := arena.NewLinearMemory(capacity, limit, arena.LinearOptions{Name: "wasm", Lazy: true})
-		if err != nil {
-			panic(err)
-		}
-		return m
-	})
-	ctx := experimental.WithMemoryAllocator(context.Background(), lazy)
-	config := engines()["compiler"]
-	if config == nil {
-		t.Skip("needs wazero's compiler")
-	}
-	r := wazero.NewRuntimeWithConfig(ctx, config)
-	defer r.Close(ctx)
-	var mods []api.Module
-	for i := range 4 {
-		compiled, err := r.CompileModule(ctx, growModule(1, 65536, true))
-		if err != nil {
-			t.Fatal(err)
-		}
-		mod, err := r.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().WithName(fmt.Sprint(i)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		mods = append(mods, mod)
-	}
-	for _, mod := range mods {
-		if n := call(t, ctx, mod, "fill", 100); n != 100 {
-			t.Errorf("it grew by %d pages, want 100", n)
-		}
-	}
-	// In steps of 64 MiB, so as not to touch it all.
-	steps := 0
-	for ; steps < 64; steps++ {
-		if _, ok := mods[0].Memory().Grow(1024); !ok {
-			break
-		}
-	}
-	if steps < 8 || steps == 64 {
-		t.Errorf("it grew by %d times 64 MiB", steps)
-	}
-	if n := call(t, ctx, mods[0], "sum"); n != 100*101 {
-		t.Errorf("the sum is %d", n)
-	}
-	t.Logf("one of four memories grew by %d MiB", steps*64)
+// trim frees what nobody uses any more.
+func trim() {
+	_ = arenaMemory.domain.Barrier(context.Background())
+	_ = addrspace.Default().Trim()
 }
-
-// TestWazero_Refused has the allocator refuse memory: memory.grow returns -1 and
-// the module goes on.
-func TestWazero_Refused(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("needs Linux")
-	}
-	for name, config := range engines() {
-		t.Run(name, func(t *testing.T) {
-			// A limit below the module's own.
-			small := experimental.MemoryAllocatorFunc(func(capacity, _ uint64) experimental.LinearMemory {
-				return arenaMemory.Allocate(capacity, 10*wasmPage)
-			})
-			ctx := experimental.WithMemoryAllocator(context.Background(), small)
-			grown, sum := grow(t, ctx, config, 100, false)
-			if grown != 9 || sum != 9*10 {
-				t.Errorf("it grew by %d pages to a sum of %d", grown, sum)
-			}
-		})
-	}
-}
-
-func trim() { _ = addrspace.Default().Trim() }
