@@ -101,7 +101,15 @@ type Options struct {
 	// File is the backing file, instead of a memfd: a regular file on disk, in
 	// /dev/shm, or opened with O_TMPFILE, readable and writable. Its content is
 	// the arena's, its size the length. The descriptor is duplicated. While the
-	// arena lives the file is longer than Len; Free cuts it to Len.
+	// arena lives the file is longer than Len, with zeros behind the data, and
+	// stays so after a crash; Free cuts it to Len.
+	//
+	// Nothing is synced by itself: os.File.Sync on any descriptor of the file, the
+	// caller's own for one, writes out what was stored through the arena, too.
+	//
+	// Growing never makes the file shorter: what others append to it stays until
+	// the arena hands out the place, cleared, and Free does not cut it off. One
+	// that others have cut is ErrShrunk when growing, and a fault where touched.
 	File *os.File
 }
 
@@ -340,9 +348,9 @@ func (a *Arena) File() (*os.File, error) {
 // Free gives everything back. With a domain, windows that a guard still sees
 // stay until it is unpinned; without, no pointer into the arena may be used any
 // more: a touch faults, or reads what has taken the place later. A file of the
-// caller's is cut to Len; failing to is the only error, and the rest is done all
-// the same. Panics if the arena is free already. Needs the arena to itself, but
-// for guards.
+// caller's is cut to Len, unless it is sealed or others have changed its length;
+// failing to is the only error, and the rest is done all the same. Panics if the
+// arena is free already. Needs the arena to itself, but for guards.
 func (a *Arena) Free() error {
 	last, err := a.shut()
 	// Nothing is locked: Close and Retire run what is ready, which may be others' code.
@@ -372,18 +380,10 @@ func (a *Arena) shut() (last *addrspace.Window, err error) {
 
 	a.old.add(v.window)
 	a.waiting = append(a.waiting, v.window)
-	err = a.cutFile()
+	err = a.file.Cut(a.Len())
 	a.file.Close()
+	if err != nil {
+		err = fmt.Errorf("arena: cut the file of %q to %d bytes: %w", a.name, a.Len(), err)
+	}
 	return v.window, err
-}
-
-// cutFile cuts a file of the caller's to the arena's length.
-func (a *Arena) cutFile() error {
-	if a.file.Memfd() || a.file.Sealed() || a.file.Size() == a.Len() {
-		return nil
-	}
-	if err := sys.Truncate(a.file.Fd(), a.length.Load()); err != nil {
-		return fmt.Errorf("arena: cut the file of %q to %d bytes: %w", a.name, a.Len(), err)
-	}
-	return nil
 }

@@ -215,11 +215,12 @@ func (b *Buffer) AvailableBuffer() []byte {
 
 // lend notes that [length, to) may hold bytes that nobody has published: whoever
 // hands them out clears them first.
-//
-// Preconditions: to is at most the capacity; the caller alone moves the cursor.
 func (a *Arena) lend(to int) {
-	if int64(to) > a.dirty.Load() {
-		a.dirty.Store(int64(to))
+	for {
+		dirty := a.dirty.Load()
+		if int64(to) <= dirty || a.dirty.CompareAndSwap(dirty, int64(to)) {
+			return
+		}
 	}
 }
 

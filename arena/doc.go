@@ -52,8 +52,9 @@
 //	Committed  has a page
 //
 // Grow makes Absent bytes Sparse (or Committed, with Options.Commit), a touch or
-// the headroom helper commits, Decommit and Trim make Sparse again. The file never
-// becomes shorter (it is sealed), so no window can lose what it maps.
+// the headroom helper commits, Decommit and Trim make Sparse again. A memfd never
+// becomes shorter (it is sealed), so no window can lose what it maps; a caller's file
+// does when somebody cuts it, and then touching what is gone is a fault: [CatchFault].
 //
 // # Rules for users
 //

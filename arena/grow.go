@@ -112,6 +112,7 @@ func (a *Arena) climb(v *view, goal int) error {
 	if err := a.file.Grow(goal); err != nil {
 		return err
 	}
+	a.lend(a.file.Others()) // Not zero, where it is not ours.
 	if goal <= v.window.Size() {
 		if err := a.mapWindow(v.window); err != nil {
 			return err

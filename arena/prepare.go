@@ -39,8 +39,8 @@ func (a *Arena) commitRange(v *view, from, to int) error {
 		return nil
 	}
 	// What had a page before keeps it: only whole extents beyond the old
-	// capacity are given back.
-	if from, _ := align.Up(from, unit); from < to {
+	// capacity, and beyond what others have written there, are given back.
+	if from, _ := align.Up(max(from, a.file.Others()), unit); from < to {
 		// Where nothing can be given back it stays: as zero as it was.
 		if perr := memfile.Punch(a.file.Fd(), int64(from), v.addr(from), to-from); perr != nil && !errors.Is(perr, memfile.ErrNoPunch) {
 			err = errors.Join(err, perr)

@@ -9,6 +9,7 @@ package memfile
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 
 	"github.com/growarena/growarena/internal/align"
@@ -27,7 +28,9 @@ var ErrShrunk = errors.New("backing file was made shorter by somebody else")
 // Close; who has a File protects the rest by a lock of his own.
 type File struct {
 	fd     int
-	size   int  // length of the file as far as we made it
+	size   int  // length of the file as far as we need it
+	made   int  // length of the file as we left it: others have not changed it if it still is
+	others int  // end of what others have put behind the file; 0 for nothing
 	page   int  // page size of the file: the system's, or hugetlb's
 	memfd  bool // made by us: nobody else's content, and no name
 	sealed bool // cannot be made shorter by anybody
@@ -47,9 +50,9 @@ func New(name string, hugePage int) (*File, error) {
 	}
 	return &File{
 		fd: fd, page: max(os.Getpagesize(), hugePage), memfd: true,
-		// Without the seal it is nobody's business all the same to make it shorter, and
-		// Grow looks whether somebody has.
-		sealed: sys.SealShrink(fd) == nil,
+		// Nobody who gets the file can cut it, nor seal it against growing. Without the
+		// seals that is nobody's business all the same, and Grow looks at the length.
+		sealed: sys.Seal(fd, sys.SealShrink|sys.SealSeal) == nil,
 	}, nil
 }
 
@@ -119,29 +122,20 @@ func Adopt(theirs *os.File) (*File, error) {
 		f.Close()
 		return nil, err
 	}
-	f.size = int(info.Size)
+	f.size, f.made = int(info.Size), int(info.Size)
 	// Sealing it is the caller's business. Touching what somebody cut off an
 	// unsealed file is a fault: see CatchFault.
-	f.sealed = sys.SealedShrink(fd)
+	f.sealed = sys.Seals(fd)&sys.SealShrink != 0
 	return f, nil
 }
 
-// Grow makes the file at least n bytes long. It makes sure that nobody has made
-// it shorter meanwhile: growing over that would silently put zeros in place of
-// data.
+// Grow makes the file at least n bytes long and never shorter, whatever others do to
+// it: one that has become longer stays as it is. It makes sure that nobody has made
+// it shorter meanwhile: growing over that would silently put zeros in place of data.
 func (f *File) Grow(n int) error {
-	if !f.sealed || f.page >= ExtentSize {
-		info, err := sys.Stat(f.fd)
-		if err != nil {
+	if !f.memfd || !f.sealed || f.page >= ExtentSize {
+		if err := f.look(); err != nil {
 			return err
-		}
-		if info.Size < int64(f.size) {
-			return fmt.Errorf("%w: from %d to %d bytes", ErrShrunk, f.size, info.Size)
-		}
-		if f.memfd {
-			// Mapping a hugetlb file has made it as long as the mapping
-			// (hugetlbfs_file_mmap in fs/hugetlbfs/inode.c).
-			f.size = int(info.Size)
 		}
 	}
 	if n <= f.size {
@@ -154,14 +148,61 @@ func (f *File) Grow(n int) error {
 	if err := f.room(n - f.size); err != nil {
 		return err
 	}
-	if err := sys.Truncate(f.fd, int64(n)); err != nil {
-		if errors.Is(err, sys.EFBIG) {
-			return fmt.Errorf("%w: RLIMIT_FSIZE is %d bytes (ulimit -f) and applies to memory files too", err, sys.LimitFileSize())
+	var err error
+	if n > f.made {
+		err = f.extend(n)
+	}
+	switch limit := sys.LimitFileSize(); {
+	case err == nil:
+	case errors.Is(err, sys.EFBIG) && limit != math.MaxUint64:
+		return fmt.Errorf("%w: RLIMIT_FSIZE is %d bytes (ulimit -f) and applies to memory files too", err, limit)
+	case errors.Is(err, sys.EPERM) && sys.Seals(f.fd)&sys.SealGrow != 0:
+		return fmt.Errorf("%w: the file is sealed against growing (F_SEAL_GROW)", err)
+	default:
+		return err
+	}
+	f.size, f.made = n, max(f.made, n)
+	return nil
+}
+
+// look notices what others have done to the length of the file.
+func (f *File) look() error {
+	info, err := sys.Stat(f.fd)
+	if err != nil {
+		return err
+	}
+	switch {
+	case info.Size < int64(f.size):
+		return fmt.Errorf("%w: from %d to %d bytes", ErrShrunk, f.size, info.Size)
+	case f.memfd && f.page >= ExtentSize:
+		// Mapping a hugetlb file has made it as long as the mapping
+		// (hugetlbfs_file_mmap in fs/hugetlbfs/inode.c).
+		f.size, f.made = int(info.Size), int(info.Size)
+	case info.Size != int64(f.made):
+		f.made = int(min(info.Size, math.MaxInt))
+		f.others = max(f.others, f.made)
+	}
+	return nil
+}
+
+// extend makes the file n bytes long, or leaves it alone if it is longer.
+func (f *File) extend(n int) error {
+	if f.sealed {
+		err := sys.Truncate(f.fd, int64(n)) // Takes no memory, and cannot cut.
+		if !errors.Is(err, sys.EPERM) {
+			return err
+		}
+		// Others may have made it longer than that, which is all that is wanted.
+		if lookErr := f.look(); lookErr == nil && f.made >= n {
+			return nil
 		}
 		return err
 	}
-	f.size = n
-	return nil
+	err := sys.Extend(f.fd, int64(n))
+	if sys.IsDenied(err) {
+		return sys.ExtendByWriting(f.fd, int64(n))
+	}
+	return err
 }
 
 // room looks whether a tmpfs has room for n bytes more, where touching what it has no
@@ -180,6 +221,25 @@ func (f *File) room(n int) error {
 	return nil
 }
 
+// Cut makes a caller's file n bytes long, or as long as what others have put there, if
+// nobody has changed its length since we did. (Who appends between the look and the cut
+// loses it: no call compares and cuts.) A file that cannot be cut stays as it is.
+func (f *File) Cut(n int) error {
+	if f.memfd || f.sealed {
+		return nil
+	}
+	info, err := sys.Stat(f.fd)
+	n = max(n, f.others)
+	if err != nil || info.Size != int64(f.made) || f.made <= n {
+		return err
+	}
+	return sys.Truncate(f.fd, int64(n))
+}
+
+// Others returns the end of what others have put behind the file, as far as that has
+// been noticed, and 0 for nothing: bytes that are not zero where the file has grown.
+func (f *File) Others() int { return f.others }
+
 // Allocated returns the bytes of memory (or disk) the file holds.
 func (f *File) Allocated() int {
 	info, err := sys.Stat(f.fd)
@@ -192,7 +252,7 @@ func (f *File) Allocated() int {
 // Fd returns the descriptor.
 func (f *File) Fd() int { return f.fd }
 
-// Size returns the length of the file as far as we have made it or found it.
+// Size returns the length of the file as far as it was asked for, or found at first.
 func (f *File) Size() int { return f.size }
 
 // Page returns the page size of the file: the system's, or that of the hugetlb pool.

@@ -42,7 +42,7 @@ var probes = []probe{
 		}
 		return sys.Close(fd)
 	}},
-	{"seals", "nobody can make a backing file shorter", withTrial(func(t *trial) error { return sys.SealShrink(t.fd) })},
+	{"seals", "nobody can make a backing file shorter", withTrial(func(t *trial) error { return sys.Seal(t.fd, sys.SealShrink) })},
 	{"alias", "growing into a bigger window by a second mapping", withTrial(tryAlias)},
 	{"move page tables", "growing into a bigger window without page faults (mremap MREMAP_DONTUNMAP)", withTrial(tryMoveKeep)},
 	{"collapse", "huge pages ahead of the cursor whatever shmem_enabled says (MADV_COLLAPSE)", withTrial(tryCollapse)},

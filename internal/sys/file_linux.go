@@ -97,7 +97,51 @@ func retry(c Call, f func() error) error {
 
 // Truncate sets the length of fd.
 func Truncate(fd int, n int64) error {
+	if err := underLimit(CallFtruncate, fd, n); err != nil {
+		return err
+	}
 	return retry(CallFtruncate, func() error { return unix.Ftruncate(fd, n) })
+}
+
+// Extend makes fd n bytes long, or leaves it alone if it is longer: the one call that
+// can do so, whoever else changes the length meanwhile. It takes the page, or block,
+// of the last byte.
+func Extend(fd int, n int64) error {
+	if err := underLimit(CallExtend, fd, n); err != nil {
+		return err
+	}
+	return retry(CallExtend, func() error { return unix.Fallocate(fd, 0, n-1, 1) })
+}
+
+// ExtendByWriting is Extend where the file system does not know fallocate. A byte that
+// somebody writes at n-1 at this very moment is lost, nothing else.
+//
+// Preconditions: fd was not opened with O_APPEND, which would put the byte elsewhere.
+func ExtendByWriting(fd int, n int64) error {
+	info, err := Stat(fd)
+	if err != nil || info.Size >= n {
+		return err
+	}
+	if err := underLimit(CallPwrite, fd, n); err != nil {
+		return err
+	}
+	return retry(CallPwrite, func() error {
+		_, err := unix.Pwrite(fd, []byte{0}, n-1)
+		return err
+	})
+}
+
+// underLimit returns what the kernel answers where call c would make fd longer than
+// RLIMIT_FSIZE. The kernel sends SIGXFSZ with it, which ends a process whose main
+// program is not Go's.
+func underLimit(c Call, fd int, n int64) error {
+	if uint64(n) <= LimitFileSize() {
+		return nil
+	}
+	if info, err := Stat(fd); err != nil || info.Size >= n {
+		return err
+	}
+	return result(c, EFBIG)
 }
 
 // How much one fallocate asks for. A kernel that looks for signals on the way (tmpfs
@@ -113,6 +157,9 @@ const (
 // system refuses the form that leaves the file's size alone (gVisor) the other one
 // serves, as far as the range lies within the file.
 func Allocate(fd int, off, n int64) error {
+	if err := underLimit(CallAllocate, fd, off+n); err != nil {
+		return err
+	}
 	call, mode := CallAllocate, uint32(unix.FALLOC_FL_KEEP_SIZE)
 	for step := int64(allocateMost); n > 0; {
 		part := min(n, step)
@@ -203,19 +250,28 @@ func Stat(fd int) (FileInfo, error) {
 	return FileInfo{Size: st.Size, Allocated: st.Blocks * 512, Regular: st.Mode&unix.S_IFMT == unix.S_IFREG}, err
 }
 
-// SealShrink forbids for ever that anybody makes fd shorter. A file that knows
-// no seals (EINVAL) stays as it is.
-func SealShrink(fd int) error {
+// Seals that a memory file can have (fcntl(2)).
+const (
+	SealSeal   = unix.F_SEAL_SEAL   // nobody can add one
+	SealShrink = unix.F_SEAL_SHRINK // nobody can make the file shorter
+	SealGrow   = unix.F_SEAL_GROW   // nor longer
+)
+
+// Seal gives fd seals, for ever. A file that knows none (EINVAL) stays as it is.
+func Seal(fd, seals int) error {
 	return retry(CallSeal, func() error {
-		_, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK)
+		_, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals)
 		return err
 	})
 }
 
-// SealedShrink reports whether fd can no longer be made shorter.
-func SealedShrink(fd int) bool {
+// Seals returns the seals of fd; 0 also where it knows none.
+func Seals(fd int) int {
 	seals, err := unix.FcntlInt(uintptr(fd), unix.F_GET_SEALS, 0)
-	return err == nil && seals&unix.F_SEAL_SHRINK != 0
+	if err != nil {
+		return 0
+	}
+	return seals
 }
 
 // Dup duplicates fd, closed on exec.

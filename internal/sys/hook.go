@@ -31,6 +31,8 @@ const (
 	CallSeal // fcntl that seals
 	CallOpen
 	CallUnlink
+	CallExtend // fallocate that makes the file longer
+	CallPwrite
 	CallClose
 	NumCalls
 )
@@ -38,7 +40,7 @@ const (
 var callNames = [NumCalls]string{
 	"mmap", "munmap", "mremap", "mprotect", "madvise", "mincore", "prctl",
 	"memfd_create", "ftruncate", "fallocate", "fallocate", "fallocate",
-	"fstat", "fstatfs", "fcntl", "fcntl", "openat", "unlinkat", "close",
+	"fstat", "fstatfs", "fcntl", "fcntl", "openat", "unlinkat", "fallocate", "pwrite64", "close",
 }
 
 // String returns the system call's name as in its man page.

@@ -26,6 +26,10 @@ const (
 	AdviseGuardInstall
 	AdviseGuardRemove
 
+	SealSeal   = 1
+	SealShrink = 2
+	SealGrow   = 4
+
 	// Distinct numbers that no system here uses.
 	errnoBase = 0x4000_0000
 
@@ -70,12 +74,14 @@ func Truncate(fd int, n int64) error               { return unsupported(CallFtru
 func Allocate(fd int, off, n int64) error          { return unsupported(CallAllocate) }
 func Punch(fd int, off, n int64) error             { return unsupported(CallPunch) }
 func Stat(fd int) (FileInfo, error)                { return FileInfo{}, unsupported(CallFstat) }
-func SealShrink(fd int) error                      { return unsupported(CallSeal) }
 func TempFile(dir string) (int, error)             { return -1, unsupported(CallOpen) }
 func InMemory(fd int) (bool, error)                { return false, unsupported(CallFstatfs) }
 func FreeIn(fd int) (int64, error)                 { return 0, unsupported(CallFstatfs) }
-func SealedShrink(fd int) bool                     { return false }
 func Dup(fd int) (int, error)                      { return -1, unsupported(CallDup) }
+func Extend(fd int, n int64) error                 { return unsupported(CallExtend) }
+func ExtendByWriting(fd int, n int64) error        { return unsupported(CallPwrite) }
+func Seal(fd, seals int) error                     { return unsupported(CallSeal) }
+func Seals(fd int) int                             { return 0 }
 func Close(fd int) error                           { return unsupported(CallClose) }
 func Maps(f func(VMA) bool) error                  { return errors.ErrUnsupported }
 func CountMaps() (int, error)                      { return 0, errors.ErrUnsupported }

@@ -30,6 +30,8 @@ var plausible = map[sys.Call][]syscall.Errno{
 	sys.CallSeal:          {syscall.EPERM, syscall.EINVAL},
 	sys.CallOpen:          {syscall.EMFILE, syscall.EOPNOTSUPP},
 	sys.CallUnlink:        {syscall.ENOENT},
+	sys.CallExtend:        {syscall.ENOSPC, syscall.EOPNOTSUPP},
+	sys.CallPwrite:        {syscall.ENOSPC, syscall.EIO},
 	// Not CallClose: Linux has closed the descriptor whatever it says.
 }
 
