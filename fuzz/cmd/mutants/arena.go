@@ -306,8 +306,8 @@ var arenaMutants = []mutant{
 		name:    "Free cuts what others appended",
 		mistake: "Free makes a file shorter that others have made longer since",
 		file:    "internal/memfile/file.go",
-		old:     "info.Size != int64(f.made)",
-		new:     "info.Size < 0",
+		old:     "err != nil || info.Size != int64(f.made)",
+		new:     "err != nil",
 		pkg:     "arena",
 		test:    "TestArena_FreeKeepsOthers",
 	}, {
