@@ -36,9 +36,9 @@ type band struct {
 const (
 	noBand = ^uint32(0)
 
-	// chunkBands bands are allocated at once: 96 KiB, and never copied to make
+	// chunkBands bands are allocated at once, 1.5 KiB, and never copied to make
 	// the table longer.
-	chunkBands = 4096
+	chunkBands = 64
 
 	// keepLists is enough for log2 of the pages in a band of 1 GiB.
 	keepLists = 20

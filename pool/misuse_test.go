@@ -42,6 +42,7 @@ func TestPool_Misuse(t *testing.T) {
 		"band is no power of two":    {"Band is 65537", func() { _, _ = pool.New(pool.Options{Band: 64*kib + 1}) }},
 		"band is small":              {"Band is 32768", func() { _, _ = pool.New(pool.Options{Band: 32 * kib}) }},
 		"negative limit":             {"Limit is -1", func() { _, _ = pool.New(pool.Options{Limit: -1}) }},
+		"negative reserve":           {"Reserve -1, want 0", func() { _, _ = pool.New(pool.Options{Reserve: -1}) }},
 		"beyond the end of all used": {"not a buffer of this pool", func() { p.Free(beyond(live, 1<<30)[1<<29:]) }},
 	}
 	for name, tt := range tests {

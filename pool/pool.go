@@ -39,6 +39,11 @@ type Options struct {
 	// 0 means 16 MiB.
 	Band int
 
+	// Reserve is the address space of the first bands, in bytes, for where there are very
+	// many pools of few buffers each. The next are eight times as long as all before, up
+	// to 64 GiB. 0 means 64 GiB, or 64 MiB where addresses have 32 bits.
+	Reserve int
+
 	// Limit is the most that all buffers' lengths may sum up to, in bytes;
 	// beyond is ErrFull. 0 means no limit but the system's.
 	Limit int
@@ -104,6 +109,7 @@ type Pool struct {
 
 	name    string           // Immutable after New.
 	limit   int              // Immutable after New.
+	reserve int64            // bytes of the first run. Immutable after New.
 	keep    int              // Immutable after New.
 	band    int              // bytes of address space of a band. Immutable after New.
 	shift   int              // log2 of band. Immutable after New.
@@ -143,7 +149,7 @@ type Pool struct {
 }
 
 // New makes an empty pool. It panics if o.Band is not a power of two within
-// its bounds or o.Limit is negative.
+// its bounds, or o.Limit or o.Reserve is negative.
 func New(o Options) (*Pool, error) {
 	p := newPool(o)
 	err := p.open()
@@ -163,9 +169,13 @@ func newPool(o Options) *Pool {
 	if p.band == 0 {
 		p.band = bandDefault
 	}
-	if !align.IsPow2(p.band) || p.band < bandMin || p.band > bandMax || p.limit < 0 {
-		panic(fmt.Sprintf("pool: make %q: Band is %d, want a power of two from %d to %d; Limit is %d, want 0 or more",
-			p.name, p.band, bandMin, bandMax, p.limit))
+	if !align.IsPow2(p.band) || p.band < bandMin || p.band > bandMax || p.limit < 0 || o.Reserve < 0 {
+		panic(fmt.Sprintf("pool: make %q: Band is %d, want a power of two from %d to %d; Limit is %d, Reserve %d, want 0 or more",
+			p.name, p.band, bandMin, bandMax, p.limit, o.Reserve))
+	}
+	p.reserve = int64(o.Reserve)
+	if p.reserve == 0 {
+		p.reserve = runFirst
 	}
 	switch {
 	case p.keep == 0:

@@ -12,13 +12,23 @@ import (
 	"github.com/growarena/growarena/internal/sys"
 )
 
-// runFirst is the length of the first run: 64 GiB, or 64 MiB where addresses
-// have 32 bits. It costs addresses only, and where those are limited it is less.
-const runFirst = 1 << (16 + bits.UintSize*5/16)
+const (
+	// runFirst is the length of the first run, if Options.Reserve says no other: 64 GiB,
+	// or 64 MiB where addresses have 32 bits. It costs addresses only.
+	runFirst = 1 << (16 + bits.UintSize*5/16)
 
-// runStep bounds how much longer runs become at once, 1 TiB: what is reserved in
-// advance is missing elsewhere.
-const runStep = 16 * runFirst
+	// runStep bounds how much longer runs become at once, 1 TiB: what is reserved in
+	// advance is missing elsewhere.
+	runStep = 16 * runFirst
+
+	// runGrowth is how many times as long as all before a run is, up to runFirst,
+	// where Options.Reserve begins with less.
+	runGrowth = 8
+
+	// runShare is which part of the addresses that RLIMIT_AS has left a run takes
+	// at most.
+	runShare = 8
+)
 
 // run is a window that holds bands side by side, all of it mapped, so that it is
 // one VMA: the bands from first on. The bands of the pool, run after run, follow
@@ -80,14 +90,26 @@ func (p *Pool) longerFile(end uint32) (uint32, error) {
 	return fit, nil
 }
 
+// runLen returns how many bands the next run shall have, or the last one more: at least
+// as many as there are, so that the number of runs stays small, up to runStep.
+//
+// Preconditions: growing is held.
+func (p *Pool) runLen() uint32 {
+	have := int64(p.ready) << p.shift
+	n := max(min(have, runStep), min(max(p.reserve, runGrowth*have), runFirst))
+	if room := sys.AddressRoom() / runShare; uint64(n) > room {
+		n = int64(room)
+	}
+	most := min(int64(noBand)-1, math.MaxInt>>p.shift) - int64(p.ready)
+	return uint32(min(max(n>>p.shift, 1), most))
+}
+
 // longerRun maps more bands: behind the last run, or in a new one if something
-// is in the way there. It doubles what there is, so that the number of runs
-// stays small, up to steps of runStep.
+// is in the way there.
 //
 // Preconditions: growing is held; all bands of all runs are ready.
 func (p *Pool) longerRun() error {
-	most := min(int64(noBand)-1, math.MaxInt>>p.shift) - int64(p.ready)
-	step := uint32(min(max(min(int64(p.ready), runStep>>p.shift), runFirst>>p.shift, 1), most))
+	step := p.runLen()
 	if step == 0 {
 		return fmt.Errorf("%w: %d bands are all there can be", arena.ErrFull, p.ready)
 	}
@@ -128,7 +150,10 @@ func (p *Pool) newRun(n uint32) error {
 	if len(p.runs) > math.MaxUint16 {
 		return fmt.Errorf("%w: %d runs", arena.ErrFull, len(p.runs))
 	}
-	w, err := p.space.Reserve(int(n)<<p.shift, addrspace.ReserveOptions{Name: p.name, MapAll: true, Min: p.band})
+	w, err := p.space.Reserve(int(n)<<p.shift, addrspace.ReserveOptions{
+		Name: p.name, MapAll: true, Min: p.band,
+		Compact: int64(n)<<p.shift < runFirst, // The next one is longer, and takes another place.
+	})
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,9 @@ import (
 	"github.com/growarena/growarena/pool"
 )
 
+// largeReserve is the address space for the first large objects: four of them.
+const largeReserve = 64 << 20
+
 // large serves what is above mediumMax from a pool of bands, made when first
 // needed. The pool knows its buffers by address and would let them go by any
 // slice that begins there; what was handed out, and that nobody else is busy with
@@ -30,7 +33,7 @@ func (l *large) open(a *Allocator) (*pool.Pool, error) {
 	if p := l.pool.Load(); p != nil {
 		return p, nil
 	}
-	p, err := pool.New(pool.Options{Name: a.name + " large", Space: a.space})
+	p, err := pool.New(pool.Options{Name: a.name + " large", Reserve: largeReserve, Space: a.space})
 	if err != nil {
 		return nil, err
 	}

@@ -18,8 +18,8 @@ func TestMany(t *testing.T) {
 		t.Skip("needs addresses of 64 bits")
 	}
 	const (
-		addresses = 6 << 20  // of each allocator
-		heap      = 48 << 10 // of each allocator
+		addresses = 72 << 20 // of each allocator
+		heap      = 56 << 10 // of each allocator
 	)
 	huge := math.MaxInt >> 25 // 256 GiB
 	n := 3000
@@ -34,6 +34,7 @@ func TestMany(t *testing.T) {
 		a := newAllocator(t, slab.Options{Space: space})
 		mustAlloc(t, a, 100)[0] = 1
 		mustAlloc(t, a, 100<<10)[0] = 2
+		mustAlloc(t, a, 2*mib)[0] = 3
 		all[i] = a
 	}
 	runtime.ReadMemStats(&after)

@@ -61,3 +61,30 @@ func TestSlab_RoomComesBack(t *testing.T) {
 	}
 	must(t, a.Close())
 }
+
+// TestSlab_LeavesAddresses: an allocator takes no more addresses than a small part of
+// what is left, so that others, and its large objects, find some.
+func TestSlab_LeavesAddresses(t *testing.T) {
+	if testutil.Race {
+		t.Skip("the race detector takes more addresses than any limit leaves")
+	}
+	if !testutil.InChild(t, "-v 2097152") {
+		return
+	}
+	a := slab.New(slab.Options{Name: "index"})
+	var parts objects
+	for live := 0; live < 300*mib; live += mib / 2 {
+		must(t, parts.take(a.Alloc(mib/2)))
+		if at := live / mib; live%mib == 0 && (at == 9 || at == 40 || at == 298) {
+			must(t, parts.take(a.Alloc(2*mib)))
+		}
+	}
+	w, err := addrspace.Default().Reserve(64*mib, addrspace.ReserveOptions{})
+	must(t, err)
+	must(t, w.Release())
+	parts.check(t)
+	for _, b := range parts.all {
+		a.Free(b)
+	}
+	must(t, a.Close())
+}

@@ -93,5 +93,12 @@ var poolMutants = []mutant{
 		old:     "\t\tcase bandLive:\n\t\t\treturn i, nil, true\n",
 		new:     "\t\tcase bandLive, bandFree:\n\t\t\treturn i, nil, true\n",
 		test:    "TestPool_Misuse/freed_twice",
+	}, {
+		name:    "pool: all addresses at once",
+		mistake: "a pool of a few buffers takes the addresses of one for very many",
+		file:    "pool/run.go",
+		old:     "min(max(p.reserve, runGrowth*have), runFirst)",
+		new:     "runFirst",
+		test:    "TestReserve",
 	},
 }
