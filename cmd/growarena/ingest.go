@@ -23,7 +23,9 @@ const ingestHead = `Usage: growarena ingest [-readers N] [-pattern RE] [-window 
 
 Reads all regular files under the paths as one stream into one arena, directories
 by name, one file right after the other, while N readers scan through pinned views
-what is there already. Then it checks itself: the SHA-256 of the arena must be that
+what is there already. It begins with a small window, so that the arena moves to
+bigger ones while it is being read, and one more reader goes on using the addresses
+from before each move. Then it checks itself: the SHA-256 of the arena must be that
 of the stream, the lines that the readers found those of a single-threaded count.
 
 A PATH of - is standard input; without PATH it reads the source tree of the Go
@@ -45,6 +47,9 @@ SIZE is a number of bytes, or one with a unit: 64KiB, 2MiB, 1GiB.
 // readersMax bounds -readers: each has a histogram of some 30 KiB.
 const readersMax = 1024
 
+// windowSize is the default of -window: the Go source tree makes the arena leave five of them.
+const windowSize = "4MiB"
+
 // ingestFlags are the flags of ingest, as given.
 type ingestFlags struct {
 	readers               int
@@ -58,8 +63,8 @@ func (p *program) ingest(ctx context.Context, args []string) error {
 	f := p.flags("ingest", ingestHead, ingestFoot)
 	f.IntVar(&given.readers, "readers", runtime.GOMAXPROCS(0), "scan with `N` goroutines")
 	f.StringVar(&given.pattern, "pattern", "", "count the lines that match `RE`; none match an empty one")
-	f.StringVar(&given.window, "window", "", "begin with a window of `SIZE`: a small one makes the arena move\n(default what the library takes, 256MiB)")
-	f.StringVar(&given.rung, "rung", "", "grow beyond the window only by `NAME`: in-window (not at all), extend,\nrehome or alias (default whatever is cheapest)")
+	f.StringVar(&given.window, "window", "", "begin with a window of `SIZE` (default 4MiB; what the library takes, 256MiB,\nif the arena is not to leave it)")
+	f.StringVar(&given.rung, "rung", "", "grow beyond the window only by `NAME`: in-window (not at all), extend,\nrehome, alias, or any: whatever is cheapest, as the library itself does\n(default rehome, or alias where there is no rehome, so that the arena moves)")
 	f.BoolVar(&given.json, "json", false, "print one JSON object")
 	if err := parse(f, args); err != nil {
 		return err
@@ -89,6 +94,9 @@ func (f *ingestFlags) options() (o ingest.Options, err error) {
 			return o, usagef("-pattern: %v", err)
 		}
 	}
+	if f.window == "" && f.rung != arena.RungInWindow.String() {
+		f.window = windowSize
+	}
 	if f.window != "" {
 		n, err := humanize.ParseBytes(f.window)
 		if err != nil || n == 0 || n > math.MaxInt {
@@ -96,10 +104,14 @@ func (f *ingestFlags) options() (o ingest.Options, err error) {
 		}
 		o.Window = int(n)
 	}
-	if f.rung != "" {
+	switch f.rung {
+	case "any":
+	case "":
+		o.Rungs = arena.RungInWindow | arena.RungRehome | arena.RungAlias
+	default:
 		rung, err := arena.ParseRung(f.rung)
 		if err != nil {
-			return o, usagef("-rung: no rung named %q, want in-window, extend, rehome or alias", f.rung)
+			return o, usagef("-rung: no rung named %q, want in-window, extend, rehome, alias or any", f.rung)
 		}
 		// Within the window every arena grows: the rung is what comes after.
 		o.Rungs = arena.RungInWindow | rung

@@ -91,7 +91,7 @@ func TestProgram_CommandLine(t *testing.T) {
 		"readers too many":    {[]string{"ingest", "-readers", "100000"}, exitUsage, "", "want 1 to 1024"},
 		"bad expression":      {[]string{"ingest", "-pattern", "("}, exitUsage, "", "missing closing )"},
 		"not Go's grammar":    {[]string{"ingest", "-pattern", `(a)\1`}, exitUsage, "", "invalid escape sequence"},
-		"no such rung":        {[]string{"ingest", "-rung", "ladder"}, exitUsage, "", `no rung named "ladder", want in-window, extend, rehome or alias`},
+		"no such rung":        {[]string{"ingest", "-rung", "ladder"}, exitUsage, "", `no rung named "ladder", want in-window, extend, rehome, alias or any`},
 		"window no size":      {[]string{"ingest", "-window", "big"}, exitUsage, "", `-window is "big", want a size`},
 		"window of nothing":   {[]string{"ingest", "-window", "0"}, exitUsage, "", "want a size"},
 		"window too big":      {[]string{"ingest", "-window", "9EiB"}, exitUsage, "", "want a size"},
@@ -163,6 +163,7 @@ func TestIngest_JSON(t *testing.T) {
 	}
 	want := strings.Fields(`bytes files unreadable skipped sha256 lines matches seconds
 		growth growth.in_window growth.extended growth.rehomed growth.aliased
+		moves moves.bytes_not_copied moves.windows_held moves.bytes_compared
 		windows windows.retired windows.reclaimed windows.pending
 		readers readers.reads readers.p50_ns readers.p999_ns readers.max_ns peak_rss_bytes`)
 	slices.Sort(want)
@@ -182,6 +183,43 @@ func TestIngest_Text(t *testing.T) {
 		if !strings.Contains(got.stdout, want) {
 			t.Errorf("no %q in\n%s", want, got.stdout)
 		}
+	}
+}
+
+// TestIngest_DefaultMoves checks that without flags the arena moves while it is being
+// read, on an input of a sixth of the default one, and that the report says so.
+func TestIngest_DefaultMoves(t *testing.T) {
+	needLinux(t)
+	dir := t.TempDir()
+	for i := range 20 {
+		if err := os.WriteFile(filepath.Join(dir, string(rune('a'+i))), bytes.Repeat([]byte("some line\n"), 1<<17), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := run("ingest", "-json", dir)
+	var r struct {
+		Bytes  int
+		Growth struct{ Rehomed, Aliased int }
+		Moves  struct {
+			NotCopied int `json:"bytes_not_copied"`
+			Held      int `json:"windows_held"`
+			Compared  int `json:"bytes_compared"`
+		}
+		Windows struct{ Retired, Pending int }
+	}
+	if err := json.Unmarshal([]byte(got.stdout), &r); err != nil || got.code != exitOK {
+		t.Fatal(err, got)
+	}
+	if n := r.Growth.Rehomed + r.Growth.Aliased; n < 2 || n != r.Windows.Retired || r.Windows.Pending != 0 {
+		t.Errorf("%d moves, windows %+v", n, r.Windows)
+	}
+	// The first window is always held when it is left, of the others those that the
+	// holder is fast enough for.
+	if m := r.Moves; m.NotCopied < 4<<20 || m.NotCopied > 2*r.Bytes || m.Held < 1 || m.Compared < 1 || m.Compared > m.NotCopied {
+		t.Errorf("moves %+v, of %d bytes", m, r.Bytes)
+	}
+	if got := run("ingest", dir); !strings.Contains(got.stdout, " moves to a bigger window without copying the ") {
+		t.Errorf("no word of the moves in\n%s", got.stdout)
 	}
 }
 

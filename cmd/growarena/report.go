@@ -32,6 +32,7 @@ func report(o ingest.Options, r *ingest.Result) string {
 	}
 	row("time", "%s until read, %s until scanned too (%s/s)", short(r.ReadTime), short(seconds(r.Seconds)), size(int(float64(r.Bytes)/max(r.Seconds, 1e-9))))
 	row("growth", "%d × within the window, %d × extended, %d × rehomed, %d × aliased", r.Growth.InWindow, r.Growth.Extended, r.Growth.Rehomed, r.Growth.Aliased)
+	row("moves", "%s", moves(o, r))
 	row("windows", "%d retired, %d reclaimed, %d pending", r.Windows.Retired, r.Windows.Reclaimed, r.Windows.Pending)
 	row("readers", "%d, with %s of up to %s: median %s, 99.9 %% within %s, longest %s", o.Readers, things(r.Readers.Reads, "pinned read"), size(ingest.BlockSize),
 		short(time.Duration(r.Readers.P50)), short(time.Duration(r.Readers.P999)), short(time.Duration(r.Readers.Max)))
@@ -52,6 +53,18 @@ func report(o ingest.Options, r *ingest.Result) string {
 	}
 	w.Flush() // A strings.Builder cannot fail.
 	return text.String()
+}
+
+// moves says what just happened that append could not have done.
+func moves(o ingest.Options, r *ingest.Result) string {
+	n := r.Growth.Rehomed + r.Growth.Aliased
+	if n == 0 {
+		return "none: the window was never full, or became longer where it is"
+	}
+	return fmt.Sprintf("%s to a bigger window without copying the %s that were there; %s read on, the longest read took %s; "+
+		"%s of the old addresses were read after a move and showed the same bytes",
+		things(n, "move"), humanize.IBytes(uint64(r.Moves.NotCopied)), things(o.Readers, "reader"), short(time.Duration(r.Readers.Max)),
+		humanize.IBytes(uint64(r.Moves.Compared)))
 }
 
 // ratioMin is how much data there must be for the memory to be compared with it:

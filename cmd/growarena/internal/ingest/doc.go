@@ -8,6 +8,7 @@
 //	writer    one goroutine: arena.Buffer reads the stream into the window
 //	frontier  tells the readers how far the stream has come
 //	reader    N goroutines: claim a block, pin, scan, unpin
+//	holder    one goroutine: keeps a view until the arena has moved, and reads it then
 //	check     hashes and counts again, out of the arena, on one goroutine each
 //
 // # Blocks and lines

@@ -46,8 +46,10 @@ type ingest struct {
 	stream   *stream
 	frontier *frontier
 	readers  []*reader
+	holder   *holder
 	start    time.Time
 	readTime time.Duration // from start until the stream had ended
+	moved    int           // bytes that were in the arena when it moved, summed up over all moves
 }
 
 // Run ingests and checks. It returns a result beside the error too, if there is
@@ -89,7 +91,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	return r, errors.Join(err, a.Free())
 }
 
-// startReaders starts the readers and returns a function that waits for them.
+// startReaders starts the readers and the holder, and returns a function that waits for them.
 // The first one that fails cancels the rest.
 func (in *ingest) startReaders(cancel context.CancelCauseFunc) (wait func()) {
 	match := newMatcher(in.Pattern)
@@ -104,6 +106,12 @@ func (in *ingest) startReaders(cancel context.CancelCauseFunc) (wait func()) {
 			}
 		})
 	}
+	in.holder = &holder{arena: in.arena, frontier: in.frontier, ready: make(chan struct{})}
+	wg.Go(func() {
+		if err := in.holder.run(); err != nil && err != errStopped {
+			cancel(err)
+		}
+	})
 	return wg.Wait
 }
 
@@ -119,9 +127,16 @@ func (in *ingest) write(ctx context.Context) <-chan error {
 			in.Problem(name, err)
 		}
 	}
-	told := 0
+	told, moves := 0, 0
 	s.before = func() {
+		// The arena grows between two Reads.
+		g := in.arena.Stats().Growth
+		in.moved += (g.Rehomed + g.Aliased - moves) * s.bytes
+		moves = g.Rehomed + g.Aliased
 		in.frontier.advance(s.bytes, false)
+		if told == 0 && s.bytes > 0 {
+			<-in.holder.ready // So that the first window is held when it is left.
+		}
 		if in.Read != nil && s.bytes > told {
 			in.Read(s.bytes - told)
 		}
@@ -186,6 +201,7 @@ func (in *ingest) finish(ctx context.Context) (*Result, error) {
 	if err := in.arena.Domain().Barrier(ctx); err != nil {
 		return r, err
 	}
+	r.Moves = Moves{NotCopied: in.moved, Held: in.holder.windows, Compared: in.holder.bytes}
 	grown, gone := in.arena.Stats().Growth, in.arena.Domain().Stats()
 	r.Growth = Growth{InWindow: grown.InWindow, Extended: grown.Extended, Rehomed: grown.Rehomed, Aliased: grown.Aliased}
 	r.Windows = Windows{Retired: int(gone.Freed) + gone.Retired, Reclaimed: int(gone.Freed), Pending: gone.Retired}

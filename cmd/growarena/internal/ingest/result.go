@@ -19,6 +19,7 @@ type Result struct {
 	Seconds    float64 `json:"seconds"` // until all was read and scanned; the check comes after
 
 	Growth  Growth  `json:"growth"`
+	Moves   Moves   `json:"moves"`
 	Windows Windows `json:"windows"`
 	Readers Readers `json:"readers"`
 
@@ -38,6 +39,13 @@ type Growth struct {
 	Extended int `json:"extended"`
 	Rehomed  int `json:"rehomed"`
 	Aliased  int `json:"aliased"`
+}
+
+// Moves says what moving to other windows, rehomed or aliased, has left in place.
+type Moves struct {
+	NotCopied int `json:"bytes_not_copied"` // that were in the arena when it moved, of all moves together
+	Held      int `json:"windows_held"`     // left while a reader held a view of them, which read it afterwards
+	Compared  int `json:"bytes_compared"`   // read so, and the same at their new addresses
 }
 
 // Windows counts what growth has left behind. Once no reader is pinned nothing
