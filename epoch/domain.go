@@ -96,6 +96,8 @@ type Domain struct {
 	opts   Options                  // Immutable after NewDomain.
 	closeE error                    // what Pin returns when closed. Immutable after NewDomain.
 
+	// mu is the only lock. It is never held while a Free or a callback runs, and
+	// nothing else is locked under it.
 	mu mutex
 	retirees
 	reaping bool       // a reaper goroutine exists. Protected by mu.

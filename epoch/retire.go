@@ -5,6 +5,24 @@ import (
 	"sync/atomic"
 )
 
+// The version number of what is published is the epoch. A thing was reachable
+// in the versions [birth, death), and goes when no pinned version lies in it.
+// Birth 0 makes that the classic rule: it waits for every pin older than the
+// retirement. The states of a retired thing:
+//
+//	Live     in the published value
+//	Waiting  no longer published; some pinned version may contain it
+//	Ready    no pinned version contains it
+//	Freeing  its Free is running
+//	Gone     its Free has returned
+//
+//	Live --Publish/Retire/Close--> Waiting --scan--> Ready --> Freeing --> Gone
+//
+// Free never runs in a reader's Unpin: the unpin that decides wakes the reaper
+// (reaper.go), a goroutine that exists only while something waits. A writer runs
+// Frees itself only in TryReclaim, in Close, and in a Publish or Retire that
+// would otherwise exceed Options.MaxRetired.
+
 // Retired is a thing that a new version no longer contains, handed over to be
 // freed. It is passed by value and belongs to the Domain from then on.
 type Retired struct {

@@ -1,5 +1,15 @@
 package epoch
 
+// Slots are where pins are recorded. The first table is made with the Domain;
+// when a pin finds it full, an overflow table is added. The states of a slot:
+//
+//	Free     nobody's; keeps the sequence number of its last pin
+//	Claimed  a version is written, but not yet known to be the newest
+//	Pinned   the version was the newest after it was written; a Guard names it
+//
+//	Free --Pin--> Claimed --validate--> Pinned --Unpin--> Free
+//	Pinned --Refresh--> Claimed; Claimed --domain closed--> Free
+
 // Sizes of the slot tables.
 const (
 	// slotBytes keeps two readers' words apart by two cache lines: one for
