@@ -5,6 +5,10 @@ import "fmt"
 // VersionMax is the last version.
 const VersionMax = versionMax
 
+// PinsToldApart is how many pins of a slot have words of their own, at one
+// version: what the comment of a slot's word promises.
+const PinsToldApart = 524_288
+
 // SetVersion makes d continue with version v, to reach the end of the versions.
 func (d *Domain) SetVersion(v uint64) {
 	d.mu.Lock()

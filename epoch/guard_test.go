@@ -75,6 +75,39 @@ func TestGuard_Misuse(t *testing.T) {
 	})
 }
 
+// TestGuard_CopyIsDeadForLong: a copy of a guard is dead through all the pins of
+// its slot that the number in the slot's word can tell apart. A number of fewer bits
+// repeats after a smaller power of two, one that is too long reaches into the
+// version.
+func TestGuard_CopyIsDeadForLong(t *testing.T) {
+	for _, tt := range []struct {
+		where string
+		held  int // guards that keep the first table full
+	}{{"first table", 0}, {"overflow table", 1}} {
+		t.Run(tt.where, func(t *testing.T) {
+			d := epoch.NewDomain(epoch.Options{Slots: 1})
+			version := publish(t, d, "even: 2")
+			for range tt.held {
+				g := pin(t, d)
+				defer g.Unpin()
+			}
+			first := pin(t, d)
+			dead := first
+			first.Unpin()
+			for n := 1; n < epoch.PinsToldApart; n++ {
+				g := pin(t, d)
+				if g.Version() != version {
+					t.Fatalf("pin %d is of version %d", n, g.Version())
+				}
+				if n&(n-1) == 0 || n == epoch.PinsToldApart-1 {
+					wantPanic(t, dead.Unpin, "version 2", "the slot now holds version 2")
+				}
+				g.Unpin()
+			}
+		})
+	}
+}
+
 func TestGuard_AllocatesNothing(t *testing.T) {
 	d := epoch.NewDomain(epoch.Options{})
 	value := any("v")
