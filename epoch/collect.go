@@ -81,6 +81,11 @@ func (d *Domain) scanLocked() {
 			}
 		}
 	}
+	for i, l := range d.locals {
+		if l != nil {
+			d.sawLocked(localBase+i, l.slot.Load())
+		}
+	}
 	slices.Sort(d.seen)
 	d.seen = slices.Compact(d.seen)
 	d.rememberLocked()

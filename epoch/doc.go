@@ -17,6 +17,7 @@
 //	readers and writers share        a Domain
 //	read once                        Domain.Read, or Pin and Unpin of a Guard
 //	read in a loop                   one Guard, with Guard.Refresh in each turn
+//	a goroutine that reads often     its own Local
 //	replace the value                Domain.Publish, naming what it replaces
 //	unlink a part of it              Domain.Retire, with Birth 0
 //	limit what waits to be freed     Options.MaxRetired, Domain.PublishWait
@@ -27,16 +28,17 @@
 //
 // # When a value is valid
 //
-// What [Guard.Value] returned, and everything that was reachable from it, is
-// valid from Pin until that guard's Unpin or Refresh, whatever is published
-// meanwhile. Afterwards it must not be touched. What [Domain.Value] returned
-// is protected by nothing.
+// What [Guard.Value] or [Local.Pin] returned, and everything that was reachable
+// from it, is valid until the Unpin or Refresh of that guard or Local, whatever is
+// published meanwhile. Afterwards it must not be touched. What [Domain.Value]
+// returned is protected by nothing.
 //
 // # What it costs
 //
 // Pin and Unpin are two compare-and-swaps, 18 ns together on any number of
-// goroutines; Refresh, when nothing new was published, is one load. They take no
-// lock and allocate nothing, unless pins are traced. A Domain takes 8 KiB and
+// goroutines; those of a Local are two stores. Refresh, when nothing new was
+// published, is one load. They take no lock and allocate nothing, unless pins are
+// traced. A Domain takes 8 KiB and
 // more, so many small owners share one. A goroutine exists only while something
 // waits to be freed. A reader that stalls holds the value it pinned and nothing
 // that came later; with Birth 0 it holds all that is retired after it pinned.
@@ -46,6 +48,8 @@
 //   - Each guard is unpinned once, on any goroutine. Twice panics, through a copy
 //     too, and damages nothing.
 //   - Guards nest, each on its own. A goroutine may block while it holds one.
+//   - A Local is used by one goroutine at a time. Pins of it nest and are of one
+//     version.
 //   - A thing is retired after what leads to it was replaced, in the same call
 //     or later, and is not reached anew from then on.
 //   - [Retired].Birth is the version that Publish returned when the thing came

@@ -108,6 +108,7 @@ type Domain struct {
 	pins    []pinned   // what the last scan saw, in slot order. Protected by mu.
 	prev    []pinned   // what the scan before it saw; memory for the next. Protected by mu.
 	seen    []uint64   // the versions in pins, sorted, each once. Protected by mu.
+	locals  []*Local   // by number, nil where one was closed. Protected by mu.
 	scans   uint64     // scans made. Protected by mu.
 	marks   []int      // scratch of noteLocked. Protected by mu.
 	lost    []Stall    // lost guards, oldest first. Protected by mu.

@@ -60,6 +60,15 @@ func readers() []reader {
 				g.Unpin()
 			}
 		}},
+		{"local", func(next func() bool) {
+			l := d.NewLocal()
+			defer l.Close()
+			for next() {
+				v, _ := l.Pin()
+				v.(*payload).sum()
+				l.Unpin()
+			}
+		}},
 		{"refresh", func(next func() bool) {
 			g, _ := d.Pin()
 			defer g.Unpin()
@@ -197,6 +206,55 @@ func BenchmarkReaderWithWriter(b *testing.B) {
 				b.StopTimer()
 				close(stop)
 				writer.Wait()
+			})
+		}
+	}
+}
+
+// BenchmarkLocal is a pin and unpin with nothing read, beside an RWMutex.
+func BenchmarkLocal(b *testing.B) {
+	var mu sync.RWMutex
+	d := epoch.NewDomain(epoch.Options{})
+	for _, g := range []int{1, 2, 16} {
+		for _, r := range []reader{
+			{"rwmutex", func(next func() bool) {
+				for next() {
+					mu.RLock()
+					mu.RUnlock()
+				}
+			}},
+			{"pin", func(next func() bool) {
+				for next() {
+					g, _ := d.Pin()
+					g.Unpin()
+				}
+			}},
+			{"local", func(next func() bool) {
+				l := d.NewLocal()
+				defer l.Close()
+				for next() {
+					l.Pin()
+					l.Unpin()
+				}
+			}},
+			{"localnested", func(next func() bool) {
+				l := d.NewLocal()
+				defer l.Close()
+				l.Pin()
+				defer l.Unpin()
+				for next() {
+					l.Pin()
+					l.Unpin()
+				}
+			}},
+		} {
+			b.Run(fmt.Sprintf("impl=%s/g=%d", r.impl, g), func(b *testing.B) {
+				if g == 1 {
+					b.ReportAllocs()
+					r.loop(b.Loop)
+					return
+				}
+				parallel(b, g, r.loop)
 			})
 		}
 	}

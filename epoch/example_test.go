@@ -68,6 +68,26 @@ func ExampleGuard_Refresh() {
 	// epoch: "config": domain closed
 }
 
+// A goroutine that pins again and again has a slot of its own.
+func ExampleLocal() {
+	d := epoch.NewDomain(epoch.Options{})
+	d.Publish(map[string]int{"a": 1, "b": 2})
+
+	l := d.NewLocal() // for this goroutine
+	defer l.Close()
+	sum := 0
+	for _, key := range []string{"a", "b", "a"} {
+		table, err := l.Pin()
+		if err != nil {
+			return
+		}
+		sum += table.(map[string]int)[key]
+		l.Unpin()
+	}
+	fmt.Println(sum, d.Stats().Locals)
+	// Output: 4 1
+}
+
 // Many owners share one Domain. The guard only pins; what is read is reached by
 // pointers, and what was unlinked waits for every older pin.
 func ExampleDomain_Retire() {

@@ -75,7 +75,7 @@ func misused(n int) func(*world) string {
 
 // scenarios is what the explorer explores: at least one for each operation and
 // each pair of operations that has an ordering argument.
-var scenarios = slices.Concat(readerScenarios, limitScenarios, closeScenarios, reaperScenarios)
+var scenarios = slices.Concat(readerScenarios, localScenarios, limitScenarios, closeScenarios, reaperScenarios)
 
 // readerScenarios are about pins beside each other operation.
 var readerScenarios = []*scenario{
@@ -119,6 +119,40 @@ var readerScenarios = []*scenario{
 	}, {
 		name: "two readers make an overflow table", opts: Options{Slots: 1}, setup: held(1),
 		tasks: []func(*world){reader(1), reader(1), func(w *world) { w.replace(1); w.guards[0].Unpin() }}, readers: 2,
+	}, {
+		// Little happens, so that every order is tried.
+		name: "two readers find the table full", opts: Options{Slots: 1}, setup: held(1),
+		tasks: []func(*world){
+			func(w *world) { reader(1)(w); w.guards[0].Unpin() },
+			reader(1),
+		}, readers: 2,
+	}, {
+		name: "two readers add a table", opts: Options{Slots: 1}, setup: held(1),
+		tasks: []func(*world){
+			func(w *world) {
+				g, _ := w.pin()
+				if n := w.d.Stats().Pinned; n < 2 {
+					w.x.fail("%d pins are seen of two", n)
+				}
+				g.Unpin()
+				w.guards[0].Unpin()
+			},
+			reader(1),
+		}, readers: 2,
+	}, {
+		// Of the pins here only the first holds something, and decides.
+		name: "newer pins do not decide", opts: Options{Slots: 4},
+		setup: func(w *world) {
+			held(1)(w)
+			w.replace(1)
+			w.guards[1], _ = w.d.Pin()
+			w.guards[2], _ = w.d.Pin()
+		},
+		tasks: []func(*world){unpin(0), func(w *world) {
+			w.d.Barrier(background)
+			w.guards[1].Unpin()
+			w.guards[2].Unpin()
+		}}, readers: 1,
 	}, {
 		name: "nested", opts: Options{Slots: 1},
 		tasks: []func(*world){func(w *world) {

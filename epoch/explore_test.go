@@ -22,6 +22,7 @@ type world struct {
 	windows []*window // all that were ever made
 	panics  int       // panics that a task expected and caught
 	guards  [3]Guard  // pinned by setup, one for each task that takes it
+	locals  []*Local  // made by setup
 	cancel  context.CancelFunc
 	ctx     context.Context
 }
@@ -183,6 +184,11 @@ func (s *scenario) explore(executions int) *search {
 			for i := range w.d.slots {
 				if w.d.slots[i].word.Load()&activeBit != 0 {
 					return fmt.Sprintf("slot %d is still pinned", i)
+				}
+			}
+			for i, l := range w.d.locals {
+				if l != nil && l.slot.Load()&activeBit != 0 {
+					return fmt.Sprintf("local %d is still pinned", i)
 				}
 			}
 			if s.final != nil {

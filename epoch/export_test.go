@@ -70,3 +70,24 @@ func (d *Domain) Scans() uint64 {
 	defer d.mu.Unlock()
 	return d.scans
 }
+
+// Word returns what the Local's slot holds.
+func (l *Local) Word() uint64 { return l.slot.Load() }
+
+// SetWord puts w into the Local's slot.
+func (l *Local) SetWord(w uint64) { l.slot.Store(w) }
+
+// LocalsLen returns how many places the list of Locals has.
+func (d *Domain) LocalsLen() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.locals)
+}
+
+// Tables returns how many overflow tables there are.
+func (d *Domain) Tables() int {
+	if list := d.over.Load(); list != nil {
+		return len(*list)
+	}
+	return 0
+}

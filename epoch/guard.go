@@ -130,6 +130,10 @@ func (g *Guard) checkWord() {
 //go:noinline
 func (d *Domain) misuse(method string, s *atomicUint64, w uint64) {
 	now := s.Load()
+	number := d.slotNumber(s)
+	if number >= localBase {
+		panic(fmt.Sprintf("epoch: %s of Local %d in domain %q, which another goroutine uses too", method, number-localBase, d.opts.Name))
+	}
 	state := "the slot is free"
 	if now&activeBit != 0 {
 		state = fmt.Sprintf("the slot now holds version %d", versionOf(now))
@@ -138,5 +142,5 @@ func (d *Domain) misuse(method string, s *atomicUint64, w uint64) {
 		}
 	}
 	panic(fmt.Sprintf("epoch: %s of a Guard in domain %q that is not pinned: slot %d, version %d (unpinned before, perhaps through a copy; %s)",
-		method, d.opts.Name, d.slotNumber(s), versionOf(w), state))
+		method, d.opts.Name, number, versionOf(w), state))
 }

@@ -12,7 +12,8 @@ import (
 // guard that was lost.
 type Stall struct {
 	Domain  string        // Options.Name
-	Slot    int           // the slot the pin is in
+	Slot    int           // the slot the pin is in, or the number of the Local
+	Local   bool          // it is the pin of a Local
 	Version uint64        // the version it pins
 	Age     time.Duration // it has held something for at least so long; see Stats
 	Bytes   int64         // the bytes that wait for it, and perhaps for others too
@@ -23,7 +24,11 @@ type Stall struct {
 // String returns one line, and a line pair for each frame of the stack.
 func (s Stall) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "slot %d: version %d ", s.Slot, s.Version)
+	place := "slot"
+	if s.Local {
+		place = "local"
+	}
+	fmt.Fprintf(&b, "%s %d: version %d ", place, s.Slot, s.Version)
 	if s.Lost {
 		b.WriteString("pinned by a guard that was lost")
 	} else {
@@ -138,7 +143,10 @@ func nextWake(a, b time.Duration) time.Duration {
 // stallLocked describes p at the time t.
 func (d *Domain) stallLocked(p *pinned, t time.Duration) Stall {
 	v := versionOf(p.word)
-	s := Stall{Domain: d.opts.Name, Slot: int(p.slot), Version: v, Stack: d.stackOf(int(p.slot), p.word)}
+	s := Stall{Domain: d.opts.Name, Slot: int(p.slot), Version: v, Stack: d.stackLocked(int(p.slot), p.word)}
+	if s.Slot >= localBase {
+		s.Slot, s.Local = s.Slot-localBase, true
+	}
 	if p.since > 0 {
 		s.Age = max(t-p.since, 0)
 	}

@@ -3,8 +3,9 @@ package epoch
 // Stats is a Domain's state at one moment.
 type Stats struct {
 	Version uint64 // the newest version
-	Pinned  int    // guards pinned
+	Pinned  int    // guards and Locals pinned
 	Slots   int    // slots in all tables; grows with the pins held at once
+	Locals  int    // Locals not closed
 
 	Retired      int    // things retired and not freed: their Free has not returned
 	RetiredBytes int64  // their bytes
@@ -32,10 +33,17 @@ func (d *Domain) Stats() Stats {
 	}
 	stalled := d.stalledNowLocked()
 	d.scanLocked()
+	locals := 0
+	for _, l := range d.locals {
+		if l != nil {
+			locals++
+		}
+	}
 	return Stats{
 		Version:      d.version,
 		Pinned:       len(d.pins),
 		Slots:        d.slotsLen(),
+		Locals:       locals,
 		Retired:      d.pending,
 		RetiredBytes: d.pendingBytes,
 		Freed:        d.freed,

@@ -87,8 +87,14 @@ func stressExact(t *testing.T, slots int) {
 	moved := make(chan epoch.Guard, 4)
 	for kind := range 4 {
 		readers.Go(func() {
+			l := d.NewLocal()
+			defer l.Close()
 			for !stop.Load() {
-				if err := stressRead(d, kind, moved); err != nil {
+				err := stressRead(d, kind, moved)
+				if err == nil {
+					err = stressReadLocal(l)
+				}
+				if err != nil {
 					t.Error(err)
 					return
 				}
@@ -167,6 +173,28 @@ func stressRead(d *epoch.Domain, kind int, moved chan epoch.Guard) error {
 	err = g.Value().(*stressValue).check()
 	g.Unpin()
 	return err
+}
+
+// stressReadLocal reads under a pin, within a pin, and after a refresh.
+func stressReadLocal(l *epoch.Local) error {
+	v, err := l.Pin()
+	if err != nil {
+		return err
+	}
+	defer l.Unpin()
+	if rand.IntN(2) == 0 {
+		runtime.Gosched()
+	}
+	if err := v.(*stressValue).check(); err != nil {
+		return err
+	}
+	if err := l.Read(func(v any) error { return v.(*stressValue).check() }); err != nil {
+		return err
+	}
+	if err := l.Refresh(); err != nil {
+		return err
+	}
+	return l.Value().(*stressValue).check()
 }
 
 // TestStress_ClassicAges is the torture by age: a list-like structure of which

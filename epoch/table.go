@@ -132,7 +132,7 @@ func (d *Domain) slotsLen() int {
 }
 
 // slotNumber returns the number of the slot whose word is at s, or -1 if it is
-// not one of d's. It looks at every slot: for error texts only.
+// not one of d's. It looks at every slot: for error texts only. d.mu is not held.
 func (d *Domain) slotNumber(s *atomicUint64) int {
 	for i := range d.slots {
 		if &d.slots[i].word == s {
@@ -146,6 +146,13 @@ func (d *Domain) slotNumber(s *atomicUint64) int {
 					return t.base + i
 				}
 			}
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i, l := range d.locals {
+		if l != nil && &l.slot == s {
+			return localBase + i
 		}
 	}
 	return -1

@@ -41,10 +41,7 @@ func (a *traceArray) at(i, n int, create bool) *atomicPointer[trace] {
 // first table). A scan that comes between the claim and this finds no stack or
 // that of an earlier pin, and tells by the word.
 func (d *Domain) trace(t *table, i int, w uint64) {
-	var pcs [traceDepth]uintptr
-	// Skip Callers, trace, pinSlow and Pin.
-	n := runtime.Callers(4, pcs[:])
-	tr := &trace{word: w, pcs: append([]uintptr(nil), pcs[:n]...)}
+	tr := traceOf(w, 4) // traceOf, trace, pinSlow and Pin
 	if t == nil {
 		d.traces.at(i, len(d.slots), true).Store(tr)
 	} else {
@@ -52,11 +49,25 @@ func (d *Domain) trace(t *table, i int, w uint64) {
 	}
 }
 
-// stackOf returns who pinned w in the slot with that number, nil if the pin
+// traceOf returns a record of the pin w by who called the function that is skip
+// calls up the stack.
+//
+//go:noinline
+func traceOf(w uint64, skip int) *trace {
+	var pcs [traceDepth]uintptr
+	n := runtime.Callers(skip+1, pcs[:])
+	return &trace{word: w, pcs: append([]uintptr(nil), pcs[:n]...)}
+}
+
+// stackLocked returns who pinned w in the slot with that number, nil if the pin
 // was not traced.
-func (d *Domain) stackOf(number int, w uint64) []uintptr {
+func (d *Domain) stackLocked(number int, w uint64) []uintptr {
 	var at *atomicPointer[trace]
-	if number < len(d.slots) {
+	if i := number - localBase; i >= 0 {
+		if i < len(d.locals) && d.locals[i] != nil {
+			at = &d.locals[i].trace
+		}
+	} else if number < len(d.slots) {
 		at = d.traces.at(number, len(d.slots), false)
 	} else if list := d.over.Load(); list != nil {
 		for _, t := range *list {
