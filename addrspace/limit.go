@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"strconv"
 
+	"github.com/growarena/growarena/internal/align"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -75,6 +77,9 @@ func (s *Space) addressBudgetLocked(n uintptr) error {
 	kept := min(s.limitAS/8, addressesKept)
 	fits := func() bool {
 		used := sys.AddressesUsed()
+		if used == 0 { // No /proc.
+			return s.hasRoomLocked(n + uintptr(kept))
+		}
 		return used+kept <= s.limitAS && uint64(n) <= s.limitAS-kept-used
 	}
 	if fits() {
@@ -84,8 +89,31 @@ func (s *Space) addressBudgetLocked(n uintptr) error {
 	if s.limitAS = sys.LimitAS(); s.limitAS == math.MaxUint64 || fits() {
 		return nil
 	}
-	return fmt.Errorf("%w: %w: RLIMIT_AS is %d bytes, %d of them in use, and %d are left to the Go runtime: raise it (ulimit -v, LimitAS=)",
-		ErrNoSpace, sys.NoMemory(), s.limitAS, sys.AddressesUsed(), kept)
+	return fmt.Errorf("%w: %w: RLIMIT_AS is %d bytes, %s of them in use, and %d are left to the Go runtime: raise it (ulimit -v, LimitAS=)",
+		ErrNoSpace, sys.NoMemory(), s.limitAS, orUnknown(sys.AddressesUsed()), kept)
+}
+
+// hasRoomLocked reports whether n bytes of addresses can be had, by taking them for a moment:
+// the surest way, but others have less meanwhile. What the Go runtime tells of itself is no
+// measure, because it does not count what it has only reserved.
+//
+// Preconditions: s.mu is held.
+func (s *Space) hasRoomLocked(n uintptr) bool {
+	n, _ = align.Up(n, s.page)
+	at, err := sys.Reserve(0, n)
+	if err != nil {
+		return false
+	}
+	s.giveBackLocked(Range{at, at + n})
+	return true
+}
+
+// orUnknown writes a number that is 0 where the system does not tell.
+func orUnknown(n uint64) string {
+	if n == 0 {
+		return "an unknown number (no /proc)"
+	}
+	return strconv.FormatUint(n, 10)
 }
 
 // refusalLocked finds out why the kernel said no to n bytes with err, which its
@@ -96,9 +124,9 @@ func (s *Space) refusalLocked(n uintptr, err error) error {
 		return fmt.Errorf("%w: %w", ErrNoSpace, err)
 	}
 	limit, used := sys.LimitAS(), sys.AddressesUsed()
-	if limit != math.MaxUint64 && (used > limit || uint64(n) > limit-used) {
-		return fmt.Errorf("%w: %w: RLIMIT_AS is %d bytes, %d of them in use: raise it (ulimit -v, LimitAS=)",
-			ErrNoSpace, err, limit, used)
+	if limit != math.MaxUint64 && (used == 0 || used > limit || uint64(n) > limit-used) {
+		return fmt.Errorf("%w: %w: RLIMIT_AS is %d bytes, %s of them in use: raise it (ulimit -v, LimitAS=)",
+			ErrNoSpace, err, limit, orUnknown(used))
 	}
 	count := sys.MaxMapCount()
 	mappings, _ := sys.CountMaps() // unreadable: not the cause then

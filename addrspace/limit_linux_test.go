@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/growarena/growarena/internal/sys"
@@ -140,12 +141,27 @@ func TestLimit_InChild(t *testing.T) {
 // are refused: what is left then is enough for the runtime to go on, with a new
 // heap and new threads.
 func TestLimit_LeavesRoomForTheRuntime(t *testing.T) {
+	leavesRoom(t, func(sys.Call) syscall.Errno { return 0 }, "left to the Go runtime")
+}
+
+// TestLimit_NoProc is the same without /proc, which tells how many addresses are in use.
+func TestLimit_NoProc(t *testing.T) {
+	leavesRoom(t, func(c sys.Call) syscall.Errno {
+		if c == sys.CallOpen {
+			return syscall.ENOENT
+		}
+		return 0
+	}, "an unknown number")
+}
+
+func leavesRoom(t *testing.T, hook sys.Hook, says string) {
 	if raceEnabled {
 		t.Skip("the race detector needs more than any limit")
 	}
 	if !testutil.InChild(t, "-v 3000000") {
 		return
 	}
+	restore := sys.SetHook(hook)
 	s := New(Options{})
 	defer func() { ok(t, s.Trim()) }()
 	for {
@@ -153,10 +169,11 @@ func TestLimit_LeavesRoomForTheRuntime(t *testing.T) {
 		if err == nil {
 			defer func() { ok(t, w.Release()) }()
 		} else {
-			refusal(t, err, "RLIMIT_AS is ", "left to the Go runtime", "ulimit -v")
+			refusal(t, err, "RLIMIT_AS is ", says, "ulimit -v")
 			break
 		}
 	}
+	restore()
 	// The runtime may have taken some of it since.
 	if left := sys.LimitAS() - sys.AddressesUsed(); left < addressesKept/2 {
 		t.Errorf("%d bytes of addresses are left", left)

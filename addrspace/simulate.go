@@ -24,7 +24,7 @@ func Simulate(o Options) *Simulation {
 	}
 	if zones == nil {
 		if o.AddressBits == 0 {
-			o.AddressBits = bitsHere()[0]
+			o.AddressBits = bitsHere(runtime.GOARCH)[0]
 		}
 		zones = zonesFor(runtime.GOARCH, o.AddressBits)
 	}

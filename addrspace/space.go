@@ -165,13 +165,13 @@ func (s *Space) zones() []zone {
 		}
 		return s.alive(zones)
 	}
+	numbers := bitsHere(runtime.GOARCH)
 	if s.opts.AddressBits != 0 {
-		if zones := s.alive(zonesFor(runtime.GOARCH, s.opts.AddressBits)); len(zones) > 0 {
-			return zones
-		}
+		numbers = append([]int{s.opts.AddressBits}, numbers...)
 	}
-	for _, b := range bitsHere() {
-		if zones := s.alive(zonesFor(runtime.GOARCH, b)); len(zones) > 0 {
+	for _, b := range numbers {
+		zones := awayFromHeap(zonesFor(runtime.GOARCH, b), heapReaches(runtime.GOARCH, b, uint64(heapAddress())))
+		if zones = s.alive(zones); len(zones) > 0 {
 			return zones
 		}
 	}

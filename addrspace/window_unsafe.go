@@ -6,6 +6,12 @@ import (
 	"github.com/growarena/growarena/internal/sys"
 )
 
+// heapAddress returns an address in the Go heap, where stacks are as well.
+func heapAddress() uintptr {
+	var here byte
+	return uintptr(unsafe.Pointer(&here)) // safety: a number, never a pointer again.
+}
+
 // Base returns a pointer to the first byte of w. It is no reference: the
 // garbage collector neither follows it nor keeps w for it.
 func (w *Window) Base() unsafe.Pointer {

@@ -2,7 +2,16 @@
 
 package addrspace
 
-import "testing"
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+)
 
 // TestZones checks that no zone reaches into what the table in zone.go says it
 // keeps away from.
@@ -38,6 +47,9 @@ func TestZones(t *testing.T) {
 		{"arm64", 39, 64 << 30, []span{{"executables", 2 << 39 / 3, 1 << 39 * 7 / 8}, {"the top", 1 << 39 * 7 / 8, 1 << 63}}},
 		{"riscv64", 38, 32 << 30, []span{{"executables", 2 << 38 / 3, 1 << 38 * 7 / 8}, {"the top", 1 << 38 * 7 / 8, 1 << 63}}},
 		{"s390x", 53, 40 << 40, race},
+		{"riscv64", 56, 40 << 40, append([]span{{"the top", 1 << 54, 1 << 63}}, race...)},
+		{"ppc64le", 52, 40 << 40, append([]span{{"the top", 1 << 50, 1 << 63}}, race...)},
+		{"ppc64le", 49, 40 << 40, append([]span{{"the top", 1<<48 + 1<<47, 1 << 63}}, race...)},
 		{"ppc64le", 47, 40 << 40, race},
 	}
 	for _, tt := range tests {
@@ -60,5 +72,121 @@ func TestZones(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestZones_AwayFromHeap: wherever the Go runtime has put its heap, no zone reaches into what it
+// may come to take, by any of its next hints, and enough is left.
+func TestZones_AwayFromHeap(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, tt := range []struct {
+		arch  string
+		bits  int
+		least uint64
+	}{
+		{"amd64", 47, 24 << 40}, {"amd64", 57, 1 << 53}, {"arm64", 48, 39 << 40}, {"arm64", 52, 1 << 48},
+		{"arm64", 47, 8 << 40}, {"arm64", 42, 500 << 30}, {"arm64", 39, 60 << 30}, {"arm64", 36, 7 << 30},
+		{"riscv64", 56, 1 << 52}, {"riscv64", 47, 8 << 40}, {"riscv64", 38, 30 << 30},
+		{"s390x", 53, 1 << 49}, {"ppc64le", 52, 1 << 48}, {"ppc64le", 49, 1 << 47}, {"ppc64le", 47, 8 << 40}, {"ppc64le", 46, 4 << 40},
+		{"loong64", 47, 8 << 40}, {"mips64le", 40, 120 << 30},
+	} {
+		for range 1000 {
+			hintBits := heapBits
+			if tt.arch == "amd64" {
+				hintBits = heapBitsOnAMD64
+			}
+			heap := rng.Uint64N(1 << min(tt.bits, hintBits))
+			zones := awayFromHeap(zonesFor(tt.arch, tt.bits), heapReaches(tt.arch, tt.bits, heap))
+			if n := uint64(sum(zones)); n < tt.least {
+				t.Fatalf("%s/%d: heap at %#x: %d bytes of zones", tt.arch, tt.bits, heap, n)
+			}
+			// What mallocinit makes of a random base: hint i is so many 256ths further on, and
+			// of what falls outside of the space nothing comes. Each may be grown by 256 GiB,
+			// in small spaces by what is an eighth of them.
+			part := uint64(1) << (hintBits - 8)
+			grows := min(uint64(256<<30), 1<<(tt.bits-3))
+			hints := 24
+			if tt.bits < heapBits {
+				hints = 1
+			}
+			for _, first := range []int{0, userArenaHint} {
+				for i := first; i < first+hints; i++ {
+					at := (heap + uint64(i)*part) % (1 << hintBits)
+					for _, z := range zones {
+						if uint64(z.Start) < at+grows && at < uint64(z.End) && at < 1<<tt.bits {
+							t.Fatalf("%s/%d: heap at %#x: %v reaches into hint %d at %#x", tt.arch, tt.bits, heap, z, i, at)
+						}
+					}
+				}
+				if tt.bits < heapBits { // There are no user arenas but where the kernel wants them.
+					break
+				}
+			}
+			if tt.bits > 48 && heap%(1<<20) != 0 && uint64(zones[0].Start) < 1<<48 {
+				t.Fatalf("%s/%d: the best zone %v is in the Go heap's reach", tt.arch, tt.bits, zones[0])
+			}
+		}
+	}
+}
+
+// TestZones_HeapOfThisProcess: what is allocated here lies in no zone of this process.
+func TestZones_HeapOfThisProcess(t *testing.T) {
+	if len(zonesFor(runtime.GOARCH, bitsHere(runtime.GOARCH)[0])) == 0 || runtime.GOOS != "linux" {
+		t.Skip("no zones here")
+	}
+	var s Space
+	s.page = uintptr(os.Getpagesize())
+	s.mu.Lock()
+	zones := s.zones()
+	s.mu.Unlock()
+	for range 100 {
+		for _, z := range zones {
+			if at := heapAddress(); z.Contains(at) {
+				t.Errorf("%#x lies in %v", at, z)
+			}
+		}
+	}
+}
+
+// TestZones_RuntimeSource: the Go runtime chooses its addresses as zone.go says. Where this
+// fails a new Go version does it in another way: work out the zones anew.
+func TestZones_RuntimeSource(t *testing.T) {
+	path := filepath.Join(runtime.GOROOT(), "src", "runtime", "malloc.go")
+	source, err := os.ReadFile(path)
+	if err != nil {
+		t.Skipf("no Go source here: %v", err)
+	}
+	text := regexp.MustCompile(`\s+`).ReplaceAllString(string(source), " ")
+	for _, want := range []string{
+		// Addresses of 48 bits, of which one is kept free and on amd64 another.
+		"heapAddrBits = (_64bit*(1-goarch.IsWasm)*(1-goos.IsIos*goarch.IsArm64))*48 +",
+		"randHeapAddrBits := heapAddrBits - 1 - (goarch.IsAmd64 * 1)",
+		// The base is random, the hints go round in steps of a 256th of 2^48, from the lowest number.
+		"for i := 0x7f; i >= 0; i-- {",
+		"prefix := uintptr(randHeapBasePrefix+byte(i)) << (randHeapAddrBits - 8)",
+		"p = prefix | (randHeapBase & randHeapBasePrefixMask)",
+		"hint.next, *hintList = *hintList, hint",
+		// A hint grows upwards, and is left only where the kernel gives something else.
+		"if !hint.down { p += n } hint.addr = p",
+		"// Failed. Discard this hint and try the next.",
+		// The kernel's choice goes both ways.
+		"hint.addr, hint.down = uintptr(v), true",
+		// Nothing of 2^48 and beyond.
+		"} else if arenaIndex(p+n-1) >= 1<<arenaBits {",
+		// The race detector's heap, and where Go does not choose at random.
+		"if p >= uintptrMask&0x00e000000000 {",
+		"p = uintptr(i)<<40 | uintptrMask&(0x00c0<<32)",
+		"p = uintptr(i)<<40 | uintptrMask&(0x0040<<32)",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s (%s) has no %q", path, runtime.Version(), want)
+		}
+	}
+	user := regexp.MustCompile(`if \(!raceenabled && i > 0x([0-9a-f]+)\)`).FindStringSubmatch(text)
+	if user == nil {
+		t.Fatal("no hints for user arenas")
+	}
+	if n, err := strconv.ParseInt(user[1], 16, 0); err != nil || n+1 != userArenaHint {
+		t.Errorf("hints for user arenas begin behind %s", user[1])
 	}
 }

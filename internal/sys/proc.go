@@ -27,6 +27,9 @@ func MaxMapCount() int {
 // AddressesUsed returns the bytes of address space the process holds, as
 // RLIMIT_AS counts them, or 0 where the system does not tell.
 func AddressesUsed() uint64 {
+	if injected(CallOpen) != 0 {
+		return 0
+	}
 	b, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
 		return 0

@@ -4,6 +4,20 @@ package main
 // makes.
 var addrspaceMutants = []mutant{
 	{
+		name:    "zones in the Go heap's reach",
+		mistake: "a released address becomes Go heap while a stale pointer exists, where heaps are random in 47 bits",
+		file:    "addrspace/zone.go",
+		old:     "all = append(all, rangeAround(at, heapBehind, heapReach))",
+		new:     "all = append(all, rangeAround(at, 0, 64<<20))",
+		test:    "TestZones_AwayFromHeap",
+	}, {
+		name:    "no use of addresses counted as none",
+		mistake: "without /proc windows take what the Go runtime needs, which ends the process",
+		file:    "addrspace/limit.go",
+		old:     "if used == 0 { // No /proc.",
+		new:     "if used == 1 { // No /proc.",
+		test:    "TestLimit_NoProc",
+	}, {
 		name:    "guard forgotten",
 		mistake: "a window may lie directly behind another one: their VMAs merge, and running over the end is no fault",
 		file:    "addrspace/place.go",
