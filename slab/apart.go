@@ -86,6 +86,7 @@ func (a *Allocator) giveBack(c int, h *apartGroup) (twice uint32) {
 			break
 		}
 	}
+	a.unused(c, bits.OnesCount32(uint32(next)))
 	if next&listed != 0 {
 		a.list(c, h.number)
 	}

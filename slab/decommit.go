@@ -119,7 +119,7 @@ func (a *Allocator) trimClass(c int) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	for s := range a.allShards() {
-		if g := s.current[c].Swap(0); g != 0 && a.disown(g) {
+		if g := s.current[c].Swap(0); g != 0 && a.disown(c, g) {
 			cl.list = append(cl.list, g)
 		}
 		for k := range s.recent[c] {
@@ -174,7 +174,7 @@ func (a *Allocator) sweepShards() {
 			if !s.current[c].CompareAndSwap(g, 0) {
 				continue
 			}
-			if a.disown(g) && !a.sweepLocked(c, sp.group) {
+			if a.disown(c, g) && !a.sweepLocked(c, sp.group) {
 				cl.list = append(cl.list, g)
 			}
 		}

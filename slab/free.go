@@ -92,9 +92,7 @@ func (a *Allocator) released(e entry, i uint32, v, next uint64) {
 	if next&freeBits == objectsIn(int(kinds[c].objects), int(i)) {
 		a.sweep(c, e.number())
 	}
-	if n := int(kinds[c].size); n >= punchSize && a.watch == nil {
-		a.freedLarge(n)
-	}
+	a.unused(c, 1)
 }
 
 // freeMedium frees a run of pages. Of two goroutines that free the same one, the

@@ -9,7 +9,6 @@ const (
 	groupShift = 5
 	groupLen   = 1 << groupShift // objects in a group
 	freeBits   = 1<<groupLen - 1
-	owned      = 1 << 32
 	listed     = 1 << 33
 	marked     = 1 << 34 // objects in use are retired, see retired
 	classShift = 56      // the class from here on; 0 in a dead group
@@ -20,9 +19,14 @@ const (
 	apartShift = classShift - 1
 	apart      = 1 << apartShift
 
+	// owned is set while a shard, or a Local, has the group. It stands next to apart,
+	// so that who would take from it sees all three in one comparison.
+	ownedShift = apartShift - 1
+	owned      = 1 << ownedShift
+
 	// genShift counts how often a group was made anew, modulo 2¹⁵, so that a
 	// word does not come back while somebody is about to compare with it.
-	genShift = 40
+	genShift = 39
 	genBits  = (1<<15 - 1) << genShift
 )
 

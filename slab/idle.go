@@ -13,9 +13,9 @@ const (
 	// milliseconds, and would take page faults for all of it each time.
 	idleTime = 100 * time.Millisecond
 
-	// lookShare is which part of the bytes of spans of large objects a shard frees
-	// before we look how many of them are left, and lookTime how long we do not look
-	// again: it takes some ten microseconds for 64 MiB of them.
+	// lookShare is which part of the bytes of spans of large objects becomes unused in a
+	// shard before we look how many are used, and lookTime how long we do not look
+	// again: that is a look at every shard.
 	lookShare = 16
 	lookTime  = 10 * time.Millisecond
 )
@@ -39,21 +39,29 @@ type idle struct {
 	// next is when to look again, in nanoseconds (atomic).
 	next atomic.Int64
 
-	// after is how many bytes of large objects a shard frees until we look (atomic).
-	after atomic.Int64
+	spans atomic.Int64 // bytes of spans of large objects
 }
 
 // init makes the timer, which does not run yet.
 func (i *idle) init(a *Allocator) {
 	i.timer = time.AfterFunc(math.MaxInt64, a.giveBackIdle)
 	i.timer.Stop()
-	i.after.Store(keepMin / lookShare)
 }
 
 // arm sets the timer, if it is not.
 func (i *idle) arm() {
 	if !i.set.Load() && i.set.CompareAndSwap(false, true) {
 		i.timer.Reset(idleTime)
+	}
+}
+
+// armLocked sets the timer, if it is not, where more memory is free than is kept.
+//
+// Preconditions: pages.mu is held; the memory of more pages is free, or fewer pages are in
+// use.
+func (a *Allocator) armLocked() {
+	if a.pages.dirty > a.keepPages() {
+		a.idle.arm()
 	}
 }
 
@@ -116,49 +124,4 @@ func (a *Allocator) trimRegionsLocked() (again bool) {
 		again = again || r.ahead
 	}
 	return again
-}
-
-// freedLarge notes that an object of punchSize or more bytes was freed into a group
-// that no shard owns. From time to time it looks how many are left.
-func (a *Allocator) freedLarge(size int) {
-	s, i := a.shard(), &a.idle
-	if s.freed.Add(int64(size)) < i.after.Load() {
-		return
-	}
-	s.freed.Store(0)
-	i.arm()
-	if now := time.Now(); now.UnixNano() >= i.next.Load() && i.mu.TryLock() {
-		a.lookLarge(now)
-		i.mu.Unlock()
-	}
-}
-
-// lookLarge looks how much of the spans of large objects is in use, and how much
-// they have.
-//
-// Preconditions: idle.mu is held.
-func (a *Allocator) lookLarge(now time.Time) (used, total int) {
-	i, first := &a.idle, classOf(punchSize)
-	i.next.Store(now.Add(lookTime).UnixNano())
-	a.eachSpan(func(e entry, _ *region, _ int) {
-		if k := &kinds[e.class()]; int(e.class()) >= first {
-			used += a.inSpan(e) * int(k.size)
-			total += int(classPages[e.class()]) * pageSize
-		}
-	})
-	i.peak = max(i.peak, used)
-	i.after.Store(int64(max(keepMin, total) / lookShare))
-	return used, total
-}
-
-// punchIdle gives the pages between large objects back when less than half of what
-// was in use of them still is.
-//
-// Preconditions: idle.mu is held.
-func (a *Allocator) punchIdle() {
-	used, total := a.lookLarge(time.Now())
-	if used < a.idle.peak/2 && total-used > keepMin {
-		a.idle.peak = used
-		_ = a.punch(classOf(punchSize)) // What is refused is counted.
-	}
 }

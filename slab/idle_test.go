@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/growarena/growarena/epoch"
 	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
 	"github.com/growarena/growarena/slab"
@@ -63,6 +64,92 @@ func TestIdle_SystemRefuses(t *testing.T) {
 	free()
 	await(t, func() bool { return a.Stats().Kept <= 4*mib })
 	closeEmpty(t, a)
+}
+
+// TestIdle_EveryWay frees 48 MiB in each way there is to free pages, and does nothing
+// more: most of it goes back to the system, whatever way that was.
+func TestIdle_EveryWay(t *testing.T) {
+	const total, kept = 48 * mib, 4 * mib
+	for name, way := range map[string]struct {
+		n    int // bytes of an object
+		o    slab.Options
+		free func(t *testing.T, a *slab.Allocator, all [][]byte)
+	}{
+		"small":        {n: 1000, free: freeAll},
+		"small, big":   {n: 20 << 10, free: freeAll},
+		"medium":       {n: 300 << 10, free: freeAll},
+		"large":        {n: 3 * mib, free: freeAll},
+		"debug":        {n: 300 << 10, o: slab.Options{Debug: true}, free: freeAll},
+		"debug, small": {n: 20 << 10, o: slab.Options{Debug: true}, free: freeAll},
+		"debug, large": {n: 3 * mib, o: slab.Options{Debug: true}, free: freeAll},
+		"profile":      {n: 300 << 10, o: slab.Options{Profile: mib}, free: freeAll},
+		"shorter":      {n: mib, free: reallocAll(40 << 10)},
+		"smaller":      {n: mib, free: reallocAll(16)},
+		"from small":   {n: 20 << 10, free: reallocAll(16)},
+		"to large": {n: mib, free: func(t *testing.T, a *slab.Allocator, all [][]byte) {
+			reallocAll(mib+1)(t, a, all)
+		}},
+		"large shorter": {n: 4 * mib, free: reallocAll(64 << 10)},
+		"retired": {n: 300 << 10, free: func(t *testing.T, a *slab.Allocator, all [][]byte) {
+			for _, b := range all {
+				if err := a.Retire(b); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}},
+		"through a Local": {n: 1000, free: func(t *testing.T, a *slab.Allocator, all [][]byte) {
+			l := a.NewLocal()
+			for _, b := range all {
+				l.Free(b)
+			}
+			l.Close()
+		}},
+		"slices": {n: 300 << 10, free: func(t *testing.T, a *slab.Allocator, all [][]byte) {
+			for _, b := range all {
+				slab.FreeSlice(a, b)
+			}
+		}},
+		"arrow": {n: 300 << 10, free: func(t *testing.T, a *slab.Allocator, all [][]byte) {
+			arrow := slab.NewArrow(a, slab.ArrowOptions{})
+			for _, b := range all {
+				arrow.Free(b)
+			}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			way.o.Domain = epoch.NewDomain(epoch.Options{})
+			before := resident(t)
+			a := newAllocator(t, way.o)
+			var all [][]byte
+			for range total / way.n {
+				b := mustAlloc(t, a, way.n)
+				fillWith(b, 1)
+				all = append(all, b)
+			}
+			way.free(t, a, all)
+			await(t, func() bool {
+				s := a.Stats()
+				return s.Kept <= kept && resident(t)-before <= s.Live+s.Held+kept+4*mib
+			})
+			_ = a.Close() // Of some there is something left.
+		})
+	}
+}
+
+func freeAll(_ *testing.T, a *slab.Allocator, all [][]byte) {
+	for _, b := range all {
+		a.Free(b)
+	}
+}
+
+func reallocAll(n int) func(*testing.T, *slab.Allocator, [][]byte) {
+	return func(t *testing.T, a *slab.Allocator, all [][]byte) {
+		for _, b := range all {
+			if _, err := a.Realloc(b, n); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 // await waits until what is to happen a moment later has happened. How long that is is not

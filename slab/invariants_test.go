@@ -8,12 +8,13 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/growarena/growarena/internal/sys"
 )
 
 // checkLists panics if a group is in a state it cannot be in, or in no list though
-// it is listed.
+// it is listed, or if large objects are counted wrong.
 //
 // Preconditions: nobody uses the allocator.
 func (a *Allocator) checkLists() {
@@ -40,23 +41,41 @@ func (a *Allocator) checkLists() {
 			}
 		}
 	}
+	var used, spans int64 // bytes of large objects, and of their spans
 	a.eachSpan(func(e entry, _ *region, _ int) {
 		c := int(e.class())
+		if kinds[c].size >= punchSize {
+			spans += int64(classPages[c]) * pageSize
+		}
 		for i := range kinds[c].groups {
 			g := group{c, int(e.number() + i)}
 			v := a.groups.at(e.number() + i).word.Load()
 			must(v>>classShift == uint64(c), "group %d of the span of %d is of class %d, want %d", i, e.number(), v>>classShift, c)
 			must(v&freeBits&^objectsIn(int(kinds[c].objects), int(i)) == 0, "group %+v has objects that do not exist: %#x", g, v)
 			must((v&owned != 0) == (owners[g] == 1) && owners[g] <= 1, "group %+v has %d owners, and its word is %#x", g, owners[g], v)
-			must(v&(owned|listed) != 0 || v&freeBits == 0, "group %+v has free objects, and is neither owned nor listed: %#x", g, v)
+			must(v&owned != 0 || v&listed != 0 == (v&freeBits != 0), "group %+v, which nobody owns, is listed or has free objects, but not both: %#x", g, v)
+			if n := int64(kinds[c].size); n >= punchSize {
+				count := objectsIn(int(kinds[c].objects), int(i))
+				if v&owned == 0 {
+					count &^= v
+				}
+				used += n * int64(bits.OnesCount64(count))
+			}
 			must(v&marked != 0 == (a.retired.groups[e.number()+i] != 0), "group %+v has retired objects %#x: %#x", g, a.retired.groups[e.number()+i], v)
 			must(v&listed == 0 || listings[g] > 0, "group %+v has %d free objects and is in no list: %#x", g, bits.OnesCount64(v&freeBits), v)
 		}
 	})
+	must(a.idle.spans.Load() == spans, "spans of large objects are counted as %d bytes, want %d", a.idle.spans.Load(), spans)
+	for s := range a.allShards() {
+		used -= s.used.Load()
+	}
+	must(used == 0, "of large objects %d bytes more are used than are counted", used)
 }
 
 // Check panics if an invariant does not hold. Nobody uses a.
 func (a *Allocator) Check() {
+	a.idle.mu.Lock() // But the timer.
+	defer a.idle.mu.Unlock()
 	a.checkLists()
 	a.pages.mu.Lock()
 	defer a.pages.mu.Unlock()
@@ -182,5 +201,44 @@ func TestFree_TwiceWhilePunched(t *testing.T) {
 			t.Error(err)
 		}
 		runtime.KeepAlive(all)
+	}
+}
+
+// TestFree_LooksAtNoSpans frees objects of 4 to 32 KiB while whoever looks at spans has to
+// wait: what Free takes does not depend on what else there is.
+func TestFree_LooksAtNoSpans(t *testing.T) {
+	for _, n := range []int{4 << 10, 16 << 10, 32 << 10} {
+		a := smallRegions(t)
+		var all [][]byte
+		for range 32 << 20 / n {
+			b, err := a.Alloc(n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, b)
+		}
+		free := func(from int) { // Every second, so that no span ends.
+			for i := from; i < len(all); i += 2 {
+				a.Free(all[i])
+			}
+		}
+		a.pages.mu.Lock()
+		freed := make(chan struct{})
+		go func() {
+			free(0)
+			close(freed)
+		}()
+		select {
+		case <-freed:
+		case <-time.After(30 * time.Second):
+			t.Errorf("Free of %d bytes waits for what looks at spans", n)
+		}
+		a.pages.mu.Unlock()
+		<-freed
+		free(1)
+		a.Check()
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -187,6 +187,7 @@ func (a *Allocator) findRunLocked(n int) pageID {
 func (a *Allocator) freeRunLocked(r *region, page, n int) {
 	a.charged.Add(-int64(n * pageSize))
 	a.mergeLocked(r, page, n)
+	a.armLocked()
 }
 
 // mergeLocked makes [page, page+n) a free run, or a part of one.

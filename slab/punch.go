@@ -1,6 +1,9 @@
 package slab
 
-import "math/bits"
+import (
+	"math/bits"
+	"time"
+)
 
 // punchSize is the smallest size of objects whose pages are given back between
 // others that are in use without being asked to: each has pages of its own. Of
@@ -108,4 +111,72 @@ func (k *kind) unused(p int, free *[groupsMax]uint32) bool {
 		from += n
 	}
 	return true
+}
+
+// What is used of spans of large objects, of punchSize bytes and more, is counted when
+// groups change hands, not by who takes an object from a group that it owns: of owned
+// groups all objects count as used. So neither Alloc nor Free looks at spans to know
+// how much that is.
+
+// used notes that objects of class c count as used from now on.
+func (a *Allocator) used(c, objects int) {
+	if kinds[c].size < punchSize {
+		return
+	}
+	s := a.shard()
+	if n := s.used.Add(int64(objects) * int64(kinds[c].size)); n > s.most.Load() {
+		s.most.Store(n)
+	}
+}
+
+// unused notes that objects of class c no longer count as used. From time to time it
+// looks how many do.
+func (a *Allocator) unused(c, objects int) {
+	if kinds[c].size < punchSize || objects == 0 {
+		return
+	}
+	s, i := a.shard(), &a.idle
+	n := s.used.Add(-int64(objects) * int64(kinds[c].size))
+	if a.watch != nil || s.most.Load()-n < max(keepMin, i.spans.Load())/lookShare {
+		return
+	}
+	s.most.Store(n)
+	i.arm()
+	if now := time.Now(); now.UnixNano() >= i.next.Load() && i.mu.TryLock() {
+		a.lookLarge(now)
+		i.mu.Unlock()
+	}
+}
+
+// countSpan counts a span of class c that has begun or ended.
+func (i *idle) countSpan(c, sign int) {
+	if kinds[c].size >= punchSize {
+		i.spans.Add(int64(sign) * int64(classPages[c]) * pageSize)
+	}
+}
+
+// lookLarge looks how many bytes of the spans of large objects are used, and how many
+// they have.
+//
+// Preconditions: idle.mu is held.
+func (a *Allocator) lookLarge(now time.Time) (used, total int) {
+	i := &a.idle
+	i.next.Store(now.Add(lookTime).UnixNano())
+	for s := range a.allShards() {
+		used += int(s.used.Load())
+	}
+	i.peak = max(i.peak, used)
+	return used, int(i.spans.Load())
+}
+
+// punchIdle gives the pages between large objects back when less than half of what
+// was in use of them still is.
+//
+// Preconditions: idle.mu is held.
+func (a *Allocator) punchIdle() {
+	used, total := a.lookLarge(time.Now())
+	if used < a.idle.peak/2 && total-used > keepMin {
+		a.idle.peak = used
+		_ = a.punch(classOf(punchSize)) // What is refused is counted.
+	}
 }

@@ -62,6 +62,7 @@ func TestTrim_BetweenObjects(t *testing.T) {
 		o.write()
 		left = append(left, o)
 	}
+	a.Check()
 	for _, o := range left {
 		if !o.intact() {
 			t.Fatalf("an object of %d bytes has changed", len(o.b))
@@ -121,6 +122,7 @@ func TestTrim_AgainstTakers(t *testing.T) {
 	takers.Wait()
 	done.Store(true)
 	trimmer.Wait()
+	a.Check()
 	for _, o := range left {
 		if !o.intact() {
 			t.Fatalf("an object of %d bytes has changed", len(o.b))

@@ -189,6 +189,7 @@ func TestSweep_AgainstTakers(t *testing.T) {
 	if s := a.Stats(); s.Objects != 0 {
 		t.Errorf("%+v", s)
 	}
+	a.Check()
 	if err := a.Close(); err != nil {
 		t.Error(err)
 	}

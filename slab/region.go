@@ -154,6 +154,7 @@ func (a *Allocator) extendLocked(r *region, bytes int) error {
 	}
 	r.soilLocked(page, n) // The arena may have prepared it.
 	a.mergeLocked(r, page, n)
+	a.idle.arm() // If nothing more is taken, what is ahead goes back.
 	return nil
 }
 

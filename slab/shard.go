@@ -19,7 +19,10 @@ type shard struct {
 	// Exchanged by anyone (atomic).
 	recent [classCount][recentLen]atomic.Uint32
 
-	freed atomic.Int64 // bytes, for freedLarge. Moved by anyone.
+	// Of objects of punchSize and more: bytes that became used, less those that became
+	// unused, in this shard; and the most those were since lookLarge. Moved by
+	// anyone (atomic).
+	used, most atomic.Int64
 
 	// With a profile: bytes to go to the next sample, and whether that was ever
 	// drawn. Moved by anyone (atomic).
@@ -79,8 +82,8 @@ func (a *Allocator) allShards() iter.Seq[*shard] {
 // its address, or 0 if there is none.
 //
 // The shard may have gone on to another group meanwhile, and this one may be
-// listed, another shard's, dead, or of another class. If it is dead it has no
-// free objects; if the class is the same, taking from it is as good as ever.
+// listed, another shard's, dead, or of another class. If it is owned and the class is
+// the same, taking from it is as good as ever.
 func (a *Allocator) take(s *shard, c int) uintptr {
 	g := s.current[c&int(kindMask)].Load()
 	if g == 0 {
@@ -90,7 +93,7 @@ func (a *Allocator) take(s *shard, c int) uintptr {
 	for {
 		v := gr.word.Load()
 		free := uint32(v)
-		if free == 0 || v>>apartShift != uint64(c)<<1 {
+		if free == 0 || v>>ownedShift != uint64(c)<<2|1 {
 			return 0
 		}
 		if gr.word.CompareAndSwap(v, v&(v-1)) { // without the lowest bit
@@ -187,12 +190,9 @@ func (a *Allocator) own(c int, g uint32) bool {
 		if v&listed == 0 || v>>apartShift != uint64(c)<<1 {
 			return false // Dead since, or an entry too many; or Ending.
 		}
-		next := v &^ listed
-		if uint32(v) != 0 {
-			next |= owned
-		}
-		if w.CompareAndSwap(v, next) {
-			return next&owned != 0 // Full: others with an old idea of it have taken all.
+		if w.CompareAndSwap(v, v&^listed|owned) {
+			a.used(c, bits.OnesCount32(uint32(v)))
+			return true
 		}
 	}
 }
@@ -243,6 +243,7 @@ func (a *Allocator) takeLast(c int, g uint32) uintptr {
 		!gr.word.CompareAndSwap(v, v&^(listed|freeBits)) {
 		return 0
 	}
+	a.used(c, 1)
 	return gr.base.Load() + uintptr(bits.TrailingZeros32(free))*uintptr(kinds[c&int(kindMask)].size)
 }
 
@@ -276,14 +277,14 @@ func (a *Allocator) list(c int, g uint32) {
 // leave gives up an owned group, unless it is 0: Owned or Apart → Full, or Listed if
 // it has free objects.
 func (a *Allocator) leave(c int, g uint32) {
-	if g != 0 && a.disown(g) {
+	if g != 0 && a.disown(c, g) {
 		a.list(c, g)
 	}
 }
 
 // disown is leave, but leaves it to the caller to list the group if it reports
 // true.
-func (a *Allocator) disown(g uint32) bool {
+func (a *Allocator) disown(c int, g uint32) bool {
 	w := &a.groups.at(g).word
 	for {
 		v := w.Load()
@@ -292,6 +293,7 @@ func (a *Allocator) disown(g uint32) bool {
 			next |= listed
 		}
 		if w.CompareAndSwap(v, next) {
+			a.unused(c, bits.OnesCount32(uint32(v)))
 			return next&listed != 0
 		}
 	}

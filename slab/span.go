@@ -65,6 +65,8 @@ func (a *Allocator) newSpanLocked(cl *class, c int) (uint32, error) {
 		}
 		gr.word.Store(gr.word.Load()&genBits | objectsIn(int(k.objects), i) | state | uint64(c)<<classShift)
 	}
+	a.used(c, int(min(k.objects, groupLen)))
+	a.idle.countSpan(c, 1)
 	return first, nil
 }
 
@@ -122,13 +124,10 @@ func (a *Allocator) endSpanLocked(sp *span) {
 	a.spans.free = append(a.spans.free, number)
 	a.pages.used -= n
 	r.soilLocked(page, n)
-	if a.watch != nil && a.watch.holdRun(a, r, page, n) {
-		return // It is given back later.
+	if a.watch == nil || !a.watch.holdRun(a, r, page, n) { // Or it is given back later.
+		a.freeRunLocked(r, page, n)
 	}
-	a.freeRunLocked(r, page, n)
-	if a.pages.dirty > a.keepPages() {
-		a.idle.arm()
-	}
+	a.armLocked() // Fewer are kept.
 }
 
 // sweep ends the span of class c whose first group is number first if nothing of
@@ -167,5 +166,6 @@ func (a *Allocator) sweepLocked(c int, first uint32) bool {
 	a.pages.mu.Lock()
 	a.endSpanLocked(a.spans.at(*a.groups.spanOf(first)))
 	a.pages.mu.Unlock()
+	a.idle.countSpan(c, -1)
 	return true
 }

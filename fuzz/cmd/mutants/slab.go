@@ -213,6 +213,20 @@ var slabMutants = []mutant{
 		new:     "if v := uint64(0); v&listed != 0 && v>>classShift",
 		test:    "TestSweep_KeepsListed",
 	}, {
+		name:    "pages freed and kept",
+		mistake: "pages that a medium object gives up stay for ever if nothing else is freed",
+		file:    "slab/pages.go",
+		old:     "\ta.mergeLocked(r, page, n)\n\ta.armLocked()\n",
+		new:     "\ta.mergeLocked(r, page, n)\n",
+		test:    "TestIdle_EveryWay/shorter",
+	}, {
+		name:    "large objects counted wrong",
+		mistake: "objects of a group that a shard gives up count as used for ever, so pages between them stay",
+		file:    "slab/shard.go",
+		old:     "\t\t\ta.unused(c, bits.OnesCount32(uint32(v)))\n",
+		new:     "",
+		test:    "TestSweep_AgainstTakers",
+	}, {
 		name:    "typed: not zero",
 		mistake: "NewOf returns what was there before",
 		file:    "slab/typed.go",
