@@ -22,6 +22,8 @@ var (
 	ErrFull = errors.New("arena full")
 	// ErrShrunk means that somebody has made the caller's backing file shorter.
 	ErrShrunk = memfile.ErrShrunk
+	// ErrInUse means that the caller's backing file is locked by somebody else.
+	ErrInUse = memfile.ErrInUse
 )
 
 // reserveDefault is the length of the first window where neither Reserve nor
@@ -100,7 +102,7 @@ type Options struct {
 
 	// File is the backing file, instead of a memfd: a regular file on disk, in
 	// /dev/shm, or opened with O_TMPFILE, readable and writable. Its content is
-	// the arena's, its size the length. The descriptor is duplicated. While the
+	// the arena's, its size the length. The caller may close his. While the
 	// arena lives the file is longer than Len, with zeros behind the data, and
 	// stays so after a crash; Free cuts it to Len.
 	//
@@ -110,7 +112,17 @@ type Options struct {
 	// Growing never makes the file shorter: what others append to it stays until
 	// the arena hands out the place, cleared, and Free does not cut it off. One
 	// that others have cut is ErrShrunk when growing, and a fault where touched.
+	//
+	// The file is locked against other arenas, in this process and in others, until
+	// Free: NewArena returns ErrInUse to the second, and says who has it. It is a
+	// write lock on the whole file (F_OFD_SETLK), so programs that ask for locks see
+	// it, too; those that do not are not kept out. Where the file system knows no
+	// such locks the file is only kept from other arenas of this process.
 	File *os.File
+
+	// NoLock leaves File unlocked, for writers that have agreed who grows it and who
+	// writes where, or for a caller who holds a lock on it already.
+	NoLock bool
 }
 
 // Arena is a growable buffer; see the package comment. Make one with
@@ -207,7 +219,7 @@ func newArena(opts Options) (*Arena, error) {
 	var err error
 	switch {
 	case opts.File != nil:
-		a.file, err = memfile.Adopt(opts.File)
+		a.file, err = memfile.Adopt(opts.File, a.name, !opts.NoLock)
 	case opts.HugePages == HugeTLB2M:
 		a.file, err = memfile.New(a.name, 2<<20)
 	case opts.HugePages == HugeTLB1G:

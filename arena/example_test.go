@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"github.com/growarena/growarena/arena"
@@ -203,6 +204,26 @@ func ExampleArena_Reset() {
 	// Output:
 	// 0 true 0
 	// 0
+}
+
+// An arena on a file of the caller's: its bytes are the file's, and while it lives no other
+// arena gets the file.
+func ExampleOptions_file() {
+	path := filepath.Join(must(os.MkdirTemp("", "")), "log")
+	defer os.RemoveAll(filepath.Dir(path))
+	file := must(os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666))
+	defer file.Close()
+	a := must(arena.NewArena(arena.Options{Name: "log", File: file}))
+	copy(must(a.Alloc(5)), "hello")
+	_, err := arena.NewArena(arena.Options{File: file})
+	fmt.Println(errors.Is(err, arena.ErrInUse))
+	if err := a.Free(); err != nil {
+		panic(err)
+	}
+	fmt.Printf("%q\n", must(os.ReadFile(path)))
+	// Output:
+	// true
+	// "hello"
 }
 
 // The backing file is an ordinary file to whoever gets it.

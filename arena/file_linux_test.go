@@ -3,6 +3,7 @@ package arena_test
 import (
 	"errors"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -180,4 +181,30 @@ func TestArena_FreeKeepsOthers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestArena_OneWriter: two arenas do not have one file, unless both are told to.
+func TestArena_OneWriter(t *testing.T) {
+	f := tempFile(t)
+	a := newArena(t, arena.Options{Name: "index", File: f})
+	_, err := arena.NewArena(arena.Options{Name: "other", File: f})
+	if !errors.Is(err, arena.ErrInUse) || !strings.Contains(err.Error(), `"index" in this process`) {
+		t.Errorf("a second arena: %v", err)
+	}
+	other := newArena(t, arena.Options{Name: "other", File: f, NoLock: true})
+	for i, a := range []*arena.Arena{a, other} {
+		if err := a.Grow((8 << i) * mib); err != nil {
+			t.Error(err)
+		}
+	}
+	if size := fileSize(t, f); size != 16*mib {
+		t.Errorf("the file has %d bytes", size)
+	}
+	free(t, a) // It does not cut what the other has made longer.
+	if size := fileSize(t, f); size != 16*mib {
+		t.Errorf("after Free of one the file has %d bytes", size)
+	}
+	a = newArena(t, arena.Options{Name: "index", File: f})
+	free(t, a)
+	free(t, other)
 }

@@ -206,7 +206,9 @@ var arenaOperations = slices.Concat(growths(), freeings(), typedOperations, []op
 		setup: func(t *testing.T) *scene {
 			f := tempFile(t)
 			must(t, f.Truncate(3*mib))
-			return newMaking(t, arena.Options{File: f}, 3*mib)
+			s := newMaking(t, arena.Options{File: f}, 3*mib)
+			s.once = true // A file is one arena's.
+			return s
 		},
 	},
 	advised("Alloc/no huge pages", arena.Options{HugePages: arena.HugeNever}),

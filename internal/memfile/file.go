@@ -35,6 +35,8 @@ type File struct {
 	memfd  bool // made by us: nobody else's content, and no name
 	sealed bool // cannot be made shorter by anybody
 	stored bool // made by us in a tmpfs, which may be bounded
+	id     sys.FileID
+	locked bool // id is in inUse
 }
 
 // New creates an empty file that has no name: a memfd, sealed where the system knows
@@ -92,41 +94,6 @@ func explainHuge(err error, hugePage int) error {
 		return fmt.Errorf("%w: the kernel has no pages of %d MiB in its reserved pool (hugepagesz=, vm.nr_hugepages): use HugeAuto", err, hugePage>>20)
 	}
 	return err
-}
-
-// Adopt takes a file of the caller's. The descriptor is duplicated: the caller
-// may close its own.
-func Adopt(theirs *os.File) (*File, error) {
-	fd := -1
-	var dupErr error
-	conn, err := theirs.SyscallConn()
-	if err == nil {
-		err = conn.Control(func(number uintptr) { fd, dupErr = sys.Dup(int(number)) })
-	}
-	if err != nil {
-		// The error of package poll for it wraps nothing.
-		return nil, fmt.Errorf("%s: %w: %w", theirs.Name(), os.ErrClosed, err)
-	}
-	if dupErr != nil {
-		return nil, ExplainFiles(dupErr)
-	}
-	f := &File{fd: fd, page: os.Getpagesize()}
-	info, err := sys.Stat(fd)
-	if err == nil && !info.Regular {
-		err = fmt.Errorf("%s: %w: not a regular file", theirs.Name(), errors.ErrUnsupported)
-	}
-	if err == nil && info.Size != int64(int(info.Size)) {
-		err = fmt.Errorf("%s: %w: %d bytes do not fit the address space", theirs.Name(), errors.ErrUnsupported, info.Size)
-	}
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	f.size, f.made = int(info.Size), int(info.Size)
-	// Sealing it is the caller's business. Touching what somebody cut off an
-	// unsealed file is a fault: see CatchFault.
-	f.sealed = sys.Seals(fd)&sys.SealShrink != 0
-	return f, nil
 }
 
 // Grow makes the file at least n bytes long and never shorter, whatever others do to
@@ -264,8 +231,13 @@ func (f *File) Memfd() bool { return f.memfd }
 // Sealed reports whether nobody can make the file shorter.
 func (f *File) Sealed() bool { return f.sealed }
 
-// Close closes the descriptor. Mappings of the file stay.
+// Close closes the descriptor, and unlocks a caller's file. Mappings of the file stay.
 func (f *File) Close() {
+	f.unlock()
+	f.closeFd()
+}
+
+func (f *File) closeFd() {
 	if err := sys.Close(f.fd); err != nil {
 		panic(fmt.Sprintf("memfile: BUG: close of descriptor %d: %v", f.fd, err))
 	}

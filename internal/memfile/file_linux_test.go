@@ -46,7 +46,7 @@ func (k kind) open(t *testing.T, look func(sys.Call)) (*File, *os.File) {
 	}))
 	if k.make != nil {
 		theirs := k.make(t)
-		f, err := Adopt(theirs)
+		f, err := Adopt(theirs, "test", true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +86,7 @@ func memfd(t *testing.T, seals int) *os.File {
 
 func adopt(t *testing.T, theirs *os.File) *File {
 	t.Helper()
-	f, err := Adopt(theirs)
+	f, err := Adopt(theirs, "test", true)
 	if err != nil {
 		t.Fatal(err)
 	}

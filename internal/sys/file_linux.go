@@ -22,6 +22,7 @@ const (
 	EINVAL     = syscall.EINVAL
 	EMFILE     = syscall.EMFILE
 	ENFILE     = syscall.ENFILE
+	ENOLCK     = syscall.ENOLCK
 	EINTR      = syscall.EINTR
 	ENOENT     = syscall.ENOENT
 	ENOMEM     = syscall.ENOMEM
@@ -238,16 +239,67 @@ func FreeIn(fd int) (int64, error) {
 
 // FileInfo is what Stat tells about a file.
 type FileInfo struct {
+	ID        FileID
 	Size      int64 // length in bytes
 	Allocated int64 // bytes the file system holds for it
 	Regular   bool  // a regular file, as a memfd is
 }
 
+// FileID tells files apart.
+type FileID struct{ Device, Inode uint64 }
+
 // Stat describes fd.
 func Stat(fd int) (FileInfo, error) {
 	var st unix.Stat_t
 	err := retry(CallFstat, func() error { return unix.Fstat(fd, &st) })
-	return FileInfo{Size: st.Size, Allocated: st.Blocks * 512, Regular: st.Mode&unix.S_IFMT == unix.S_IFREG}, err
+	return FileInfo{ID: idOf(&st), Size: st.Size, Allocated: st.Blocks * 512, Regular: st.Mode&unix.S_IFMT == unix.S_IFREG}, err
+}
+
+func idOf(st *unix.Stat_t) FileID {
+	return FileID{Device: uint64(st.Dev), Inode: uint64(st.Ino)} // Narrower on some.
+}
+
+// Opened tells how fd was opened: for reading and writing, and to append.
+func Opened(fd int) (readWrite, appends bool, err error) {
+	flags := 0
+	err = retry(CallFlags, func() (err error) {
+		flags, err = unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+		return err
+	})
+	return flags&unix.O_ACCMODE == unix.O_RDWR, flags&unix.O_APPEND != 0, err
+}
+
+// Reopen opens the file of fd anew: closed on exec, with an offset, a way of opening and
+// locks of its own. It needs /proc, and the permission that any opener needs.
+func Reopen(fd int, write bool) (int, error) {
+	nfd, flags := -1, unix.O_RDONLY|unix.O_CLOEXEC
+	if write {
+		flags = unix.O_RDWR | unix.O_CLOEXEC
+	}
+	err := retry(CallOpen, func() (err error) {
+		nfd, err = unix.Open(fmt.Sprintf("/proc/self/fd/%d", fd), flags, 0)
+		return err
+	})
+	return nfd, err
+}
+
+// Own lets nobody but the owner open the file of fd.
+func Own(fd int) error {
+	return retry(CallFchmod, func() error { return unix.Fchmod(fd, 0o600) })
+}
+
+// Lock takes a lock on the whole file of fd, against everybody who asks, that ends with
+// Unlock or with the last descriptor made from the same opening (F_OFD_SETLK). The error
+// is EAGAIN if somebody has one.
+func Lock(fd int) error { return lock(fd, unix.F_WRLCK) }
+
+// Unlock gives back what Lock took.
+func Unlock(fd int) error { return lock(fd, unix.F_UNLCK) }
+
+func lock(fd int, kind int16) error {
+	return retry(CallLock, func() error {
+		return unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &unix.Flock_t{Type: kind})
+	})
 }
 
 // Seals that a memory file can have (fcntl(2)).

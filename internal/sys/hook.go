@@ -33,6 +33,9 @@ const (
 	CallUnlink
 	CallExtend // fallocate that makes the file longer
 	CallPwrite
+	CallFlags // fcntl that asks how a file was opened
+	CallLock  // fcntl that locks or unlocks
+	CallFchmod
 	CallClose
 	NumCalls
 )
@@ -40,7 +43,7 @@ const (
 var callNames = [NumCalls]string{
 	"mmap", "munmap", "mremap", "mprotect", "madvise", "mincore", "prctl",
 	"memfd_create", "ftruncate", "fallocate", "fallocate", "fallocate",
-	"fstat", "fstatfs", "fcntl", "fcntl", "openat", "unlinkat", "fallocate", "pwrite64", "close",
+	"fstat", "fstatfs", "fcntl", "fcntl", "openat", "unlinkat", "fallocate", "pwrite64", "fcntl", "fcntl", "fchmod", "close",
 }
 
 // String returns the system call's name as in its man page.

@@ -49,6 +49,7 @@ const (
 	EPERM      = syscall.Errno(errnoBase + 14)
 	EINTR      = syscall.Errno(errnoBase + 15)
 	ENOENT     = syscall.Errno(errnoBase + 16)
+	ENOLCK     = syscall.Errno(errnoBase + 17)
 )
 
 func unsupported(c Call) error {
@@ -80,19 +81,31 @@ func FreeIn(fd int) (int64, error)                 { return 0, unsupported(CallF
 func Dup(fd int) (int, error)                      { return -1, unsupported(CallDup) }
 func Extend(fd int, n int64) error                 { return unsupported(CallExtend) }
 func ExtendByWriting(fd int, n int64) error        { return unsupported(CallPwrite) }
-func Seal(fd, seals int) error                     { return unsupported(CallSeal) }
-func Seals(fd int) int                             { return 0 }
-func Close(fd int) error                           { return unsupported(CallClose) }
-func Maps(f func(VMA) bool) error                  { return errors.ErrUnsupported }
-func CountMaps() (int, error)                      { return 0, errors.ErrUnsupported }
-func LimitAS() uint64                              { return math.MaxUint64 }
-func LimitFiles() uint64                           { return math.MaxUint64 }
-func LimitFileSize() uint64                        { return math.MaxUint64 }
-func NoMemory() error                              { return result(CallMmap, ENOMEM) }
-func IsLimit(err error) bool                       { return errors.Is(err, ENOMEM) }
+func Opened(fd int) (readWrite, appends bool, err error) {
+	return false, false, unsupported(CallFlags)
+}
+func Reopen(fd int, write bool) (int, error) { return -1, unsupported(CallOpen) }
+func Own(fd int) error                       { return unsupported(CallFchmod) }
+func Lock(fd int) error                      { return unsupported(CallLock) }
+func Unlock(fd int) error                    { return unsupported(CallLock) }
+func LockHolder(id FileID) string            { return "" }
+func Seal(fd, seals int) error               { return unsupported(CallSeal) }
+func Seals(fd int) int                       { return 0 }
+func Close(fd int) error                     { return unsupported(CallClose) }
+func Maps(f func(VMA) bool) error            { return errors.ErrUnsupported }
+func CountMaps() (int, error)                { return 0, errors.ErrUnsupported }
+func LimitAS() uint64                        { return math.MaxUint64 }
+func LimitFiles() uint64                     { return math.MaxUint64 }
+func LimitFileSize() uint64                  { return math.MaxUint64 }
+func NoMemory() error                        { return result(CallMmap, ENOMEM) }
+func IsLimit(err error) bool                 { return errors.Is(err, ENOMEM) }
 
 // FileInfo is what Stat tells about a file.
 type FileInfo struct {
+	ID              FileID
 	Size, Allocated int64
 	Regular         bool
 }
+
+// FileID tells files apart.
+type FileID struct{ Device, Inode uint64 }

@@ -31,6 +31,9 @@ var plausible = map[sys.Call][]syscall.Errno{
 	sys.CallOpen:          {syscall.EMFILE, syscall.EOPNOTSUPP},
 	sys.CallUnlink:        {syscall.ENOENT},
 	sys.CallExtend:        {syscall.ENOSPC, syscall.EOPNOTSUPP},
+	sys.CallFlags:         {syscall.EPERM},
+	sys.CallLock:          {syscall.EAGAIN, syscall.ENOLCK, syscall.ENOMEM},
+	sys.CallFchmod:        {syscall.EPERM},
 	sys.CallPwrite:        {syscall.ENOSPC, syscall.EIO},
 	// Not CallClose: Linux has closed the descriptor whatever it says.
 }

@@ -307,7 +307,7 @@ var arenaMutants = []mutant{
 		mistake: "Free makes a file shorter that others have made longer since",
 		file:    "internal/memfile/file.go",
 		old:     "err != nil || info.Size != int64(f.made)",
-		new:     "err != nil",
+		new:     "err != nil || info.Size < 0",
 		pkg:     "arena",
 		test:    "TestArena_FreeKeepsOthers",
 	}, {

@@ -1,0 +1,61 @@
+package sys
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// lockSearchMax bounds how many descriptors LockHolder looks at.
+const lockSearchMax = 1 << 16
+
+// LockHolder says which process holds a lock on a file, as far as /proc tells us: those
+// of others it may hide. F_OFD_GETLK does not know it: such a lock belongs to whoever has
+// a descriptor of the opening.
+func LockHolder(id FileID) string {
+	processes, err := os.ReadDir("/proc")
+	if err != nil {
+		return ""
+	}
+	looked := 0
+	for _, p := range processes {
+		if p.Name()[0] < '0' || p.Name()[0] > '9' {
+			continue
+		}
+		dir := "/proc/" + p.Name()
+		files, err := os.ReadDir(dir + "/fd")
+		if err != nil {
+			continue
+		}
+		for _, f := range files {
+			if looked++; looked > lockSearchMax {
+				return ""
+			}
+			var st unix.Stat_t
+			if unix.Stat(dir+"/fd/"+f.Name(), &st) != nil || idOf(&st) != id || !hasLock(dir+"/fdinfo/"+f.Name()) {
+				continue
+			}
+			name, _ := os.ReadFile(dir + "/comm")
+			return fmt.Sprintf("process %s (%s), descriptor %s", p.Name(), strings.TrimSpace(string(name)), f.Name())
+		}
+	}
+	return ""
+}
+
+// hasLock reports whether the opening that path describes (proc_pid_fdinfo(5)) has a lock.
+func hasLock(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "lock:") {
+			return true
+		}
+	}
+	return false
+}
