@@ -23,7 +23,7 @@ func (a *Arena) Alloc(n int) ([]byte, error) {
 		}
 		return a.view.Load().slice(int(off), n), nil
 	}
-	v, start, err := a.allocSlow(n, 1)
+	v, start, err := a.allocSlow(n, 1, a.cross)
 	if err != nil {
 		return nil, err
 	}
@@ -65,12 +65,22 @@ func (a *Arena) alloc(n, alignment int) (*view, int, error) {
 		}
 		return a.view.Load(), int(start), nil
 	}
-	return a.allocSlow(n, alignment)
+	return a.allocSlow(n, alignment, a.cross)
 }
 
-// allocSlow is alloc where something is to be done on the way: growing,
-// preparing memory, or panicking.
-func (a *Arena) allocSlow(n, alignment int) (*view, int, error) {
+// AllocSparse is Alloc of bytes that may never be touched, or here and there: no memory
+// is prepared for them, so that they take none before (but with Options.Commit).
+func (a *Arena) AllocSparse(n int) ([]byte, error) {
+	v, start, err := a.allocSlow(n, 1, a.skip)
+	if err != nil {
+		return nil, err
+	}
+	return v.slice(start, n), nil
+}
+
+// allocSlow is alloc where something is to be done on the way, be it growing or
+// panicking: cross, for the bytes between two offsets.
+func (a *Arena) allocSlow(n, alignment int, cross func(v *view, from, to int)) (*view, int, error) {
 	if n < 0 {
 		panic(fmt.Sprintf("arena: Alloc of %d bytes in %q", n, a.name))
 	}
@@ -88,7 +98,7 @@ func (a *Arena) allocSlow(n, alignment int) (*view, int, error) {
 			}
 			continue
 		}
-		a.cross(v, off, end)
+		cross(v, off, end)
 		if !a.length.CompareAndSwap(int64(off), int64(end)) {
 			continue
 		}

@@ -571,6 +571,7 @@ func TestArena_Misuse(t *testing.T) {
 		want string
 	}{
 		"negative alloc":        {func() { a.Alloc(-1) }, `arena: Alloc of -1 bytes in "x"`},
+		"negative sparse":       {func() { a.AllocSparse(-5) }, `arena: Alloc of -5 bytes in "x"`},
 		"negative aligned":      {func() { a.AllocAligned(-5, 8) }, `arena: Alloc of -5 bytes in "x"`},
 		"odd alignment":         {func() { a.AllocAligned(8, 3) }, `arena: AllocAligned in "x": alignment is 3, want a power of two up to 2097152`},
 		"zero alignment":        {func() { a.AllocAligned(8, 0) }, `arena: AllocAligned in "x": alignment is 0, want a power of two up to 2097152`},

@@ -78,6 +78,17 @@ func ExampleArena_NewLocal() {
 	// Output: {3 999} true
 }
 
+func ExampleArena_AllocSparse() {
+	a := must(arena.NewArena(arena.Options{Name: "hash table"}))
+	defer a.Free()
+	for range 64 {
+		must(a.AllocSparse(2 << 20)) // Alloc would prepare memory from the second on.
+	}
+	s := a.Stats()
+	fmt.Println(s.Len>>20, s.Committed)
+	// Output: 128 0
+}
+
 func ExampleArena_AllocAligned() {
 	a := must(arena.NewArena(arena.Options{}))
 	defer a.Free()

@@ -175,6 +175,13 @@ func (a *Arena) cross(v *view, from, to int) {
 	}
 }
 
+// skip leaves [from, to), which is about to be handed out, to page faults.
+func (a *Arena) skip(_ *view, _, to int) {
+	end := align.Down(int64(to)+extentSize-1, extentSize)
+	for next := a.head.next.Load(); next < end && !a.head.next.CompareAndSwap(next, end); next = a.head.next.Load() {
+	}
+}
+
 // prepareByWriter has a writer prepare the extent before end.
 //
 // Preconditions: as of prepare.

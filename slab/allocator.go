@@ -144,15 +144,18 @@ func (a *Allocator) Alloc(n int) ([]byte, error) {
 			}
 		}
 	}
-	return a.allocSlow(n, 1)
+	return a.allocSlow(n, 1, false)
 }
 
-// AllocZero is Alloc of bytes that are zero, up to the capacity.
+// AllocZero is Alloc of bytes that are zero, up to the capacity. Of more than 32 KiB
+// those that are zero already are not touched: pages never used before take no memory
+// until somebody does.
 func (a *Allocator) AllocZero(n int) ([]byte, error) {
+	if uint(n-1) >= smallMax {
+		return a.allocSlow(n, 1, true)
+	}
 	b, err := a.Alloc(n)
-	if n <= mediumMax {
-		clear(b[:cap(b)])
-	} // Larger ones are zero.
+	clear(b[:cap(b)])
 	return b, err
 }
 
@@ -163,13 +166,14 @@ func (a *Allocator) AllocAligned(n, alignment int) ([]byte, error) {
 	if !align.IsPow2(alignment) || alignment > alignmentMax {
 		panic(fmt.Sprintf("slab: AllocAligned: alignment is %d, want a power of two up to %d", alignment, alignmentMax))
 	}
-	return a.allocSlow(n, alignment)
+	return a.allocSlow(n, alignment, false)
 }
 
 const alignmentMax = 4096
 
-// allocSlow allocates what the caller's shard does not have at hand.
-func (a *Allocator) allocSlow(n, alignment int) ([]byte, error) {
+// allocSlow allocates what the caller's shard does not have at hand, up to its capacity
+// zero if so asked.
+func (a *Allocator) allocSlow(n, alignment int, zero bool) ([]byte, error) {
 	if n < 0 {
 		panic(fmt.Sprintf("slab: Alloc of %d bytes", n))
 	}
@@ -177,7 +181,7 @@ func (a *Allocator) allocSlow(n, alignment int) ([]byte, error) {
 	if n == 0 {
 		return []byte{}, nil
 	}
-	b, err := a.allocAny(n, alignment)
+	b, err := a.allocAny(n, alignment, zero)
 	if err != nil {
 		return nil, fmt.Errorf("slab: allocate %d bytes from %q: %w", n, a.name, err)
 	}
@@ -186,12 +190,12 @@ func (a *Allocator) allocSlow(n, alignment int) ([]byte, error) {
 
 // allocAny allocates through watch or not, and once more at the limit, after
 // giving back what only we hold on to.
-func (a *Allocator) allocAny(n, alignment int) (b []byte, err error) {
+func (a *Allocator) allocAny(n, alignment int, zero bool) (b []byte, err error) {
 	for range 2 {
 		if a.watch != nil {
-			b, err = a.watch.alloc(a, n, alignment)
+			b, err = a.watch.alloc(a, n, alignment, zero)
 		} else {
-			b, err = a.allocKind(n, alignment)
+			b, err = a.allocKind(n, alignment, zero)
 		}
 		if !errors.Is(err, ErrLimit) {
 			break
@@ -202,7 +206,7 @@ func (a *Allocator) allocAny(n, alignment int) (b []byte, err error) {
 }
 
 // allocKind allocates n bytes, more than 0, of the kind that is for so many.
-func (a *Allocator) allocKind(n, alignment int) ([]byte, error) {
+func (a *Allocator) allocKind(n, alignment int, zero bool) ([]byte, error) {
 	size := max(n, alignment)
 	if size <= smallMax {
 		c := alignedClass(n, alignment)
@@ -210,17 +214,16 @@ func (a *Allocator) allocKind(n, alignment int) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		return bytesAt(p, n, int(classSize[c])), nil
+		b := bytesAt(p, n, int(classSize[c]))
+		if zero {
+			clear(b[:cap(b)])
+		}
+		return b, nil
 	}
 	if size <= mediumMax {
-		pages := (size + pageSize - 1) / pageSize
-		_, start, err := a.beginSpan(pages, mediumClass)
-		if err != nil {
-			return nil, err
-		}
-		return bytesAt(start, n, pages*pageSize), nil
+		return a.allocMedium(n, (size+pageSize-1)/pageSize, zero)
 	}
-	return a.large.alloc(a, n)
+	return a.large.alloc(a, n) // Zero anyway.
 }
 
 // charge counts n bytes against the limit.

@@ -44,13 +44,10 @@ func NewArrow(a *Allocator, opts ArrowOptions) *Arrow {
 // Allocate returns size bytes that are zero, up to the capacity. Size 0 gives an
 // empty slice that need not be freed. Panics if size is negative.
 func (r *Arrow) Allocate(size int) []byte {
-	b, err := r.allocator.AllocAligned(size, r.alignment)
+	b, err := r.allocator.allocSlow(size, r.alignment, true)
 	if err != nil {
 		panic(err)
 	}
-	if size <= mediumMax {
-		clear(b[:cap(b)])
-	} // Larger ones are zero.
 	return b
 }
 
@@ -69,18 +66,13 @@ func (r *Arrow) Reallocate(size int, b []byte) []byte {
 	case size <= smallMax:
 		return r.move(b, size)
 	}
-	// What is not small begins at a page, so it is aligned, and what is large is
-	// zero from its old end on.
+	// What is not small begins at a page, so it is aligned.
 	old := r.allocator.whole(b)
-	to, err := r.allocator.Realloc(old, size)
+	to, err := r.allocator.reallocSlow(old, size, true)
 	if err != nil {
 		panic(err)
 	}
-	if size <= mediumMax {
-		clear(to[len(b):cap(to)])
-	} else {
-		clear(to[len(b):min(cap(old), size)])
-	}
+	clear(to[len(b):min(cap(old), cap(to))])
 	return to
 }
 

@@ -76,12 +76,12 @@ func newDebug() *debug {
 }
 
 // alloc is Alloc of n > 0 bytes.
-func (d *debug) alloc(a *Allocator, n, alignment int) ([]byte, error) {
+func (d *debug) alloc(a *Allocator, n, alignment int, zero bool) ([]byte, error) {
 	room := n + canaryMin
 	if room < n {
 		room = n // No memory is that large: the error is theirs to make.
 	}
-	b, err := a.allocKind(room, alignment)
+	b, err := a.allocKind(room, alignment, false)
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +89,9 @@ func (d *debug) alloc(a *Allocator, n, alignment int) ([]byte, error) {
 	r := record{n: n, place: len(whole), kind: kindFor(max(room, alignment)), allocated: callers()}
 	if r.kind == small {
 		mustBePoisoned(a, "Alloc", whole, record{})
+	}
+	if zero && r.kind != huge {
+		clear(whole[:n])
 	}
 	fill(whole[n:], canary)
 	d.mu.Lock()
@@ -229,7 +232,7 @@ func (d *debug) shorten(a *Allocator, objects, bytes int) {
 
 // realloc is Realloc. What is small or medium always moves, to find stale slices;
 // what is large grows as ever.
-func (d *debug) realloc(a *Allocator, b []byte, n int) ([]byte, error) {
+func (d *debug) realloc(a *Allocator, b []byte, n int, zero bool) ([]byte, error) {
 	d.mu.Lock()
 	r, ok := d.live[addrOf(b)]
 	d.mu.Unlock()
@@ -237,7 +240,7 @@ func (d *debug) realloc(a *Allocator, b []byte, n int) ([]byte, error) {
 		d.claim(a, "Realloc", b, false) // Panics.
 	}
 	if r.kind != huge || n+canaryMin < n {
-		return a.reallocCopy(b, n)
+		return a.reallocCopy(b, n, zero)
 	}
 	r = d.claim(a, "Realloc", b, false)
 	whole := bytesAt(addrOf(b), r.place, r.place)

@@ -16,35 +16,45 @@ const (
 // keepPages is how many free pages may keep their memory.
 func (a *Allocator) keepPages() int { return max(a.pages.used/keepShare, keepMin/pageSize) }
 
-// soiledIn calls f for each word of the bitmap that covers part of [page, page+n),
+// soiledIn calls f for each word of the bitmaps that covers part of [page, page+n),
 // with a mask of that part.
-func (r *region) soiledIn(page, n int, f func(word *uint64, mask uint64)) {
+func (r *region) soiledIn(page, n int, f func(soiled, stale *uint64, mask uint64)) {
 	for end := page + n; page < end; {
 		k := min(64-page%64, end-page)
 		c, i := r.chunk(page)
-		f(&c.soiled[i/64], ^uint64(0)>>(64-k)<<(page%64))
+		f(&c.soiled[i/64], &c.stale[i/64], ^uint64(0)>>(64-k)<<(page%64))
 		page += k
 	}
 }
 
-// soilLocked notes that pages may have memory.
+// soilLocked notes that pages may have memory, and old bytes in it.
 func (r *region) soilLocked(page, n int) {
-	r.soiledIn(page, n, func(word *uint64, mask uint64) { *word |= mask })
+	r.soiledIn(page, n, func(soiled, stale *uint64, mask uint64) {
+		*soiled |= mask
+		*stale |= mask
+	})
+}
+
+// preparedLocked notes that pages may have memory, which is zero: the arena may have
+// prepared it.
+func (r *region) preparedLocked(page, n int) {
+	r.soiledIn(page, n, func(soiled, _ *uint64, mask uint64) { *soiled |= mask })
 }
 
 // cleanLocked notes that pages have no memory, or that it does not matter because
 // they are in use, and returns how many it was noted of that they may.
 func (r *region) cleanLocked(page, n int) (dirt int) {
-	r.soiledIn(page, n, func(word *uint64, mask uint64) {
-		dirt += bits.OnesCount64(*word & mask)
-		*word &^= mask
+	r.soiledIn(page, n, func(soiled, stale *uint64, mask uint64) {
+		dirt += bits.OnesCount64(*soiled & mask)
+		*soiled &^= mask
+		*stale &^= mask
 	})
 	return dirt
 }
 
 // dirtLocked returns how many of the pages may have memory.
 func (r *region) dirtLocked(page, n int) (dirt int) {
-	r.soiledIn(page, n, func(word *uint64, mask uint64) { dirt += bits.OnesCount64(*word & mask) })
+	r.soiledIn(page, n, func(soiled, _ *uint64, mask uint64) { dirt += bits.OnesCount64(*soiled & mask) })
 	return dirt
 }
 

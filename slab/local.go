@@ -66,15 +66,16 @@ func (l *Local) Alloc(n int) ([]byte, error) {
 			return bytesAt(h.base+uintptr(bits.TrailingZeros32(free))*uintptr(h.size), n, int(h.size)), nil
 		}
 	}
-	return l.allocSlow(n)
+	return l.allocSlow(n, false)
 }
 
 // AllocZero is [Allocator.AllocZero].
 func (l *Local) AllocZero(n int) ([]byte, error) {
+	if uint(n-1) >= smallMax {
+		return l.allocSlow(n, true)
+	}
 	b, err := l.Alloc(n)
-	if n <= mediumMax {
-		clear(b[:cap(b)])
-	} // Larger ones are zero.
+	clear(b[:cap(b)])
 	return b, err
 }
 
@@ -123,10 +124,10 @@ func (l *Local) putBack(h *apartGroup, bit uint32, b []byte) {
 }
 
 // allocSlow allocates what is not at hand.
-func (l *Local) allocSlow(n int) ([]byte, error) {
+func (l *Local) allocSlow(n int, zero bool) ([]byte, error) {
 	l.mustBeOpen("Alloc")
 	if n <= 0 || n > smallMax || l.a.watch != nil {
-		return l.a.Alloc(n)
+		return l.a.allocSlow(n, 1, zero)
 	}
 	c := classOf(n)
 	p, err := l.refill(c)

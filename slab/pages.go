@@ -147,27 +147,31 @@ func (a *Allocator) unlinkLocked(r *region, page int) (n, dirt int) {
 	return n, dirt
 }
 
-// allocRunLocked takes n free pages, from a region made longer if need be.
-func (a *Allocator) allocRunLocked(n int) (*region, int, error) {
+// allocRunLocked takes n free pages, from a region made longer if need be. If they shall
+// be zero, it returns which of them may hold old bytes, and no memory is prepared.
+func (a *Allocator) allocRunLocked(n int, zero bool) (r *region, page int, stale pageSet, err error) {
 	if err := a.charge(n * pageSize); err != nil {
-		return nil, 0, err
+		return nil, 0, stale, err
 	}
 	id := a.findRunLocked(n)
 	if id == 0 {
-		if err := a.growLocked(n); err != nil {
+		if err := a.growLocked(n, zero); err != nil {
 			a.charged.Add(-int64(n * pageSize))
-			return nil, 0, err
+			return nil, 0, stale, err
 		}
 		id = a.findRunLocked(n)
 	}
-	r, page := a.pageOf(id)
+	r, page = a.pageOf(id)
 	have, dirt := a.unlinkLocked(r, page)
+	if zero {
+		stale = r.staleLocked(page, 0, n)
+	}
 	dirt -= r.cleanLocked(page, n)
 	if have > n {
 		a.linkLocked(r, page+n, have-n, dirt)
 	}
 	a.idle.low = min(a.idle.low, a.pages.dirty)
-	return r, page, nil
+	return r, page, stale, nil
 }
 
 // findRunLocked returns a free run of at least n pages, if possible one that has

@@ -9,13 +9,16 @@ import "fmt"
 // or longer and the pages behind it are free; a large one stays large and is never
 // copied: it grows in its band, and beyond that page tables move. Realloc of nil is
 // Alloc, Realloc to 0 is Free. Panics as Free does.
-func (a *Allocator) Realloc(b []byte, n int) ([]byte, error) {
+func (a *Allocator) Realloc(b []byte, n int) ([]byte, error) { return a.reallocSlow(b, n, false) }
+
+// reallocSlow is Realloc that makes what is beyond the old capacity zero, if so asked.
+func (a *Allocator) reallocSlow(b []byte, n int, zero bool) ([]byte, error) {
 	if n < 0 {
 		panic(fmt.Sprintf("slab: Realloc to %d bytes", n))
 	}
 	a.mustBeOpen("Realloc")
 	if cap(b) == 0 {
-		return a.Alloc(n)
+		return a.allocSlow(n, 1, zero)
 	}
 	if n == 0 {
 		a.Free(b)
@@ -24,9 +27,9 @@ func (a *Allocator) Realloc(b []byte, n int) ([]byte, error) {
 	var got []byte
 	var err error
 	if a.watch != nil {
-		got, err = a.watch.realloc(a, b, n)
+		got, err = a.watch.realloc(a, b, n, zero)
 	} else {
-		got, err = a.realloc(b, n)
+		got, err = a.realloc(b, n, zero)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("slab: reallocate %d bytes to %d from %q: %w", len(b), n, a.name, err)
@@ -34,7 +37,7 @@ func (a *Allocator) Realloc(b []byte, n int) ([]byte, error) {
 	return got, nil
 }
 
-func (a *Allocator) realloc(b []byte, n int) ([]byte, error) {
+func (a *Allocator) realloc(b []byte, n int, zero bool) ([]byte, error) {
 	e, _ := a.look(addrOf(b))
 	if e == 0 {
 		return a.large.realloc(a, b, n)
@@ -44,11 +47,11 @@ func (a *Allocator) realloc(b []byte, n int) ([]byte, error) {
 	case n <= cap(b) && (n > cap(b)/2 || cap(b) <= smallest):
 		return b[:n], nil
 	case e.class() == mediumClass && n > smallMax && n <= mediumMax:
-		if got := a.resize(b, n); got != nil {
+		if got := a.resize(b, n, zero); got != nil {
 			return got, nil
 		}
 	}
-	return a.reallocCopy(b, n)
+	return a.reallocCopy(b, n, zero)
 }
 
 // smallest is the capacity from which an object that is twice too large is not
@@ -56,8 +59,8 @@ func (a *Allocator) realloc(b []byte, n int) ([]byte, error) {
 const smallest = 64
 
 // reallocCopy moves b to an object of n bytes.
-func (a *Allocator) reallocCopy(b []byte, n int) ([]byte, error) {
-	to, err := a.allocAny(n, 1)
+func (a *Allocator) reallocCopy(b []byte, n int, zero bool) ([]byte, error) {
+	to, err := a.allocAny(n, 1, zero)
 	if err != nil {
 		return nil, err
 	}
@@ -80,13 +83,21 @@ func (a *Allocator) reallocCopy(b []byte, n int) ([]byte, error) {
 // resize makes a medium object n bytes long where it is: shorter by giving back
 // its last pages, or longer if the pages behind it are free. It returns nil if that
 // cannot be.
-func (a *Allocator) resize(b []byte, n int) []byte {
-	h := &a.pages
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	sp := a.mediumLocked(b)
+func (a *Allocator) resize(b []byte, n int, zero bool) []byte {
+	a.pages.mu.Lock()
+	got, stale := a.resizeLocked(b, n)
+	a.pages.mu.Unlock()
+	if zero && got != nil {
+		stale.clear(got)
+	}
+	return got
+}
+
+// resizeLocked is resize, and returns which of the new pages may hold old bytes.
+func (a *Allocator) resizeLocked(b []byte, n int) (got []byte, stale pageSet) {
+	h, sp := &a.pages, a.mediumLocked(b)
 	if sp == nil || a.retired.has(addrOf(b)) {
-		return nil // Freed or retired meanwhile: it will be noticed.
+		return nil, stale // Freed or retired meanwhile: it will be noticed.
 	}
 	r := (*a.regions.Load())[sp.region]
 	page, have, want := int(sp.page), int(sp.pages), (n+pageSize-1)/pageSize
@@ -99,31 +110,34 @@ func (a *Allocator) resize(b []byte, n int) []byte {
 		r.soilLocked(page+want, have-want)
 		a.freeRunLocked(r, page+want, have-want)
 	case want > have:
-		if !a.lengthenLocked(r, page, have, want) {
-			return nil
+		var ok bool
+		if stale, ok = a.lengthenLocked(r, page, have, want); !ok {
+			return nil, stale
 		}
 		number := entry(r.entry(page).Load()).number()
 		a.enterLocked(r, page, have, want, mediumClass, number)
 		h.used += want - have
 	}
 	sp.pages = uint32(want)
-	return bytesAt(addrOf(b), n, want*pageSize)
+	return bytesAt(addrOf(b), n, want*pageSize), stale
 }
 
-// lengthenLocked takes the free pages behind [page, page+have) up to page+want.
-func (a *Allocator) lengthenLocked(r *region, page, have, want int) bool {
+// lengthenLocked takes the free pages behind [page, page+have) up to page+want, and
+// returns which of them may hold old bytes.
+func (a *Allocator) lengthenLocked(r *region, page, have, want int) (stale pageSet, ok bool) {
 	behind, n := page+have, want-have
 	if behind >= r.pages {
-		return false
+		return stale, false
 	}
 	c, i := r.chunk(behind)
 	if int(c.run[i]) < n || a.charge(n*pageSize) != nil {
-		return false
+		return stale, false
 	}
+	stale = r.staleLocked(page, have, want)
 	free, dirt := a.unlinkLocked(r, behind)
 	dirt -= r.cleanLocked(behind, n)
 	if free > n {
 		a.linkLocked(r, behind+n, free-n, dirt)
 	}
-	return true
+	return stale, true
 }

@@ -49,6 +49,7 @@ type pageChunk struct {
 
 	// Protected by pages.mu:
 	soiled [chunkPages / 64]uint64 // pages that may have memory, of free runs
+	stale  [chunkPages / 64]uint64 // those of them that may hold old bytes: all others are zero
 	run    [chunkPages]uint32      // length, at the first page and the last; 0 if not free
 	dirt   [chunkPages]uint32      // how many of the run's pages are soiled, at the first page
 	next   [chunkPages]pageID      // in its list, at the first page
@@ -120,12 +121,12 @@ func (r *region) chunk(page int) (*pageChunk, int) {
 }
 
 // growLocked makes at least n pages free by making the last region longer, or a new
-// one.
-func (a *Allocator) growLocked(n int) error {
+// one. Sparse ones get no memory before they are touched.
+func (a *Allocator) growLocked(n int, sparse bool) error {
 	bytes, _ := align.Up(n*pageSize, growBytes)
 	regions := *a.regions.Load()
 	if k := len(regions) - 1; k >= 0 {
-		if err := a.extendLocked(regions[k], bytes); !errors.Is(err, arena.ErrFull) {
+		if err := a.extendLocked(regions[k], bytes, sparse); !errors.Is(err, arena.ErrFull) {
 			return err
 		}
 	}
@@ -133,11 +134,15 @@ func (a *Allocator) growLocked(n int) error {
 	if err != nil {
 		return err
 	}
-	return a.extendLocked(r, bytes)
+	return a.extendLocked(r, bytes, sparse)
 }
 
-func (a *Allocator) extendLocked(r *region, bytes int) error {
-	b, err := r.arena.Alloc(bytes)
+func (a *Allocator) extendLocked(r *region, bytes int, sparse bool) error {
+	alloc := r.arena.Alloc
+	if sparse {
+		alloc = r.arena.AllocSparse
+	}
+	b, err := alloc(bytes)
 	if err != nil {
 		return err
 	}
@@ -152,7 +157,7 @@ func (a *Allocator) extendLocked(r *region, bytes int) error {
 	if r.pages > a.first.Load().pages {
 		a.first.Store(r)
 	}
-	r.soilLocked(page, n) // The arena may have prepared it.
+	r.preparedLocked(page, n)
 	a.mergeLocked(r, page, n)
 	a.idle.arm() // If nothing more is taken, what is ahead goes back.
 	return nil

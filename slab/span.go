@@ -44,7 +44,7 @@ func (t *spanTable) allocLocked() (uint32, *span) {
 //
 // Preconditions: cl.mu is held.
 func (a *Allocator) newSpanLocked(cl *class, c int) (uint32, error) {
-	number, start, err := a.beginSpan(int(classPages[c]), c)
+	number, start, _, err := a.beginSpan(int(classPages[c]), c, false)
 	if err != nil {
 		return 0, err
 	}
@@ -71,14 +71,15 @@ func (a *Allocator) newSpanLocked(cl *class, c int) (uint32, error) {
 }
 
 // beginSpan takes a run of pages for class c (or mediumClass), enters it into the
-// page table, and returns its number and address.
-func (a *Allocator) beginSpan(pages, c int) (uint32, uintptr, error) {
+// page table, and returns its number and address, and as allocRunLocked what may hold
+// old bytes.
+func (a *Allocator) beginSpan(pages, c int, zero bool) (number uint32, start uintptr, stale pageSet, err error) {
 	h := &a.pages
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	r, page, err := a.allocRunLocked(pages)
+	r, page, stale, err := a.allocRunLocked(pages, zero)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, stale, err
 	}
 	number, sp := a.spans.allocLocked()
 	first, ok := number, number != 0
@@ -89,13 +90,14 @@ func (a *Allocator) beginSpan(pages, c int) (uint32, uintptr, error) {
 		}
 	}
 	if !ok {
+		r.soilLocked(page, pages) // As they may have been.
 		a.freeRunLocked(r, page, pages)
-		return 0, 0, errTables
+		return 0, 0, stale, errTables
 	}
 	*sp = span{page: uint32(page), pages: uint32(pages), group: first, class: uint8(c), region: r.index}
 	a.enterLocked(r, page, 0, pages, c, first)
 	h.used += pages
-	return number, r.base + uintptr(page)*pageSize, nil
+	return number, r.base + uintptr(page)*pageSize, stale, nil
 }
 
 // enterLocked enters pages [from, to) of a span that begins at page into the page

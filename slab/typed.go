@@ -22,15 +22,20 @@ func newOf[T any](a *Allocator) (*T, error) {
 	if n == 0 {
 		return new(T), nil // No memory at all, here as there.
 	}
+	if n > smallMax {
+		b, err := a.AllocZero(n)
+		if err != nil {
+			return nil, err
+		}
+		return first[T](b), nil
+	}
 	b, err := a.Alloc(n)
 	if err != nil {
 		return nil, err
 	}
 	p := first[T](b)
-	if n <= mediumMax {
-		var zero T
-		*p = zero
-	} // Larger ones are zero.
+	var zero T
+	*p = zero
 	return p, nil
 }
 
@@ -102,16 +107,13 @@ func GrowSlice[T any](a *Allocator, s []T, n int) ([]T, error) {
 		return nil, tooMany[T](a, n)
 	}
 	old := len(s)
-	b, err := a.Realloc(objectOf(a, &s[:1][0], cap(s)*size)[:old*size], n*size)
+	b, err := a.reallocSlow(objectOf(a, &s[:1][0], cap(s)*size)[:old*size], n*size, true)
 	if err != nil {
 		return nil, err
 	}
 	got := valuesIn[T](b, n)
-	fresh := n // Of a large one what is new is zero.
-	if n*size > mediumMax {
-		fresh = min(n, cap(s))
-	}
-	if fresh > old {
+	// What is beyond the old capacity is zero; a T may lie across its end.
+	if fresh := min(n, cap(s)+1); fresh > old {
 		clear(got[old:fresh])
 	}
 	return got, nil

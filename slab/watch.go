@@ -19,11 +19,11 @@ func newWatch(opts Options) *watch {
 }
 
 // alloc is Alloc of more than 0 bytes.
-func (w *watch) alloc(a *Allocator, n, alignment int) (b []byte, err error) {
+func (w *watch) alloc(a *Allocator, n, alignment int, zero bool) (b []byte, err error) {
 	if w.debug != nil {
-		b, err = w.debug.alloc(a, n, alignment)
+		b, err = w.debug.alloc(a, n, alignment, zero)
 	} else {
-		b, err = a.allocKind(n, alignment)
+		b, err = a.allocKind(n, alignment, zero)
 	}
 	if err == nil && w.profile != nil {
 		w.profile.count(a.shard(), addrOf(b), cap(b))
@@ -54,7 +54,7 @@ func (w *watch) free(a *Allocator, b []byte, isRetired bool) {
 }
 
 // realloc is Realloc of something to something.
-func (w *watch) realloc(a *Allocator, b []byte, n int) (got []byte, err error) {
+func (w *watch) realloc(a *Allocator, b []byte, n int, zero bool) (got []byte, err error) {
 	p, had := addrOf(b), 0
 	if w.profile != nil && w.profile.has(p) {
 		w.mustBeObject(a, "Realloc", b)
@@ -62,9 +62,9 @@ func (w *watch) realloc(a *Allocator, b []byte, n int) (got []byte, err error) {
 	}
 	e, _ := a.look(p)
 	if w.debug != nil {
-		got, err = w.debug.realloc(a, b, n)
+		got, err = w.debug.realloc(a, b, n, zero)
 	} else {
-		got, err = a.realloc(b, n)
+		got, err = a.realloc(b, n, zero)
 	}
 	switch {
 	case w.profile == nil:

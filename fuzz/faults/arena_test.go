@@ -214,6 +214,7 @@ var arenaOperations = slices.Concat(growths(), freeings(), typedOperations, []op
 	advised("Alloc/no huge pages", arena.Options{HugePages: arena.HugeNever}),
 	advised("Alloc/all huge pages", arena.Options{HugePages: arena.HugeAlways}),
 	advised("Alloc/committed small pages", arena.Options{HugePages: arena.HugeNever, Commit: true}),
+	inArena("AllocSparse", "Arena.AllocSparse", arena.Options{}, func(m *arenaScene) error { return m.take(m.a.AllocSparse(2 * mib)) }),
 	inArena("AllocAligned", "Arena.AllocAligned", arena.Options{}, func(m *arenaScene) error { return m.take(m.a.AllocAligned(2*mib, 4096)) }),
 	inArena("Local.Alloc", "Local.Alloc", arena.Options{}, func(m *arenaScene) error { return m.take(m.a.NewLocal().Alloc(100)) }),
 	inArena("Local.AllocAligned", "Local.AllocAligned", arena.Options{}, func(m *arenaScene) error {

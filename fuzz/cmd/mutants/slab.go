@@ -254,5 +254,33 @@ var slabMutants = []mutant{
 		old:     "int(i)&(1<<tableShift-1)+n > len(t.chunks[k])",
 		new:     "int(i)&(1<<tableShift-1) >= len(t.chunks[k])",
 		test:    "TestTable",
+	}, {
+		name:    "fresh: old bytes",
+		mistake: "of the pages that become zero those are left out that were freed",
+		file:    "slab/decommit.go",
+		old:     "\t\t*stale |= mask\n",
+		new:     "",
+		test:    "TestFresh_Zero",
+	}, {
+		name:    "fresh: tail of a longer object",
+		mistake: "pages that a medium object gets behind it are taken for zero",
+		file:    "slab/realloc.go",
+		old:     "stale = r.staleLocked(page, have, want)",
+		new:     "",
+		test:    "TestFresh_Zero",
+	}, {
+		name:    "fresh: touched",
+		mistake: "pages that were never used are cleared",
+		file:    "slab/region.go",
+		old:     "r.preparedLocked(page, n)",
+		new:     "r.soilLocked(page, n)",
+		test:    "TestFresh_TakesNothing",
+	}, {
+		name:    "fresh: prepared",
+		mistake: "memory is prepared for pages that nobody may touch",
+		file:    "slab/region.go",
+		old:     "\tif sparse {\n",
+		new:     "\tif false {\n",
+		test:    "TestFresh_TakesNothing",
 	},
 }
