@@ -25,6 +25,9 @@ var scenarios = []scenario{
 	{"readers beside a growing arena", readers},
 	{"objects handed over", handOver},
 	{"buffers of a pool", buffers},
+	{"recycled memory of an arena that moves", recycle},
+	{"an allocator closed beside its reaper", closeBesideReaper},
+	{"frees that use the arenas of their domain", foreignFrees},
 }
 
 // fill writes what belongs at off and behind; intact checks it.
