@@ -78,6 +78,12 @@ func valueAt[T any](b []byte) *T {
 // window or an old one that is still mapped, and false if it points elsewhere.
 func offsetOf[T any](a *Arena, p *T) (int, bool) {
 	v := a.load()
+	if a.exact {
+		// A guard can have a view that the arena is just about to have, too.
+		if published, ok := a.domain.Value().(*view); ok {
+			v = published
+		}
+	}
 	addr := uintptr(unsafe.Pointer(p))
 	if off := addr - uintptr(v.base); off < uintptr(v.cap) {
 		return int(off), true

@@ -38,6 +38,31 @@ func orderArena(t *testing.T, o Options) *Arena {
 	return a
 }
 
+// TestArena_OffsetOfPublished: with Retire a guard can be pinned on a view that is
+// published and not yet the arena's: Offset knows its window, and the one before it.
+func TestArena_OffsetOfPublished(t *testing.T) {
+	a, next := orderArena(t, Options{Retire: true}), orderArena(t, Options{})
+	before := a.view.Load()
+	if _, err := a.domain.Publish(next.view.Load()); err != nil { // As in publishMove.
+		t.Fatal(err)
+	}
+	a.old.add(before.window)
+	g, err := a.Pin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []*view{before, g.view} {
+		if off := a.Offset(v.slice(100, 1)); off != 100 {
+			t.Errorf("offset %d, want 100", off)
+		}
+	}
+	g.Unpin()
+	a.old.forget(before.window)
+	if _, err := a.domain.Publish(before); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestArena_ViewBeforeRetire: in a shared domain the new view is there before
 // the old window is retired, or a guard that is pinned in between would find a
 // window that nobody keeps for it.

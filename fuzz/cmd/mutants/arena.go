@@ -62,6 +62,13 @@ var arenaMutants = []mutant{
 		new:     "\t\tif a.domain.Retire(a.retired(0, old)...) != nil {\n\t\t\ta.waiting = append(a.waiting, old)\n\t\t}\n\t\ta.view.Store(v)\n",
 		test:    "TestArena_ViewBeforeRetire",
 	}, {
+		name:    "offset without what is published",
+		mistake: "Offset does not know the window that guards have and the arena has in a moment",
+		file:    "arena/arena_unsafe.go",
+		old:     "\t\t\tv = published\n",
+		new:     "\t\t\t_ = published\n",
+		test:    "TestArena_OffsetOfPublished",
+	}, {
 		name:    "refused window forgotten",
 		mistake: "a window that the domain had no room for is never offered again",
 		file:    "arena/old.go",

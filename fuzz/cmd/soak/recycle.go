@@ -16,8 +16,12 @@ type written struct {
 	seed   uint64
 }
 
-// recycle has three goroutines allocate, and so take memory that a Reset or Truncate has
-// given up and that is cleared again, while a fourth has the arena grow and move, in
+// recycleMax is the capacity up to which an arena grows and moves: addresses, and the
+// length of a sparse file.
+const recycleMax = 128 << 30
+
+// recycle has up to three goroutines allocate, and so take memory that a Reset or Truncate has
+// given up and that is cleared again, while another has the arena grow and move, in
 // rounds: old windows are retired, so whatever is touched has to be held.
 func recycle(ctx context.Context, seed uint64, done *atomic.Int64) error {
 	rng := rand.New(rand.NewPCG(seed, 10))
@@ -37,7 +41,7 @@ func recycle(ctx context.Context, seed uint64, done *atomic.Int64) error {
 		return err
 	}
 	var all []written
-	for round := 0; round < 12 && err == nil && ctx.Err() == nil; round++ {
+	for round := 0; round < 8 && err == nil && ctx.Err() == nil && a.Cap() <= recycleMax; round++ {
 		all, err = recycleRound(ctx, a, !opts.Retire, rng, all, done)
 		if err != nil {
 			break
@@ -68,7 +72,7 @@ func recycle(ctx context.Context, seed uint64, done *atomic.Int64) error {
 // have written.
 func recycleRound(ctx context.Context, a *arena.Arena, classic bool, rng *rand.Rand, all []written, done *atomic.Int64) ([]written, error) {
 	var g group
-	parts := make([][]written, 3)
+	parts := make([][]written, 1+rng.IntN(3)) // Few hold less.
 	for k := range parts {
 		rng := rand.New(rand.NewPCG(rng.Uint64(), 0))
 		g.run(func() (err error) {
@@ -76,13 +80,15 @@ func recycleRound(ctx context.Context, a *arena.Arena, classic bool, rng *rand.R
 			return err
 		})
 	}
-	growth := 1 << (20 + rng.IntN(7))
 	g.run(func() error {
-		for range 4 {
-			if err := a.Grow(growth); err != nil {
+		for range 5 {
+			if a.Cap() > recycleMax {
+				break
+			}
+			// Beyond the window, which is a quarter longer than what is needed, or less.
+			if err := a.Grow(2*a.Cap() - a.Len()); err != nil {
 				return err
 			}
-			growth *= 2 // Addresses, and a sparse file.
 			done.Add(1)
 		}
 		return nil
@@ -103,42 +109,32 @@ func recycleRound(ctx context.Context, a *arena.Arena, classic bool, rng *rand.R
 	})
 }
 
-// allocateHeld allocates through a guard, and by a Local while one is pinned.
+// allocateHeld allocates through a guard, or by a Local while one is pinned.
 func allocateHeld(ctx context.Context, a *arena.Arena, classic bool, rng *rand.Rand, g *group, done *atomic.Int64) (all []written, err error) {
 	l := a.NewLocal()
-	for range 40 {
-		if ctx.Err() != nil || g.ended.Load() {
-			break
-		}
+	guard, err := a.Pin()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { guard.Unpin() }()
+	for i := 0; i < 20 && ctx.Err() == nil && !g.ended.Load(); i++ {
 		done.Add(1)
-		guard, err := a.Pin()
-		if err != nil {
-			return nil, err
-		}
-		n := 1 + rng.IntN(1<<rng.IntN(20))
-		var b []byte
-		// A slice of a Local is held by the classic rule only.
+		n := 1 + rng.IntN(1<<rng.IntN(22))
+		alloc := guard.Alloc // The guard is of the last time: the arena may have moved twice since.
 		if classic && rng.IntN(2) == 0 {
-			b, err = l.Alloc(n)
-		} else {
-			b, err = guard.Alloc(n)
+			alloc = l.Alloc // Held by the classic rule only.
 		}
+		b, err := alloc(n)
 		if err != nil {
-			guard.Unpin()
 			return nil, err
 		}
 		w := written{a.Offset(b), n, rng.Uint64()}
 		for i, c := range b {
 			if c != 0 {
-				err = fmt.Errorf("byte %d of %d handed out at %d is %#x", i, n, w.off, c)
-				break
+				return nil, fmt.Errorf("byte %d of %d handed out at %d is %#x", i, n, w.off, c)
 			}
 		}
 		fill(b, w.off, w.seed)
-		guard.Unpin()
-		if err != nil {
-			return nil, err
-		}
 		all = append(all, w)
 	}
 	return all, nil
