@@ -92,7 +92,7 @@ func (a *Arena) allocSlow(n, alignment int, cross func(v *view, from, to int)) (
 			return nil, 0, a.growError(off, math.MaxInt, ErrFull)
 		}
 		end := start + n
-		if end > v.cap {
+		if end > v.ready {
 			if err := a.grow(end); err != nil {
 				return nil, 0, err
 			}
@@ -115,10 +115,10 @@ func (a *Arena) allocSlow(n, alignment int, cross func(v *view, from, to int)) (
 //
 // The capacity only grows and so does the cursor, so a store that another one
 // overtakes leaves a smaller number than possible, which costs a slow Alloc. It
-// never leaves a larger one: what makes it smaller (Truncate, Free) needs the
+// never leaves a larger one: what makes it smaller (Truncate, Trim, Free) needs the
 // arena to itself.
 func (a *Arena) resetSoft() {
-	soft := min(int64(a.view.Load().cap), a.head.mark(a.length.Load()))
+	soft := min(int64(a.view.Load().ready), a.head.mark(a.length.Load()))
 	if a.soft.Load() != soft { // A store is far dearer than a look.
 		a.soft.Store(soft)
 	}

@@ -67,9 +67,13 @@ type Options struct {
 	// ErrFull. 0 means no limit but the system's.
 	Limit int
 
-	// Commit makes Grow take the memory at once, so that running out of it is
-	// an error from Grow with everything undone, never a signal at a store.
-	// Without it the kernel gives a page when it is first touched.
+	// Commit makes Grow, and Alloc where it grows, take the memory at once, so that
+	// running out of it is an error with everything undone, never a signal at a
+	// store. The holes of a File get memory when the arena is made, what Trim gave
+	// back when it is grown into again; what Decommit gave back does not. One limit
+	// stays a signal: a memory cgroup's (SIGKILL by the OOM killer) where the kernel
+	// has no MADV_COLLAPSE, as Linux before 6.1. Without Commit the kernel gives
+	// a page when it is first touched.
 	Commit bool
 
 	// HugePages says how to use huge pages.
@@ -292,7 +296,11 @@ func (a *Arena) firstWindow(reserve int) error {
 		return errors.Join(err, w.Release())
 	}
 	w.SetTouched(have)
-	a.view.Store(&view{base: w.Base(), cap: have, window: w})
+	v := &view{base: w.Base(), cap: have, ready: have, window: w}
+	if err := a.fillHoles(v); err != nil {
+		return errors.Join(err, w.Release())
+	}
+	a.view.Store(v)
 	return nil
 }
 

@@ -26,6 +26,7 @@ import (
 type view struct {
 	base   unsafe.Pointer    // of the window
 	cap    int               // bytes that may be touched from base on
+	ready  int               // of them what may be handed out: less after Trim, with Options.Commit
 	window *addrspace.Window // nil after Free
 }
 

@@ -199,7 +199,12 @@ func (b *Buffer) gap() int {
 
 // Available returns how many bytes can be written behind the last, or at a
 // position beyond it, without growing.
-func (b *Buffer) Available() int { return max(b.Cap()-b.end()-b.gap(), 0) }
+func (b *Buffer) Available() int {
+	if b.arena == nil {
+		return 0
+	}
+	return max(b.arena.load().ready-b.end()-b.gap(), 0)
+}
 
 // AvailableBuffer returns an empty slice of capacity b.Available(), to be appended
 // to and passed to the Write that follows immediately.
@@ -209,8 +214,8 @@ func (b *Buffer) AvailableBuffer() []byte {
 		return nil
 	}
 	v := b.arena.load()
-	b.arena.lend(v.cap)
-	return v.slice(v.cap-n, n)[:0]
+	b.arena.lend(v.ready)
+	return v.slice(v.ready-n, n)[:0]
 }
 
 // lend notes that [length, to) may hold bytes that nobody has published: whoever

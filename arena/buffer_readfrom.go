@@ -71,7 +71,7 @@ func (b *Buffer) readRoom(size int) (v *view, at int, room []byte, err error) {
 	}
 	at = end + gap
 	b.arena.clearGap(v, end, at)
-	to := at + min(size, v.cap-at)
+	to := at + min(size, v.ready-at)
 	// From the second read on begin with an extent, as preparing does.
 	if edge := align.Down(to, extentSize); edge-at >= bytes.MinRead {
 		to = edge
@@ -92,7 +92,7 @@ func (b *Buffer) lastRoom(gap int, full error) (v *view, end int, err error) {
 	if !b.kept.Load() {
 		held = b.Len()
 	}
-	for _, top := range [...]int{b.arena.limit, b.arena.load().cap} {
+	for _, top := range [...]int{b.arena.limit, b.arena.load().ready} {
 		if left := top - held - gap; 0 < left && left < bytes.MinRead {
 			if v, end, err = b.makeRoom(gap + left); err == nil {
 				return v, end, nil

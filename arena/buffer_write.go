@@ -10,7 +10,7 @@ func (b *Buffer) Write(p []byte) (n int, err error) {
 	if a := b.arena; a != nil {
 		end := int(a.length.Load())
 		// After Free the capacity is 0. A sum could overflow, a difference not.
-		if v := a.view.Load(); len(p) <= min(b.soft, v.cap)-end {
+		if v := a.view.Load(); len(p) <= min(b.soft, v.ready)-end {
 			copy(v.slice(end, len(p)), p)
 			// Publish what has been copied. Pairs with Guard.Bytes, which loads the
 			// length before the bytes are looked at.
@@ -26,7 +26,7 @@ func (b *Buffer) Write(p []byte) (n int, err error) {
 func (b *Buffer) WriteString(s string) (n int, err error) {
 	if a := b.arena; a != nil {
 		end := int(a.length.Load())
-		if v := a.view.Load(); len(s) <= min(b.soft, v.cap)-end {
+		if v := a.view.Load(); len(s) <= min(b.soft, v.ready)-end {
 			copy(v.slice(end, len(s)), s)
 			a.length.Store(int64(end + len(s))) // See Write.
 			b.last = opWrite
@@ -40,7 +40,7 @@ func (b *Buffer) WriteString(s string) (n int, err error) {
 func (b *Buffer) WriteByte(c byte) error {
 	if a := b.arena; a != nil {
 		end := int(a.length.Load())
-		if v := a.view.Load(); end < min(b.soft, v.cap) {
+		if v := a.view.Load(); end < min(b.soft, v.ready) {
 			v.slice(end, 1)[0] = c
 			a.length.Store(int64(end + 1)) // See Write.
 			b.last = opWrite
@@ -105,11 +105,11 @@ func (b *Buffer) makeRoom(n int) (v *view, end int, err error) {
 	v, end = a.load(), a.Len()
 	unread := end - b.off
 	mayDrop := b.off > 0 && !b.kept.Load()
-	if mayDrop && (unread == 0 || n > v.cap-end && n <= v.cap/2-unread) {
+	if mayDrop && (unread == 0 || n > v.ready-end && n <= v.ready/2-unread) {
 		b.dropRead(v, end)
 		end = a.Len()
 	}
-	if n <= v.cap-end {
+	if n <= v.ready-end {
 		return v, end, nil
 	}
 	if err := a.Grow(n); err == nil {
@@ -156,6 +156,6 @@ func appendText[T text](b *Buffer, v *view, off int, p T) {
 func (b *Buffer) publish(v *view, end int) {
 	b.arena.length.Store(int64(end)) // See Write.
 	if !b.seeked {
-		b.soft = int(min(int64(v.cap), b.arena.head.mark(int64(end))))
+		b.soft = int(min(int64(v.ready), b.arena.head.mark(int64(end))))
 	}
 }

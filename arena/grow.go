@@ -34,7 +34,7 @@ func (a *Arena) Grow(n int) error {
 	if n > math.MaxInt-length {
 		return a.growError(length, math.MaxInt, ErrFull)
 	}
-	if length+n <= a.load().cap {
+	if length+n <= a.load().ready {
 		return nil
 	}
 	return a.grow(length + n)
@@ -52,7 +52,14 @@ func (a *Arena) growAlone(need int) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	v := a.load()
+	if need <= v.ready {
+		return nil
+	}
 	if need <= v.cap {
+		if err := a.commitAgain(v, need); err != nil {
+			return a.growError(v.ready, need, err)
+		}
+		a.resetSoft()
 		return nil
 	}
 	if need > a.limit {
@@ -231,21 +238,25 @@ func (a *Arena) mapWindow(w *addrspace.Window) error {
 //
 // Preconditions: mu is held; w maps the file over [0, goal).
 func (a *Arena) publish(old *view, w *addrspace.Window, goal int, counter *int) error {
-	v := &view{base: w.Base(), cap: goal, window: w}
+	v := &view{base: w.Base(), cap: goal, ready: goal, window: w}
 	w.SetTouched(goal)
-	if a.commit || a.file.Page() > extentSize/2 {
-		if err := a.commitRange(v, old.cap, goal); err != nil {
+	if a.commits() {
+		if err := a.commitRange(v, old.ready, goal); err != nil {
 			return err
 		}
 	}
-	if w == old.window {
-		return a.publishView(v, counter)
+	if w != old.window {
+		return a.publishMove(v, old.window, counter)
 	}
-	return a.publishMove(v, old.window, counter)
+	if err := a.publishView(v); err != nil {
+		return err
+	}
+	*counter++
+	return nil
 }
 
 // publishView publishes a view of the same window.
-func (a *Arena) publishView(v *view, counter *int) error {
+func (a *Arena) publishView(v *view) error {
 	if a.exact {
 		// Guards get the view from the domain. It goes there first because that
 		// can fail; the writers' own view follows.
@@ -254,7 +265,6 @@ func (a *Arena) publishView(v *view, counter *int) error {
 		}
 	}
 	a.view.Store(v)
-	*counter++
 	return nil
 }
 

@@ -22,7 +22,7 @@ type LinearOptions struct {
 
 	// Lazy leaves it to the kernel to give a page when it is first touched.
 	// Otherwise Reallocate takes the memory, so that running out of it is a nil
-	// from Reallocate.
+	// from Reallocate, as with [Options].Commit.
 	Lazy bool
 
 	// Space holds the window. nil means addrspace.Default().
@@ -128,7 +128,7 @@ func (m *LinearMemory) commit(n int) (err error) {
 	defer a.mu.Unlock()
 	to, _ := align.Up(n, a.file.Page())
 	if to < extentSize {
-		err = memfile.Allocate(a.file.Fd(), int64(m.committed), a.load().addr(m.committed), to-m.committed)
+		err = memfile.Commit(a.file.Fd(), int64(m.committed), a.load().addr(m.committed), to-m.committed)
 	} else {
 		to, _ = align.Up(n, extentSize) // As the size of the file is.
 		err = a.commitRange(a.load(), m.committed, to)

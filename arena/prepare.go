@@ -26,6 +26,23 @@ func (a *Arena) prepareExtent(v *view, off int) error {
 	return err
 }
 
+// commits reports whether what may be handed out has memory: as asked for, or because a
+// hugetlb pool that is empty answers a touch with a signal.
+func (a *Arena) commits() bool { return a.commit || a.file.Page() > extentSize/2 }
+
+// commitAgain gives what Trim has taken memory again, so that need bytes have it, and
+// some more if there is a capacity for it.
+//
+// Preconditions: mu is held; v is the newest view; v.ready < need <= v.cap.
+func (a *Arena) commitAgain(v *view, need int) error {
+	next := *v
+	next.ready = min(a.nextCap(v.ready, need), v.cap)
+	if err := a.commitRange(v, v.ready, next.ready); err != nil {
+		return err
+	}
+	return a.publishView(&next)
+}
+
 // commitRange gives every byte of [from, to) a page, or none at all and an
 // error.
 //
@@ -33,7 +50,10 @@ func (a *Arena) prepareExtent(v *view, off int) error {
 // has been handed out.
 func (a *Arena) commitRange(v *view, from, to int) error {
 	unit := max(extentSize, a.file.Page())
-	to, _ = align.Up(to, unit) // The file's size is a multiple of it.
+	to, _ = align.Up(to, unit)
+	// The file's size is a multiple of unit where we have made it.
+	end, _ := align.Up(a.file.Size(), a.file.Page())
+	to = min(to, end)
 	err := a.commitExtents(v, from, to)
 	if err == nil {
 		return nil
@@ -51,24 +71,44 @@ func (a *Arena) commitRange(v *view, from, to int) error {
 
 // commitExtents is commitRange without the undo.
 func (a *Arena) commitExtents(v *view, from, to int) error {
-	if a.file.Page() >= extentSize || !a.makesHuge() {
-		from = align.Down(from, a.file.Page())
+	from = align.Down(from, a.file.Page())
+	if a.file.Page() >= extentSize {
 		return memfile.Allocate(a.file.Fd(), int64(from), v.addr(from), to-from)
 	}
-	if head, _ := align.Up(from, extentSize); from < head {
-		if err := memfile.Allocate(a.file.Fd(), int64(from), v.addr(from), head-from); err != nil {
-			return err
-		}
-		from = head
+	small := func(from, to int) error {
+		return memfile.Commit(a.file.Fd(), int64(from), v.addr(from), to-from)
 	}
-	for off := from; off < to; off += extentSize {
+	head, _ := align.Up(from, extentSize)
+	if head = min(head, to); !a.makesHuge() {
+		head = to
+	}
+	if err := small(from, head); err != nil {
+		return err
+	}
+	off := head
+	for ; off+extentSize <= to; off += extentSize {
 		huge, err := memfile.MakeHuge(a.file.Fd(), int64(off), v.addr(off))
 		if !huge && !memfile.IsMemory(err) {
-			err = memfile.Allocate(a.file.Fd(), int64(off), v.addr(off), extentSize) // Small pages will do.
+			err = small(off, off+extentSize) // Small pages will do.
 		}
 		if err != nil {
 			return err
 		}
+	}
+	return small(off, to)
+}
+
+// fillHoles gives the content of a caller's file memory where it has none, and with it
+// room on the file system.
+//
+// Preconditions: as of commitRange, but for the content.
+func (a *Arena) fillHoles(v *view) error {
+	to, _ := align.Up(v.cap, a.file.Page())
+	if !a.commit || a.file.Allocated() >= to {
+		return nil
+	}
+	if err := memfile.Commit(a.file.Fd(), 0, v.addr(0), to); err != nil {
+		return fmt.Errorf("fill the holes of %d bytes: %w", v.cap, err)
 	}
 	return nil
 }
@@ -91,7 +131,8 @@ func (a *Arena) Decommit(off, n int) error {
 }
 
 // Trim gives the memory beyond Len back to the system: what was prepared ahead,
-// and what Reset and Truncate kept. The capacity stays. Where the system or the file
+// and what Reset and Truncate kept. The capacity stays; with Options.Commit the next
+// Grow or Alloc takes the memory again, or fails. Where the system or the file
 // system cannot punch holes that is an error, and the memory stays until Free. Needs
 // the arena to itself, but for readers.
 func (a *Arena) Trim() error {
@@ -110,6 +151,13 @@ func (a *Arena) Trim() error {
 	addr := v.addr(from)
 	if to > v.window.Mapped() { // After a growth that failed.
 		addr = 0
+	}
+	if a.commits() && from < v.ready {
+		next := *v
+		next.ready = from
+		if err := a.publishView(&next); err != nil {
+			return fmt.Errorf("arena: trim %q to %d bytes: %w", a.name, from, err)
+		}
 	}
 	if err := memfile.Punch(a.file.Fd(), int64(from), addr, to-from); err != nil {
 		return fmt.Errorf("arena: trim %q to %d bytes: %w", a.name, from, err)

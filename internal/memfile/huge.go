@@ -53,8 +53,11 @@ func MakeHuge(fd int, off int64, addr uintptr) (huge bool, err error) {
 		return false, err
 	}
 	err = sys.Advise(addr, ExtentSize, sys.AdviseCollapse)
-	if errors.Is(err, sys.EAGAIN) {
+	switch {
+	case errors.Is(err, sys.EAGAIN):
 		return false, nil
+	case errors.Is(err, sys.EBUSY):
+		return false, fmt.Errorf("%w: %w", err, errNoRoom)
 	}
 	return err == nil, err
 }
