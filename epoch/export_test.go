@@ -91,3 +91,10 @@ func (d *Domain) Tables() int {
 	}
 	return 0
 }
+
+// Waits returns how many Barrier and Close calls the Domain knows of.
+func (d *Domain) Waits() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.waits)
+}

@@ -3,9 +3,11 @@ package epoch_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"weak"
 
 	"github.com/growarena/growarena/epoch"
 )
@@ -147,6 +149,72 @@ func TestDomain_Barrier(t *testing.T) {
 	if !freed {
 		t.Error("Barrier returned before Free")
 	}
+}
+
+// TestWait_GivenUp: a wait that its context has ended leaves nothing behind, though
+// what it waited for has not come.
+func TestWait_GivenUp(t *testing.T) {
+	d := epoch.NewDomain(epoch.Options{})
+	g := pin(t, d)
+	for range 3 {
+		if err := d.Synchronize(ended()); !errors.Is(err, context.Canceled) {
+			t.Errorf("Synchronize: %v", err)
+		}
+	}
+	eventually(t, "idle, with a pin", d.Idle)
+
+	var c counter
+	if err := d.Retire(c.retired(0, 1)); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := d.Barrier(ended()); !errors.Is(err, context.Canceled) {
+			t.Errorf("Barrier: %v", err)
+		}
+		if err := d.Close(ended()); !errors.Is(err, context.Canceled) {
+			t.Errorf("Close: %v", err)
+		}
+		if err := d.CheckInvariants(); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := d.Waits(); n != 0 {
+		t.Errorf("%d waits are left", n)
+	}
+	g.Unpin()
+	eventually(t, "idle", d.Idle)
+	if c.n.Load() != 1 {
+		t.Error("not freed")
+	}
+}
+
+// TestRetired_FreeIsForgotten: what a Free refers to can be collected once it has
+// been called, also while others wait.
+func TestRetired_FreeIsForgotten(t *testing.T) {
+	for _, birth := range []uint64{0, 1} {
+		d := epoch.NewDomain(epoch.Options{})
+		old := pin(t, d)
+		publish(t, d, nil)
+		seen := retireBig(d, birth)
+		publish(t, d, nil)
+		later := pin(t, d)
+		d.Retire(epoch.Retired{Birth: 3 * birth}) // waits for later
+		old.Unpin()
+		eventually(t, "the first freed", func() bool { return d.Stats().Freed == 1 })
+		eventually(t, "collected", func() bool { runtime.GC(); return seen.Value() == nil })
+		if n := d.Stats().Retired; n != 1 {
+			t.Errorf("%d retired", n)
+		}
+		later.Unpin()
+		eventually(t, "idle", d.Idle)
+	}
+}
+
+// retireBig retires something to which only its Free refers.
+func retireBig(d *epoch.Domain, birth uint64) weak.Pointer[[1 << 16]byte] {
+	big := new([1 << 16]byte)
+	d.Retire(epoch.Retired{Birth: birth, Free: func() { big[0]++ }})
+	return weak.Make(big)
 }
 
 // A Free may use the domain that calls it.

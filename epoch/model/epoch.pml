@@ -2,7 +2,7 @@
  * A model of package epoch: pin, settle, publish, retire, scan, countdown,
  * reclaim, unpin, refresh, close. check.sh checks it with spin.
  *
- * The explorer (explore_search_test.go) runs the package's own code through short scenarios.
+ * The explorer (explore_execution_test.go) runs the package's own code through short scenarios.
  * This is the algorithm instead, in all interleavings of more at once. A step
  * here is one access to a shared word there, with what is local behind it; what
  * Domain.mu protects changes in the steps of whoever holds it.

@@ -87,6 +87,17 @@ var limitScenarios = []*scenario{
 			w.must(w.d.PublishWait(background, contents{}, w.retired(n, 0)))
 		}}, readers: 1,
 	}, {
+		// Nothing else would: the pin ends when the wait has.
+		name: "limit, close alone ends the wait", opts: Options{Slots: 1, MaxRetired: 1},
+		setup: func(w *world) { held(1)(w); w.replace(1) },
+		tasks: []func(*world){
+			func(w *world) {
+				w.swap(background, w.windows[1], 3)
+				w.guards[0].Unpin()
+			},
+			closeGivesUp,
+		},
+	}, {
 		name: "limit, close ends the wait", opts: Options{Slots: 1, MaxRetired: 1},
 		setup: func(w *world) { held(1)(w); w.replace(1) },
 		tasks: []func(*world){unpin(0),
@@ -94,6 +105,12 @@ var limitScenarios = []*scenario{
 			func(w *world) { w.d.Close(background) },
 		}, readers: 1,
 	},
+}
+
+// closeGivesUp closes the domain without patience.
+func closeGivesUp(w *world) {
+	w.cancel()
+	w.gaveUp("close", w.d.Close(w.ctx))
 }
 
 // closeScenarios are about Close beside each other operation.
