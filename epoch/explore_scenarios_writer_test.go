@@ -78,6 +78,11 @@ var writerScenarios = []*scenario{
 			},
 		}, readers: 1,
 	}, {
+		// The pin stays: nothing else tells the reaper to go.
+		name: "synchronize gives up, alone", opts: Options{Slots: 1}, setup: held(1),
+		tasks: []func(*world){ends, func(w *world) { w.gaveUp("synchronize", w.d.Synchronize(w.ctx)) }},
+		holds: 1,
+	}, {
 		name: "synchronize, context ends", opts: Options{Slots: 1}, setup: held(1),
 		tasks: []func(*world){unpin(0),
 			func(w *world) { w.cancel() },

@@ -140,6 +140,7 @@ type scenario struct {
 	setup   func(*world) // alone, before the tasks; the domain has published window A
 	tasks   []func(*world)
 	readers int                 // the first so many tasks must never run a Free
+	holds   int                 // so many slots of the first table are pinned at the end
 	final   func(*world) string // after the usual checks
 }
 
@@ -181,10 +182,14 @@ func (s *scenario) explore(executions int) *search {
 			if w.d.reaping || w.d.want.Load() != 0 {
 				return fmt.Sprintf("at rest: reaping %v, want %d", w.d.reaping, w.d.want.Load())
 			}
+			pinned := 0
 			for i := range w.d.slots {
 				if w.d.slots[i].word.Load()&activeBit != 0 {
-					return fmt.Sprintf("slot %d is still pinned", i)
+					pinned++
 				}
+			}
+			if pinned != s.holds {
+				return fmt.Sprintf("%d slots are still pinned, want %d", pinned, s.holds)
 			}
 			for i, l := range w.d.locals {
 				if l != nil && l.slot.Load()&activeBit != 0 {

@@ -61,7 +61,7 @@ func leftGoroutines() string {
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
 	for i := 0; !cond(); i++ {
-		if i > 30_000 {
+		if i > 10_000 {
 			t.Fatalf("still not: %s", what)
 		}
 		time.Sleep(time.Millisecond)

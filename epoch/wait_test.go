@@ -171,7 +171,7 @@ func TestWait_GivenUp(t *testing.T) {
 		if err := d.Barrier(ended()); !errors.Is(err, context.Canceled) {
 			t.Errorf("Barrier: %v", err)
 		}
-		if err := d.Close(ended()); !errors.Is(err, context.Canceled) {
+		if err := d.Close(ended(), c.retired(0, 1)); !errors.Is(err, context.Canceled) {
 			t.Errorf("Close: %v", err)
 		}
 		if err := d.CheckInvariants(); err != nil {
@@ -183,31 +183,41 @@ func TestWait_GivenUp(t *testing.T) {
 	}
 	g.Unpin()
 	eventually(t, "idle", d.Idle)
-	if c.n.Load() != 1 {
-		t.Error("not freed")
+	if n := c.n.Load(); n != 4 {
+		t.Errorf("%d freed", n)
 	}
 }
 
 // TestRetired_FreeIsForgotten: what a Free refers to can be collected once it has
-// been called, also while others wait.
+// been called, also while others wait, before it in the queue or behind it.
 func TestRetired_FreeIsForgotten(t *testing.T) {
-	for _, birth := range []uint64{0, 1} {
+	freedAndForgotten := func(d *epoch.Domain, big weak.Pointer[[1 << 16]byte]) {
+		t.Helper()
+		eventually(t, "one freed", func() bool { return d.Stats().Freed == 1 })
+		runtime.GC()
+		if s := d.Stats(); big.Value() != nil || s.Retired != 1 {
+			t.Errorf("still referred to: %v; %d retired", big.Value() != nil, s.Retired)
+		}
+	}
+	t.Run("classic", func(t *testing.T) {
 		d := epoch.NewDomain(epoch.Options{})
 		old := pin(t, d)
-		publish(t, d, nil)
-		seen := retireBig(d, birth)
-		publish(t, d, nil)
+		big := retireBig(d, 0)
 		later := pin(t, d)
-		d.Retire(epoch.Retired{Birth: 3 * birth}) // waits for later
+		d.Retire(epoch.Retired{}) // waits for later
 		old.Unpin()
-		eventually(t, "the first freed", func() bool { return d.Stats().Freed == 1 })
-		eventually(t, "collected", func() bool { runtime.GC(); return seen.Value() == nil })
-		if n := d.Stats().Retired; n != 1 {
-			t.Errorf("%d retired", n)
-		}
+		freedAndForgotten(d, big)
 		later.Unpin()
 		eventually(t, "idle", d.Idle)
-	}
+	})
+	t.Run("exact", func(t *testing.T) {
+		d := epoch.NewDomain(epoch.Options{})
+		g := pin(t, d)
+		d.Retire(epoch.Retired{Birth: 1}) // waits for g
+		freedAndForgotten(d, retireBig(d, 2))
+		g.Unpin()
+		eventually(t, "idle", d.Idle)
+	})
 }
 
 // retireBig retires something to which only its Free refers.

@@ -116,13 +116,6 @@ var epochMutants = []mutant{
 		new:     "\treturn fmt.Errorf(\"epoch: synchronize",
 		test:    "TestWait_GivenUp",
 	}, {
-		name:    "reaper not told",
-		mistake: "the reaper stays when a Synchronize gave up and nothing is left to wait for",
-		file:    "epoch/retire.go",
-		old:     "\t\t\t// The reaper may have nothing left to wait for.\n\t\t\td.startReaperLocked()\n",
-		new:     "",
-		test:    "TestWait_GivenUp",
-	}, {
 		name:    "Close after Close",
 		mistake: "what a second Close waits for dies at a version that never comes",
 		file:    "epoch/wait.go",
