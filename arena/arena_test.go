@@ -100,7 +100,10 @@ func TestArena_GrowKeepsContents(t *testing.T) {
 	eachLadder(t, func(t *testing.T, o arena.Options) {
 		a := newArena(t, o)
 		defer free(t, a)
-		const total = 40 * mib
+		total := 40 * mib
+		if testing.Short() {
+			total = 20 * mib // Three moves, from a window of 2 MiB.
+		}
 		rng := rand.New(rand.NewPCG(1, 2))
 		var slices [][]byte
 		for a.Len() < total {

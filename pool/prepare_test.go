@@ -179,7 +179,11 @@ func TestPool_FullBuffersInTurn(t *testing.T) {
 // TestPool_PreparesRest grows a full buffer by so much that a goroutine prepares most of it,
 // if a processor is idle. Meanwhile the buffer is used, grows, shrinks, goes, or the pool does.
 func TestPool_PreparesRest(t *testing.T) {
-	const half, n = 64 * mib, 128 * mib
+	half := 64 * mib
+	if testing.Short() {
+		half = 24 * mib
+	}
+	n := 2 * half
 	for name, next := range map[string]func(p *pool.Pool, b []byte){
 		"is filled": func(p *pool.Pool, b []byte) { touch(b[half:]) },
 		"grows": func(p *pool.Pool, b []byte) {
@@ -385,7 +389,7 @@ func TestPool_PreparedModel(t *testing.T) {
 			var all []*buffer
 			steps := 200
 			if testing.Short() {
-				steps = 60
+				steps = 25
 			}
 			for range steps {
 				if len(all) < 4 || len(all) < 8 && rng.IntN(3) == 0 {
