@@ -10,11 +10,15 @@ import (
 	"github.com/growarena/growarena/internal/sys"
 )
 
-// AliasOptions say what an [Alias] shows. The zero value shows all of [0, Cap),
+// AliasOptions say what an [Alias] shows. The zero value shows all of [0, Len),
 // writable, once.
 type AliasOptions struct {
 	// Off and Len are the range of the arena to show. Multiples of the page size,
-	// within [0, Cap). Len 0 means up to Cap.
+	// within [0, Cap), of which the last page may be a part. Len 0 means up to the
+	// arena's Len, its last page included.
+	//
+	// What is beyond the arena's Len can be written to through an alias that is not
+	// ReadOnly, so Alloc clears that when it hands it out.
 	Off, Len int
 
 	// ReadOnly makes a store through the alias fault.
@@ -26,23 +30,30 @@ type AliasOptions struct {
 }
 
 // Alias is a second mapping of a range of an arena: the same bytes at other
-// addresses. It stays until Release, through growth and Free of the arena.
+// addresses. It stays until Release, through growth and Free of the arena; as long as it
+// shows a caller's file, that is neither cut nor unlocked.
 type Alias struct {
 	name   string
 	window *addrspace.Window
 	n      int
+	gone   func() // nil: nobody waits for it
 }
 
 // Alias maps a range of the arena a second time. Panics if the range is not
-// within [0, Cap) or not of whole pages.
+// within [0, Cap), is not of whole pages, or is empty.
 func (a *Arena) Alias(o AliasOptions) (*Alias, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	v := a.load()
-	if o.Len == 0 {
-		o.Len = align.Down(v.cap, a.file.Page()) - o.Off
+	// Of a page that the capacity ends in there is all in the file, or it reads as zero.
+	most, ok := align.Up(v.cap, a.file.Page())
+	if !ok {
+		most = align.Down(v.cap, a.file.Page())
 	}
-	a.checkRange("Alias", o.Off, o.Len, v.cap)
+	if o.Len == 0 {
+		o.Len = min(align.Down(a.Len()+a.file.Page()-1, a.file.Page()), most) - o.Off
+	}
+	a.checkRange("Alias", o.Off, o.Len, most)
 	if !align.Is(o.Off, a.file.Page()) || !align.Is(o.Len, a.file.Page()) || o.Len == 0 {
 		panic(fmt.Sprintf("arena: Alias of %q: [%d, %d) is not a range of pages of %d bytes", a.name, o.Off, o.Off+o.Len, a.file.Page()))
 	}
@@ -64,7 +75,14 @@ func (a *Arena) Alias(o AliasOptions) (*Alias, error) {
 		}
 		return nil, fmt.Errorf("arena: alias [%d, %d) of %q: %w", o.Off, o.Off+o.Len, a.name, err)
 	}
-	return &Alias{name: a.name, window: w, n: o.Len * repeat}, nil
+	l := &Alias{name: a.name, window: w, n: o.Len * repeat}
+	if !o.ReadOnly {
+		a.writable(o.Off + o.Len)
+	}
+	if !a.file.Memfd() {
+		l.gone = a.shown.hold()
+	}
+	return l, nil
 }
 
 // Bytes returns the alias's bytes: the range, as often as it is repeated. Panics
@@ -82,6 +100,9 @@ func (l *Alias) Release() {
 	l.Bytes()
 	release(l.window)
 	l.window = nil
+	if l.gone != nil {
+		l.gone()
+	}
 }
 
 // checkRange panics unless [off, off+n) lies within [0, limit).

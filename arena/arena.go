@@ -13,7 +13,6 @@ import (
 	"github.com/growarena/growarena/epoch"
 	"github.com/growarena/growarena/internal/align"
 	"github.com/growarena/growarena/internal/memfile"
-	"github.com/growarena/growarena/internal/sys"
 )
 
 // Errors that a growth can wrap.
@@ -174,6 +173,7 @@ type Arena struct {
 
 	mu    sync.Mutex
 	file  *memfile.File // Protected by mu; its descriptor is immutable until Free.
+	lent  int           // end of what others may write to at any time. Protected by mu.
 	birth uint64        // Version of domain at which the current window was published. Protected by mu.
 	grown Growth        // Protected by mu.
 
@@ -181,7 +181,8 @@ type Arena struct {
 	// had no room for. Protected by mu.
 	waiting []*addrspace.Window
 
-	old oldWindows // Has its own lock.
+	old   oldWindows // Has its own lock.
+	shown holders    // Of a caller's file. Has its own lock.
 }
 
 // NewArena makes an empty arena (or one with a file's content). It panics if
@@ -350,45 +351,50 @@ func (a *Arena) Offset(b []byte) int {
 // they are kept.
 func (a *Arena) Domain() *epoch.Domain { return a.domain }
 
-// File returns a duplicate of the backing file, for another process or for
-// sendfile and the like. Offsets in it are offsets in the arena. The caller
-// closes it; it outlives the arena. It holds Cap bytes or more, and nobody can
-// make a memfd of ours shorter (it is sealed with F_SEAL_SHRINK).
-func (a *Arena) File() (*os.File, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.load()
-	fd, err := sys.Dup(a.file.Fd())
-	if err != nil {
-		return nil, fmt.Errorf("arena: duplicate the file of %q: %w", a.name, memfile.ExplainFiles(err))
-	}
-	return os.NewFile(uintptr(fd), a.name), nil
-}
-
 // Free gives everything back. With a domain, windows that a guard still sees
 // stay until it is unpinned; without, no pointer into the arena may be used any
 // more: a touch faults, or reads what has taken the place later. A file of the
-// caller's is cut to Len, unless it is sealed or others have changed its length;
-// failing to is the only error, and the rest is done all the same. Panics if the
-// arena is free already. Needs the arena to itself, but for guards.
+// caller's is cut to Len and unlocked, unless it is sealed or others have changed its
+// length; failing to is the only error, and the rest is done all the same. As long as
+// an Alias or, with a domain, a guard may show bytes of it, it stays as it is: the
+// last of them to go cuts it, and nobody is told of an error then. Panics if the
+// arena is free already. Needs the arena to itself, but for guards and aliases.
 func (a *Arena) Free() error {
-	last, err := a.shut()
+	last, length := a.shut()
 	// Nothing is locked: Close and Retire run what is ready, which may be others' code.
+	done, cancel := context.WithCancel(context.Background())
+	cancel()          // Free does not wait: what is pinned goes with its last guard.
+	gone := func() {} // Guards that show a caller's file.
+	if a.domain != nil && !a.file.Memfd() {
+		gone = a.shown.hold()
+	}
 	switch {
 	case a.exact:
-		done, cancel := context.WithCancel(context.Background())
-		cancel() // Free does not wait: what is pinned goes with its last guard.
-		_ = a.domain.Close(done, a.retired(a.birth, last)...)
+		err := a.domain.Close(done, append(a.retired(a.birth, last), epoch.Retired{Free: gone})...)
+		if !errors.Is(err, epoch.ErrPinned) {
+			gone() // Sooner than the reaper.
+		}
 	case a.domain != nil:
 		a.offerWaiting()
+		if !a.file.Memfd() {
+			a.whenUnpinned(gone)
+		}
 	default:
 		a.old.releaseAll()
 	}
-	return err
+	return a.shown.last(func() error {
+		err := a.file.Cut(length)
+		a.file.Close()
+		if err != nil {
+			return fmt.Errorf("arena: cut the file of %q to %d bytes: %w", a.name, length, err)
+		}
+		return nil
+	})
 }
 
-// shut is Free without letting go of the windows. It returns the newest.
-func (a *Arena) shut() (last *addrspace.Window, err error) {
+// shut is Free without letting go of the windows and of the file. It returns the
+// newest window, and the length.
+func (a *Arena) shut() (last *addrspace.Window, length int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	v := a.load()
@@ -400,10 +406,5 @@ func (a *Arena) shut() (last *addrspace.Window, err error) {
 
 	a.old.add(v.window)
 	a.waiting = append(a.waiting, v.window)
-	err = a.file.Cut(a.Len())
-	a.file.Close()
-	if err != nil {
-		err = fmt.Errorf("arena: cut the file of %q to %d bytes: %w", a.name, a.Len(), err)
-	}
-	return v.window, err
+	return v.window, a.Len()
 }

@@ -836,7 +836,7 @@ func TestArena_FileIsSealed(t *testing.T) {
 	if err := a.Grow(mib); err != nil {
 		t.Fatal(err)
 	}
-	f, err := a.File()
+	f, err := a.WritableFile()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,21 +52,7 @@ func (b *Buffer) ReadAt(p []byte, off int64) (n int, err error) {
 	if b.arena == nil {
 		return 0, io.EOF
 	}
-	// The length before the view, which then reaches at least as far: the bytes
-	// seen do not end amid a write because a growth came between.
-	end := b.arena.length.Load()
-	g, err := b.arena.Pin()
-	if err != nil {
-		return 0, err
-	}
-	defer g.Unpin()
-	if off < end {
-		n = copy(p, g.view.slice(int(off), int(end-off)))
-	}
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
+	return b.arena.readAt(p, off)
 }
 
 // WriteAt writes p at offset off, whatever the position; what it leaves out

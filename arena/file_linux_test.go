@@ -1,13 +1,22 @@
 package arena_test
 
 import (
+	"bytes"
+	"context"
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/growarena/growarena/arena"
+	"github.com/growarena/growarena/epoch"
 	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
 )
@@ -99,7 +108,7 @@ func TestArena_OthersAppend(t *testing.T) {
 		if err := a.Grow(mib); err != nil {
 			t.Fatal(err)
 		}
-		f, err := a.File()
+		f, err := a.WritableFile()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -207,4 +216,349 @@ func TestArena_OneWriter(t *testing.T) {
 	a = newArena(t, arena.Options{Name: "index", File: f})
 	free(t, a)
 	free(t, other)
+}
+
+// text fills what a.Alloc hands out with something that differs everywhere.
+func text(t *testing.T, a *arena.Arena, n int) []byte {
+	t.Helper()
+	b, err := a.Alloc(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range b {
+		b[i] = byte(i>>16) ^ byte(i>>8) ^ byte(i)
+	}
+	return b
+}
+
+// TestArena_FilesHaveOffsets: two files, or readers, are read side by side.
+func TestArena_FilesHaveOffsets(t *testing.T) {
+	a := newArena(t, arena.Options{})
+	defer free(t, a)
+	want := text(t, a, 3*mib/2)
+	open := map[string]func() io.ReadSeeker{
+		"File":         func() io.ReadSeeker { return must(a.File()) },
+		"WritableFile": func() io.ReadSeeker { return must(a.WritableFile()) },
+		"NewReader":    func() io.ReadSeeker { return a.NewReader() },
+	}
+	for name, open := range open {
+		t.Run(name, func(t *testing.T) {
+			one, two := open(), open()
+			a, b := make([]byte, len(want)), make([]byte, len(want))
+			for off := 0; off < len(want); off += mib / 2 {
+				for _, r := range []struct {
+					from io.Reader
+					to   []byte
+				}{{one, a}, {two, b}} {
+					if _, err := io.ReadFull(r.from, r.to[off:off+mib/2]); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if !bytes.Equal(a, want) || !bytes.Equal(b, want) {
+				t.Error("one has read what the other has not")
+			}
+			for _, r := range []any{one, two} {
+				if c, ok := r.(io.Closer); ok {
+					c.Close()
+				}
+			}
+		})
+	}
+}
+
+// TestArena_ServeContent: four requests at once get all of the arena and no more, from a
+// reader and from a file, the latter by sendfile.
+func TestArena_ServeContent(t *testing.T) {
+	a := newArena(t, arena.Options{})
+	defer free(t, a)
+	want := text(t, a, 5*mib/2+7)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/reader" {
+			http.ServeContent(w, r, "", time.Time{}, a.NewReader())
+			return
+		}
+		f, err := a.File()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer f.Close()
+		w.Header().Set("Content-Length", strconv.Itoa(a.Len()))
+		if _, err := io.CopyN(w, f, int64(a.Len())); err != nil {
+			t.Error(err)
+		}
+	}))
+	defer server.Close()
+	defer server.Client().CloseIdleConnections()
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			for _, path := range []string{"/reader", "/file"} {
+				resp, err := server.Client().Get(server.URL + path)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				got, err := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				if err != nil || !bytes.Equal(got, want) {
+					t.Errorf("%s, request %d: %d bytes of %d, %v", path, i, len(got), len(want), err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestArena_NewReader: it ends at the length there was, also when the arena has moved, and
+// earlier when it was cut.
+func TestArena_NewReader(t *testing.T) {
+	for name, o := range map[string]arena.Options{"kept": {}, "retired": {Retire: true, Reserve: 1}} {
+		t.Run(name, func(t *testing.T) {
+			a := newArena(t, o)
+			want := bytes.Clone(text(t, a, mib+5))
+			r := a.NewReader()
+			text(t, a, 8*mib)
+			if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%d bytes of %d, %v", len(got), len(want), err)
+			}
+			a.Truncate(10)
+			b := make([]byte, 20)
+			if n, err := r.ReadAt(b, 0); n != 10 || err != io.EOF || !bytes.Equal(b[:10], want[:10]) {
+				t.Errorf("after Truncate: %d bytes, %v", n, err)
+			}
+			free(t, a)
+		})
+	}
+}
+
+// TestArena_FileIsPrivate: who is handed a descriptor that reads cannot make one of it that
+// writes, nor one that writes seal the file, not even as another user.
+func TestArena_FileIsPrivate(t *testing.T) {
+	if testutil.IsChild(t) {
+		if syscall.Getuid() == 0 {
+			if err := syscall.Setuid(65534); err != nil {
+				t.Skip(err)
+			}
+			for _, flag := range []int{os.O_RDONLY, os.O_RDWR, os.O_WRONLY} {
+				if f, err := os.OpenFile("/proc/self/fd/3", flag, 0); err == nil {
+					f.Close()
+					t.Errorf("the file can be opened with flag %#x", flag)
+				}
+			}
+		}
+		b := make([]byte, 5)
+		if _, err := os.NewFile(3, "read").ReadAt(b, 0); err != nil || string(b) != "hello" {
+			t.Errorf("it reads %q, %v", b, err)
+		}
+		if _, err := syscall.Pwrite(3, []byte("x"), 0); err == nil {
+			t.Error("it writes")
+		}
+		if err := syscall.Ftruncate(3, 1<<30); err == nil {
+			t.Error("it can be made longer")
+		}
+		for fd := 3; fd <= 4; fd++ {
+			for seal := 1; seal <= 0x20; seal <<= 1 {
+				if err := sys.Seal(fd, seal); !errors.Is(err, sys.EPERM) {
+					t.Errorf("descriptor %d: seal %#x: %v", fd, seal, err)
+				}
+			}
+		}
+		return
+	}
+	a := newArena(t, arena.Options{})
+	defer free(t, a)
+	copy(must(a.Alloc(5)), "hello")
+	read, write := must(a.File()), must(a.WritableFile())
+	defer read.Close()
+	defer write.Close()
+	if r := testutil.Child(t, testutil.ChildOptions{Files: []*os.File{read, write}}); !r.Passed() {
+		t.Errorf("the child: %v", r)
+	}
+	if err := a.Grow(64 * mib); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestArena_FileWithoutProc: without /proc there is no descriptor that only reads, and one
+// that writes is a duplicate.
+func TestArena_FileWithoutProc(t *testing.T) {
+	a := newArena(t, arena.Options{Name: "index"})
+	defer free(t, a)
+	copy(must(a.Alloc(5)), "hello")
+	defer testutil.FailAll(sys.CallOpen, syscall.ENOENT)()
+	if _, err := a.File(); !errors.Is(err, sys.ENOENT) || !strings.Contains(err.Error(), "mount /proc") || !strings.Contains(err.Error(), `"index"`) {
+		t.Errorf("File: %v", err)
+	}
+	f, err := a.WritableFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if !hasString(f, "hello", 0) {
+		t.Error("it has something else")
+	}
+}
+
+// TestArena_ZeroedWhereOthersWrite: what is handed out is zeroed, also where somebody
+// could and did write to it before.
+func TestArena_ZeroedWhereOthersWrite(t *testing.T) {
+	page := os.Getpagesize()
+	for name, write := range map[string]func(t *testing.T, a *arena.Arena) (again func()){
+		"alias": func(t *testing.T, a *arena.Arena) func() {
+			l := must(a.Alias(arena.AliasOptions{Len: mib}))
+			t.Cleanup(l.Release)
+			return func() { fill(l.Bytes()[page:], 1) }
+		},
+		"last page of an alias": func(t *testing.T, a *arena.Arena) func() {
+			l := must(a.Alias(arena.AliasOptions{}))
+			t.Cleanup(l.Release)
+			if len(l.Bytes()) != page {
+				t.Errorf("it shows %d bytes, want %d", len(l.Bytes()), page)
+			}
+			return func() { fill(l.Bytes()[100:], 1) }
+		},
+		"file": func(t *testing.T, a *arena.Arena) func() {
+			f := must(a.WritableFile())
+			t.Cleanup(func() { f.Close() })
+			return func() {
+				b := make([]byte, mib)
+				fill(b, 1)
+				if _, err := f.WriteAt(b, 100); err != nil {
+					t.Error(err)
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newArena(t, arena.Options{})
+			defer free(t, a)
+			if _, err := a.Alloc(100); err != nil {
+				t.Fatal(err)
+			}
+			again := write(t, a)
+			again()
+			check := func() {
+				t.Helper()
+				if b := must(a.Alloc(mib)); !allZero(b) {
+					t.Error("what is handed out is not zero")
+				}
+			}
+			check()
+			a.Truncate(100)
+			if err := a.Trim(); err != nil {
+				t.Fatal(err)
+			}
+			again()
+			check()
+		})
+	}
+}
+
+// TestArena_FreeKeepsWhatIsShown: Free does not take away the file under guards and
+// aliases: the last of them does.
+func TestArena_FreeKeepsWhatIsShown(t *testing.T) {
+	for name, set := range map[string]func(o *arena.Options){
+		"kept":    func(o *arena.Options) {},
+		"domain":  func(o *arena.Options) { o.Domain = epoch.NewDomain(epoch.Options{}) },
+		"full":    func(o *arena.Options) { o.Domain = epoch.NewDomain(epoch.Options{MaxRetired: 1}) },
+		"retired": func(o *arena.Options) { o.Retire = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := tempFile(t)
+			o := arena.Options{Name: "index", File: f}
+			set(&o)
+			a := newArena(t, o)
+			want := bytes.Clone(text(t, a, 4*mib))
+			l := must(a.Alias(arena.AliasOptions{Len: 4 * mib, ReadOnly: true}))
+			g := must(a.Pin())
+			a.Truncate(10)
+			if a.Domain() == nil {
+				g.Unpin() // Protects nothing here: see Free.
+			}
+			if err := a.Free(); err != nil {
+				t.Fatal(err)
+			}
+			shows := func(what string, b []byte) {
+				t.Helper()
+				if err := arena.CatchFault(nil, func() error {
+					if !bytes.Equal(b, want) {
+						return errors.New("other bytes")
+					}
+					return nil
+				}); err != nil {
+					t.Errorf("%s: %v", what, err)
+				}
+			}
+			shows("alias", l.Bytes())
+			if _, err := arena.NewArena(arena.Options{File: f}); !errors.Is(err, arena.ErrInUse) {
+				t.Errorf("another arena gets the file: %v", err)
+			}
+			l.Release()
+			if a.Domain() != nil {
+				shows("guard", g.Bytes())
+				g.Unpin()
+				if err := a.Domain().Barrier(context.Background()); err != nil {
+					t.Error(err)
+				}
+			}
+			for range 1000 { // Who waits for a domain that takes no more is a goroutine.
+				if fileSize(t, f) == 10 {
+					break
+				}
+				time.Sleep(time.Millisecond)
+			}
+			if size := fileSize(t, f); size != 10 {
+				t.Errorf("in the end the file has %d bytes", size)
+			}
+			for range 1000 {
+				if a, err := arena.NewArena(arena.Options{File: f}); err == nil {
+					free(t, a)
+					return
+				}
+				time.Sleep(time.Millisecond)
+			}
+			t.Error("the file stays in use")
+		})
+	}
+}
+
+// TestArena_FreeCutsAtOnce: nobody shows the file, so it is cut when Free returns.
+func TestArena_FreeCutsAtOnce(t *testing.T) {
+	for name, o := range map[string]arena.Options{
+		"kept": {}, "domain": {Domain: epoch.NewDomain(epoch.Options{})}, "retired": {Retire: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 20 {
+				f := tempFile(t)
+				o.File, o.Reserve = f, 1
+				a := newArena(t, o)
+				g := must(a.Pin())
+				text(t, a, 3*mib)
+				l := must(a.Alias(arena.AliasOptions{}))
+				l.Release()
+				g.Unpin()
+				free(t, a)
+				if size := fileSize(t, f); size != 3*mib {
+					t.Fatalf("the file has %d bytes", size)
+				}
+			}
+		})
+	}
+}
+
+// TestAlias_OfSmallFile: a file shorter than a page can be shown.
+func TestAlias_OfSmallFile(t *testing.T) {
+	f := tempFile(t)
+	if _, err := f.WriteString("hello"); err != nil {
+		t.Fatal(err)
+	}
+	a := newArena(t, arena.Options{File: f})
+	l := must(a.Alias(arena.AliasOptions{ReadOnly: true}))
+	if b := l.Bytes(); len(b) != os.Getpagesize() || string(b[:5]) != "hello" || !allZero(b[5:]) {
+		t.Errorf("%d bytes, %q", len(b), b[:5])
+	}
+	l.Release()
+	free(t, a)
 }

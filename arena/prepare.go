@@ -163,7 +163,7 @@ func (a *Arena) Trim() error {
 		return fmt.Errorf("arena: trim %q to %d bytes: %w", a.name, from, err)
 	}
 	a.head.rewind(from)
-	a.dirty.Store(min(a.dirty.Load(), int64(from)))
+	a.dirty.Store(max(min(a.dirty.Load(), int64(from)), int64(a.lent)))
 	a.resetSoft()
 	return nil
 }

@@ -103,6 +103,8 @@ func opAlias(m *arenaModel) error {
 	if n := in.size(pages - first); n > 0 {
 		o.Len = n * mirrorPage
 		l.n = o.Len
+	} else if l.n = roundUpPage(m.length) - o.Off; l.n <= 0 {
+		return nil
 	}
 	if l.n*l.times > arenaMax {
 		return nil
@@ -120,6 +122,9 @@ func opAlias(m *arenaModel) error {
 	m.aliases = append(m.aliases, l)
 	return m.compareAlias(&m.aliases[len(m.aliases)-1])
 }
+
+// roundUpPage returns n as whole pages.
+func roundUpPage(n int) int { return (n + mirrorPage - 1) &^ (mirrorPage - 1) }
 
 func opReleaseAlias(m *arenaModel) error {
 	m = m.run.any()
@@ -139,12 +144,20 @@ func opFile(m *arenaModel) error {
 	if len(m.files) == arenaKeptMax/2 {
 		return nil
 	}
-	f, err := m.a.File()
+	f, err := m.a.WritableFile()
 	if err != nil {
 		return err
 	}
 	m.files = append(m.files, f)
-	return errors.Join(m.checkSize(f), m.compareFile(f))
+	ro, err := m.a.File()
+	if err != nil {
+		return err
+	}
+	defer ro.Close()
+	if _, err := ro.WriteAt([]byte{1}, 0); err == nil {
+		return errors.New("File is writable")
+	}
+	return errors.Join(m.checkSize(f), m.compareFile(f), m.compareFile(ro))
 }
 
 // checkSize checks how long the file is, and that nobody can make it shorter.

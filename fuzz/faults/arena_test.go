@@ -283,6 +283,15 @@ var arenaOperations = slices.Concat(growths(), freeings(), typedOperations, []op
 		}
 		return f.Close()
 	}),
+	inArena("WritableFile", "Arena.WritableFile", arena.Options{}, func(m *arenaScene) error {
+		f, err := m.a.WritableFile()
+		if err != nil {
+			return err
+		}
+		_, err = f.WriteAt(m.pinned[2*mib-1:2*mib], 2*mib-1)
+		must(m.t, err)
+		return f.Close()
+	}),
 	inArena("Alias", "Arena.Alias", arena.Options{}, func(m *arenaScene) error {
 		l, err := m.a.Alias(arena.AliasOptions{Len: mib, Repeat: 3})
 		if err != nil {

@@ -106,14 +106,15 @@ var silent = map[string]func(w *world){
 	"addrspace.Window.SetTouched": func(w *world) { w.window.SetTouched(mib) },
 	"addrspace.Window.Base":       func(w *world) { w.window.Base() },
 
-	"arena.Arena.Name":     func(w *world) { w.arena.Name() },
-	"arena.Arena.Len":      func(w *world) { w.arena.Len() },
-	"arena.Arena.Cap":      func(w *world) { w.arena.Cap() },
-	"arena.Arena.Limit":    func(w *world) { w.arena.Limit() },
-	"arena.Arena.Bytes":    func(w *world) { w.arena.Bytes() },
-	"arena.Arena.Offset":   func(w *world) { w.arena.Offset(w.arena.Bytes()) },
-	"arena.Arena.Domain":   func(w *world) { w.arena.Domain() },
-	"arena.Arena.Truncate": func(w *world) { w.arena.Truncate(w.arena.Len()) },
+	"arena.Arena.Name":      func(w *world) { w.arena.Name() },
+	"arena.Arena.Len":       func(w *world) { w.arena.Len() },
+	"arena.Arena.Cap":       func(w *world) { w.arena.Cap() },
+	"arena.Arena.Limit":     func(w *world) { w.arena.Limit() },
+	"arena.Arena.Bytes":     func(w *world) { w.arena.Bytes() },
+	"arena.Arena.Offset":    func(w *world) { w.arena.Offset(w.arena.Bytes()) },
+	"arena.Arena.Domain":    func(w *world) { w.arena.Domain() },
+	"arena.Arena.NewReader": func(w *world) { w.arena.NewReader().Read(make([]byte, 10)) },
+	"arena.Arena.Truncate":  func(w *world) { w.arena.Truncate(w.arena.Len()) },
 	"arena.Arena.Reset": func(w *world) {
 		w.arena.Reset()
 		w.number = arena.New[int](w.arena)

@@ -83,7 +83,7 @@ func TestExec_InheritsNothing(t *testing.T) {
 	must(t, a.Free())
 }
 
-// TestExec_SharesTheFile: who is given Arena.File sees the arena's bytes at its offsets
+// TestExec_SharesTheFile: who is given Arena.WritableFile sees the arena's bytes at its offsets
 // and the arena sees what he writes, through growth and after Free; he cannot make the
 // file shorter, so he cannot make a touch of the arena fault.
 func TestExec_SharesTheFile(t *testing.T) {
@@ -97,7 +97,7 @@ func TestExec_SharesTheFile(t *testing.T) {
 	b, err := a.Alloc(2 * mib)
 	must(t, err)
 	copy(b[mib:], "from the parent")
-	file, err := a.File()
+	file, err := a.WritableFile()
 	must(t, err)
 	must(t, a.Grow(16*mib))
 	r := testutil.Child(t, testutil.ChildOptions{Files: []*os.File{file}})

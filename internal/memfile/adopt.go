@@ -76,32 +76,18 @@ func (f *File) adopt() error {
 	case !readWrite:
 		return fmt.Errorf("%w: the file is not open for reading and writing: open it with os.O_RDWR", sys.EACCES)
 	}
-	if err = f.reopen(); err == nil || errors.Is(err, sys.EMFILE) || errors.Is(err, sys.ENFILE) {
+	own, err := f.reopen(true)
+	switch {
+	case err == nil:
+		f.closeFd()
+		f.fd = own
+		return nil
+	case errors.Is(err, sys.EMFILE) || errors.Is(err, sys.ENFILE):
 		return ExplainFiles(err)
-	}
-	if appends { // ExtendByWriting could not be.
+	case appends: // ExtendByWriting could not be.
 		return fmt.Errorf("%w: it is open with os.O_APPEND and cannot be opened anew (%w): open it without", errors.ErrUnsupported, err)
 	}
-	return nil
-}
-
-// reopen gives f a descriptor of its own instead of a duplicate.
-func (f *File) reopen() error {
-	own, err := sys.Reopen(f.fd, true)
-	if err != nil {
-		return err
-	}
-	info, err := sys.Stat(own)
-	if err == nil && info.ID != f.id {
-		err = errors.New("/proc/self/fd shows another file")
-	}
-	if err != nil {
-		_ = sys.Close(own)
-		return err
-	}
-	f.closeFd()
-	f.fd = own
-	return nil
+	return nil // The duplicate has to do.
 }
 
 // lock takes f for this process and for name alone, by a lock of the system's where

@@ -37,6 +37,7 @@ type File struct {
 	stored bool // made by us in a tmpfs, which may be bounded
 	id     sys.FileID
 	locked bool // id is in inUse
+	owned  bool // by its owner alone, if made by us
 }
 
 // New creates an empty file that has no name: a memfd, sealed where the system knows
@@ -206,6 +207,48 @@ func (f *File) Cut(n int) error {
 // Others returns the end of what others have put behind the file, as far as that has
 // been noticed, and 0 for nothing: bytes that are not zero where the file has grown.
 func (f *File) Others() int { return f.others }
+
+// Open opens the file anew: with an offset of its own, and for reading alone unless
+// write is set. A file of ours becomes its owner's alone, so that who gets the descriptor
+// cannot open one that does more. Where it cannot be opened anew a writable one is a
+// duplicate of ours.
+func (f *File) Open(write bool) (int, error) {
+	if f.memfd && !f.owned {
+		if err := sys.Own(f.fd); err != nil {
+			return -1, err
+		}
+		f.owned = true
+	}
+	fd, err := f.reopen(write)
+	switch {
+	case err == nil || errors.Is(err, sys.EMFILE) || errors.Is(err, sys.ENFILE):
+		return fd, ExplainFiles(err)
+	case write:
+		fd, err = sys.Dup(f.fd)
+		return fd, ExplainFiles(err)
+	}
+	return -1, fmt.Errorf("%w: a descriptor that cannot write needs /proc/self/fd, and the permission to open the file: mount /proc, or take one that can write", err)
+}
+
+// reopen opens the file anew.
+func (f *File) reopen(write bool) (int, error) {
+	fd, err := sys.Reopen(f.fd, write)
+	if err != nil {
+		return -1, err
+	}
+	ours, err := sys.Stat(f.fd)
+	if err == nil {
+		var info sys.FileInfo
+		if info, err = sys.Stat(fd); err == nil && info.ID != ours.ID {
+			err = errors.New("/proc/self/fd shows another file")
+		}
+	}
+	if err != nil {
+		_ = sys.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
 
 // Allocated returns the bytes of memory (or disk) the file holds.
 func (f *File) Allocated() int {
