@@ -219,7 +219,7 @@ func newArena(opts Options) (*Arena, error) {
 		a.space = addrspace.Default()
 	}
 	if missing := memfile.NoMoveKeep; a.rungs&^RungInWindow == RungRehome && missing() != nil {
-		return nil, fmt.Errorf("%w (%w), and Rungs (%v) allow no other way out of the first window: add RungAlias", errNoRehome, missing(), a.rungs)
+		return nil, fmt.Errorf("%w (%w), and there is no other way out of the first window: set Options.Rungs (%v) to have RungAlias, too", errNoRehome, missing(), a.rungs)
 	}
 	var err error
 	switch {

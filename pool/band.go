@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 
@@ -121,6 +122,15 @@ func (p *Pool) popLocked(n int) (i uint32, fresh, ok bool) {
 			return i, false, true
 		}
 	}
+	if p.unpunched { // What lies on the longer lists never becomes shorter.
+		for k := keepList(n, p.page) + 1; k < keepLists; k++ {
+			if i := p.keeps[k]; i != noBand {
+				p.unkeepLocked(k)
+				p.at(i).state = bandLive
+				return i, false, true
+			}
+		}
+	}
 	if i := p.empty; i != noBand {
 		b := p.at(i)
 		p.empty = b.next
@@ -207,10 +217,11 @@ func (p *Pool) freeBand(i uint32) {
 // Preconditions: mu is held; it is released for a while.
 func (p *Pool) emptyBand(i uint32) error {
 	b := p.at(i)
-	high := int(b.high)
+	high, addr := int(b.high), p.addr(i)
 	p.mu.Unlock()
-	err := punch(p.file.Fd(), p.fileOff(i), high, p.page)
+	err := punch(p.file.Fd(), p.fileOff(i), addr, high, p.page)
 	p.mu.Lock()
+	p.unpunched = errors.Is(err, memfile.ErrNoPunch)
 	if err == nil {
 		b.high = 0
 		p.stats.Punches++

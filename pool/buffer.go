@@ -147,8 +147,9 @@ func (p *Pool) Shrink(b []byte, n int) []byte {
 	high := s.ahead.highOf(int(s.high), p.start(i), p.band-p.start(i))
 	if keep, _ := align.Up(n, p.page); worthPunching(keep, high) {
 		s.state = bandBusy
+		addr := p.addr(i) + uintptr(keep)
 		p.mu.Unlock()
-		err := punch(p.file.Fd(), p.fileOff(i)+int64(keep), high-keep, p.page)
+		err := punch(p.file.Fd(), p.fileOff(i)+int64(keep), addr, high-keep, p.page)
 		p.mu.Lock()
 		s.state = bandLive
 		if err == nil { // Otherwise Grow clears it.

@@ -105,14 +105,15 @@ func (m *moved) addPart(g part) {
 // mapTail maps a new part of the far file over w from off on, as far as w
 // reaches or at least up to least.
 func (p *Pool) mapTail(w *addrspace.Window, off, least int) (part, error) {
-	g, err := p.far.take(off, w.Size()-off, least-off)
+	g, dirty, err := p.far.take(off, w.Size()-off, least-off)
 	if err != nil {
 		return part{}, err
 	}
 	if err := p.mapPart(w, off, g); err != nil {
-		p.far.give(g, 0)
+		p.far.give(g, dirty)
 		return part{}, err
 	}
+	clear(bytesAt(sys.Pointer(w.Range().Start+uintptr(off)), dirty))
 	return g, nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/internal/align"
 	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
 )
@@ -17,7 +19,8 @@ import (
 // room for all bands that may ever come: RLIMIT_FSIZE, where there is one,
 // would refuse every tail. To memory and to page faults it makes no difference.
 type farFile struct {
-	page  int // page size. Immutable.
+	page  int              // page size. Immutable.
+	space *addrspace.Space // for mappings of a moment. Immutable.
 	mu    sync.Mutex
 	file  *memfile.File // nil before the first take. Its fd is immutable until close, the rest protected by mu.
 	end   int           // all ranges handed out are below. Protected by mu.
@@ -36,33 +39,89 @@ type owed struct {
 	high int
 }
 
-// take hands out a zero range of n bytes or, where RLIMIT_FSIZE does not allow
+// take hands out a range of n bytes or, where RLIMIT_FSIZE does not allow
 // that, of least, to be mapped at off of a window: at an offset in the file that
-// differs from it by whole extents, as huge pages need. The file reaches as far.
+// differs from it by whole extents, as huge pages need. The file reaches as far. All of
+// it is zero but the first dirty bytes.
 //
 // Preconditions: off+n and off+least are multiples of memfile.ExtentSize.
-func (f *farFile) take(off, n, least int) (part, error) {
+func (f *farFile) take(off, n, least int) (g part, dirty int, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if g, dirty, ok := f.takeOwed(off%memfile.ExtentSize, n, least); ok {
+		return g, dirty, nil
+	}
 	if f.file == nil {
 		file, err := memfile.New("pool tails", 0)
 		if err != nil {
-			return part{}, err
+			return part{}, 0, err
 		}
 		f.file = file
 	}
 	skew := off % memfile.ExtentSize
 	at := f.find(skew + n)
-	err := f.file.Grow(at + skew + n)
+	err = f.grow(at+skew+n, least)
 	if errors.Is(err, sys.EFBIG) && least < n {
 		n, at = least, f.find(skew+least)
-		err = f.file.Grow(at + skew + n)
+		err = f.grow(at+skew+n, least)
 	}
 	if err != nil {
-		return part{}, err
+		return part{}, 0, err
 	}
 	f.cut(at, skew+n)
-	return part{f.file.Fd(), int64(at + skew), n}, nil
+	return part{f.file.Fd(), int64(at + skew), n}, 0, nil
+}
+
+// grow makes the file n bytes long, of which so many are going to be used soon.
+func (f *farFile) grow(n, soon int) error {
+	if n < 0 {
+		return sys.EFBIG // Offsets have 32 bits here.
+	}
+	if err := f.file.Room(soon); err != nil {
+		return err
+	}
+	return f.file.GrowSparse(n)
+}
+
+// takeOwed takes a range that holds memory still, because that could not be given back: what
+// the system does not take is used again. Less than n bytes will do, if it is least.
+//
+// Preconditions: mu is held.
+func (f *farFile) takeOwed(skew, n, least int) (g part, dirty int, ok bool) {
+	for k, o := range f.owed {
+		// The range begins in the first extent, or in the second where what is dirty in the
+		// first would be in front of it.
+		start := align.Down(int(o.off), memfile.ExtentSize) + skew
+		if start > int(o.off) {
+			start += memfile.ExtentSize
+		}
+		end := int(o.off) + o.n
+		if start > end || end-start < least {
+			continue
+		}
+		f.owed = slices.Delete(f.owed, k, k+1)
+		n = min(n, end-start)
+		if lead := start - skew; lead > int(o.off) {
+			f.putOwed(owed{part{o.fd, o.off, lead - int(o.off)}, min(o.high, lead-int(o.off))})
+		}
+		high := int(o.off) + o.high
+		if rest := start + n; rest < end {
+			f.putOwed(owed{part{o.fd, int64(rest), end - rest}, max(high-rest, 0)})
+		}
+		return part{o.fd, int64(start), n}, min(max(high-start, 0), n), true
+	}
+	return part{}, 0, false
+}
+
+// putOwed puts a range back among those that are owed, or the free ones if it has no memory.
+//
+// Preconditions: mu is held.
+func (f *farFile) putOwed(o owed) {
+	if o.high == 0 {
+		f.put(o.part)
+		return
+	}
+	f.owed = append(f.owed, o)
 }
 
 // find returns the lowest offset with n free bytes.
@@ -110,16 +169,29 @@ func (f *farFile) punchHigh(g part, high int) error {
 	if high == 0 {
 		return nil
 	}
-	return punch(g.fd, g.off, high, f.page)
+	err := punch(g.fd, g.off, 0, high, f.page)
+	if !errors.Is(err, memfile.ErrNoPunch) || f.space == nil {
+		return err
+	}
+	// There is another way, which needs a mapping.
+	n, _ := align.Up(high, f.page)
+	w, reserveErr := f.space.Reserve(n, addrspace.ReserveOptions{MapAll: true, Compact: true})
+	if reserveErr != nil {
+		return err
+	}
+	defer release(w)
+	if w.MapFile(0, n, g.fd, g.off, sys.ProtRead|sys.ProtWrite) != nil {
+		return err
+	}
+	return punch(g.fd, g.off, w.Range().Start, high, f.page)
 }
 
 // retry gives back what could not be given back before.
-func (f *farFile) retry() error {
+func (f *farFile) retry() (errs []error) {
 	f.mu.Lock()
 	list := f.owed
 	f.owed = nil
 	f.mu.Unlock()
-	var errs error
 	for _, o := range list {
 		err := f.punchHigh(o.part, o.high)
 		f.mu.Lock()
@@ -129,7 +201,7 @@ func (f *farFile) retry() error {
 			f.owed = append(f.owed, o)
 		}
 		f.mu.Unlock()
-		errs = errors.Join(errs, err)
+		errs = append(errs, err)
 	}
 	return errs
 }

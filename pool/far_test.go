@@ -27,7 +27,7 @@ func TestFarFile_Model(t *testing.T) {
 		if rng.IntN(5) > 1 || len(all) == 0 {
 			skew := rng.IntN(3) * 64 << 10
 			n := (1+rng.IntN(20))*memfile.ExtentSize - skew
-			g, err := f.take(skew, n, n)
+			g, _, err := f.take(skew, n, n)
 			if err != nil {
 				t.Fatal(err)
 			}

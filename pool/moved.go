@@ -183,7 +183,7 @@ func (m *moved) punchParts(keep, page int) error {
 	for _, g := range m.parts {
 		lo, hi := max(from, off), min(to, off+g.n)
 		if lo < hi {
-			if err := punch(g.fd, g.off+int64(lo-off), hi-lo, page); err != nil {
+			if err := punch(g.fd, g.off+int64(lo-off), m.at+uintptr(lo), hi-lo, page); err != nil {
 				return err
 			}
 		}

@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"errors"
 	"fmt"
 	"math/bits"
 	"os"
@@ -12,7 +11,6 @@ import (
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/align"
 	"github.com/growarena/growarena/internal/memfile"
-	"github.com/growarena/growarena/internal/sys"
 )
 
 const (
@@ -121,11 +119,12 @@ type Pool struct {
 	space   *addrspace.Space // Immutable after New.
 	far     farFile          // Has its own lock.
 
-	credit     credit       // Protected by mu.
-	prepared   atomic.Int64 // extents
-	unprepared atomic.Bool  // Set for good when preparing has failed.
-	helping    atomic.Bool  // a goroutine prepares memory, or somebody looks whether it may
-	load       memfile.Load // Whoever has set helping has it.
+	credit    credit       // Protected by mu.
+	prepared  atomic.Int64 // extents
+	unpunched bool         // Giving memory back was not to be had, the last time. Protected by mu.
+	prepareAt atomic.Int64 // When to prepare again after that has failed, in nanoseconds since processStart.
+	helping   atomic.Bool  // a goroutine prepares memory, or somebody looks whether it may
+	load      memfile.Load // Whoever has set helping has it.
 
 	// growing is held while bands are made, system calls included.
 	growing sync.Mutex
@@ -193,7 +192,7 @@ func newPool(o Options) *Pool {
 	}
 	p.colours = coloursFor(p.band, p.page)
 	p.room = p.band - p.guard - (p.colours-1)*p.page
-	p.far.page = p.page
+	p.far.page, p.far.space = p.page, p.space
 	p.empty = noBand
 	for k := range p.keeps {
 		p.keeps[k] = noBand
@@ -276,8 +275,8 @@ func (p *Pool) Trim() error {
 		}
 	}
 	p.mu.Unlock()
-	errs = append(errs, p.far.retry())
-	if err := errors.Join(errs...); err != nil {
+	errs = append(errs, p.far.retry()...)
+	if err := memfile.JoinOnce(errs...); err != nil {
 		return fmt.Errorf("pool: trim %q: %w", p.name, err)
 	}
 	return nil
@@ -293,8 +292,9 @@ func (p *Pool) checkOpenLocked(method string) {
 	}
 }
 
-// punch gives the memory of n bytes of the file back, in whole pages.
-func punch(fd int, off int64, n, page int) error {
+// punch gives the memory of n bytes of the file back, in whole pages. They are mapped at
+// addr, or nowhere if that is 0.
+func punch(fd int, off int64, addr uintptr, n, page int) error {
 	n, _ = align.Up(n, page) // At most the end of a band or of a part.
-	return sys.Punch(fd, off, int64(n))
+	return memfile.Punch(fd, off, addr, n)
 }

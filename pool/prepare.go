@@ -25,6 +25,9 @@ const (
 	// memory for it to count as full: all but this part.
 	fullShare = 8
 
+	// prepareAgain is for how long preparing is left alone after it has failed.
+	prepareAgain = time.Second
+
 	// creditTime is for how long a buffer that was full vouches for the next one.
 	creditTime = time.Second
 )
@@ -65,7 +68,16 @@ type credit struct {
 // prepares reports whether memory is prepared for buffers that had, or begin
 // with, n bytes: not before they fill a huge page.
 func (p *Pool) prepares(n int) bool {
-	return n >= memfile.ExtentSize && p.huge != arena.HugeNever && !p.unprepared.Load() && memfile.CanCollapse()
+	return n >= memfile.ExtentSize && p.huge != arena.HugeNever && p.mayPrepare() && memfile.CanCollapse()
+}
+
+var processStart = time.Now()
+
+// mayPrepare reports whether preparing has not failed within the last second: what was
+// short then may be there again.
+func (p *Pool) mayPrepare() bool {
+	at := p.prepareAt.Load()
+	return at == 0 || int64(time.Since(processStart)) >= at
 }
 
 // prepareFirst prepares memory for a new buffer of n bytes, as far as there is
@@ -214,9 +226,9 @@ func (p *Pool) prepareExtents(at bufferPlace, from, to int) {
 		first, _ := align.Up(max(from, off), memfile.ExtentSize)
 		for e := first; e+memfile.ExtentSize <= min(to, off+g.n); e += memfile.ExtentSize {
 			if _, err := memfile.MakeHuge(g.fd, g.off+int64(e-off), at.base+uintptr(e)); err != nil {
-				// No memory left, or a kernel that cannot: the buffer has what it
-				// would have had without.
-				p.unprepared.Store(true)
+				// No memory left, or this place cannot have a huge page: the buffer has
+				// what it would have had without.
+				p.prepareAt.Store(int64(time.Since(processStart) + prepareAgain))
 				p.prepared.Add(int64(made))
 				return
 			}

@@ -79,12 +79,12 @@ func (p *Pool) moreBands() error {
 // Preconditions: growing is held; end bands have a length that is an int, as
 // longerRun sees to.
 func (p *Pool) longerFile(end uint32) (uint32, error) {
-	err := p.file.Grow(int(end) << p.shift)
+	err := p.file.GrowSparse(int(end) << p.shift)
 	if !errors.Is(err, sys.EFBIG) {
 		return end, err
 	}
 	fit := uint32(min(sys.LimitFileSize()>>p.shift, uint64(end)))
-	if fit <= p.ready || p.file.Grow(int(fit)<<p.shift) != nil {
+	if fit <= p.ready || p.file.GrowSparse(int(fit)<<p.shift) != nil {
 		return 0, err
 	}
 	return fit, nil

@@ -26,7 +26,7 @@ type Stats struct {
 	GuardsRefused int // Guard pages the kernel did not give.
 
 	Prepared    int  // Huge pages made when buffers grew, before anyone touched them.
-	PreparedOff bool // That failed once, and was given up.
+	PreparedOff bool // That failed within the last second, and is left alone for now.
 }
 
 // Stats returns a snapshot. Panics after Close.
@@ -49,7 +49,7 @@ func (p *Pool) Stats() Stats {
 	p.far.mu.Lock()
 	s.Far = p.far.taken
 	p.far.mu.Unlock()
-	s.Prepared, s.PreparedOff = int(p.prepared.Load()), p.unprepared.Load()
+	s.Prepared, s.PreparedOff = int(p.prepared.Load()), !p.mayPrepare()
 	s.Committed = p.file.Allocated() + p.far.allocated()
 	return s
 }

@@ -3,6 +3,7 @@ package memfile
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"strings"
@@ -156,7 +157,7 @@ func TestAllocate_Denied(t *testing.T) {
 				deny(t, errno, ways[:n]...)
 				err := Allocate(f.Fd(), 0, addr, ExtentSize)
 				if n == len(ways) {
-					if !errors.Is(err, errno) || !strings.Contains(err.Error(), "without Commit") {
+					if !errors.Is(err, errno) || !strings.Contains(err.Error(), "without Options.Commit") {
 						t.Error(err)
 					}
 					return
@@ -201,5 +202,16 @@ func TestZero_Denied(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestJoinOnce: each text once, with its number.
+func TestJoinOnce(t *testing.T) {
+	err := JoinOnce(nil, sys.ENOSPC, sys.EPERM, nil, sys.ENOSPC, sys.ENOSPC)
+	if fmt.Sprint(err) != "no space left on device (3 times)\noperation not permitted" || !errors.Is(err, sys.ENOSPC) || !errors.Is(err, sys.EPERM) {
+		t.Error(err)
+	}
+	if err := JoinOnce(nil, nil); err != nil {
+		t.Error(err)
 	}
 }

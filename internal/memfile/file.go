@@ -101,6 +101,15 @@ func explainHuge(err error, hugePage int) error {
 // it: one that has become longer stays as it is. It makes sure that nobody has made
 // it shorter meanwhile: growing over that would silently put zeros in place of data.
 func (f *File) Grow(n int) error {
+	if err := f.Room(n - f.size); err != nil {
+		return err
+	}
+	return f.GrowSparse(n)
+}
+
+// GrowSparse is Grow for a file that is going to have memory here and there only: whether
+// there is room for that, in a bounded tmpfs, is not looked at. See Room.
+func (f *File) GrowSparse(n int) error {
 	if !f.memfd || !f.sealed || f.page >= ExtentSize {
 		if err := f.look(); err != nil {
 			return err
@@ -112,9 +121,6 @@ func (f *File) Grow(n int) error {
 	n, ok := align.Up(n, max(ExtentSize, f.page))
 	if !ok {
 		return sys.EFBIG
-	}
-	if err := f.room(n - f.size); err != nil {
-		return err
 	}
 	var err error
 	if n > f.made {
@@ -173,10 +179,10 @@ func (f *File) extend(n int) error {
 	return err
 }
 
-// room looks whether a tmpfs has room for n bytes more, where touching what it has no
-// room for would be a signal.
-func (f *File) room(n int) error {
-	if !f.stored {
+// Room looks whether a tmpfs that stands in for memfds has room for n bytes more, where
+// touching what it has no room for would be a signal.
+func (f *File) Room(n int) error {
+	if !f.stored || n <= 0 {
 		return nil
 	}
 	free, err := sys.FreeIn(f.fd)

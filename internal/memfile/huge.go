@@ -77,7 +77,7 @@ func Allocate(fd int, off int64, addr uintptr, n int) error {
 		return nil
 	}
 	if sys.IsDenied(populateErr) {
-		return fmt.Errorf("%w; %w: this system cannot take memory ahead: do without Commit (or with Lazy)", err, populateErr)
+		return fmt.Errorf("%w; %w: this system cannot take memory ahead: do without Options.Commit (or with LinearOptions.Lazy)", err, populateErr)
 	}
 	return populateErr
 }
@@ -102,7 +102,7 @@ func Punch(fd int, off int64, addr uintptr, n int) error {
 }
 
 // ErrNoPunch means that the memory of a file cannot be given back but by closing it.
-var ErrNoPunch = errors.New("memory stays until the file is closed: this system or file system cannot punch holes")
+var ErrNoPunch = errors.New("memory stays until all is freed: allow fallocate to punch holes here, or madvise MADV_REMOVE")
 
 // Zero makes [off, off+n) of file fd, which is mapped at addr, read as zero: by Punch or,
 // where that is not to be had, by storing zeros, and then given is false and the memory

@@ -3,6 +3,34 @@ package main
 // poolMutants are mistakes in package pool.
 var poolMutants = []mutant{
 	{
+		name:    "owed memory handed out as it is",
+		mistake: "where holes cannot be punched a new buffer shows an old one's bytes",
+		file:    "pool/enlarge.go",
+		old:     "clear(bytesAt(sys.Pointer(w.Range().Start+uintptr(off)), dirty))",
+		new:     "_ = dirty",
+		test:    "TestPool_NoPunch",
+	}, {
+		name:    "owed memory never used again",
+		mistake: "where holes cannot be punched each freed buffer's memory is lost",
+		file:    "pool/far.go",
+		old:     "f.takeOwed(off%memfile.ExtentSize, n, least); ok {",
+		new:     "f.takeOwed(off%memfile.ExtentSize, n, least); ok && n < 0 {",
+		test:    "TestPool_NoPunch",
+	}, {
+		name:    "long lists left where memory stays",
+		mistake: "where holes cannot be punched bands with much memory wait for buffers as long",
+		file:    "pool/band.go",
+		old:     "if p.unpunched { //",
+		new:     "if p.unpunched && p.closed { //",
+		test:    "TestPool_NoPunch",
+	}, {
+		name:    "pool never prepares again",
+		mistake: "one error ends preparing for a pool's whole life",
+		file:    "pool/prepare.go",
+		old:     "return at == 0 || int64(time.Since(processStart)) >= at",
+		new:     "return at == 0",
+		test:    "TestPool_PreparesAgain",
+	}, {
 		name:    "prepared while given up",
 		mistake: "a pool's buffer goes while a goroutine still prepares memory for it",
 		file:    "pool/moved.go",
