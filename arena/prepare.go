@@ -58,6 +58,7 @@ func (a *Arena) commitRange(v *view, from, to int) error {
 	if err == nil {
 		return nil
 	}
+	err = memfile.ExplainMemory(err, a.file.Page())
 	// What had a page before keeps it: only whole extents beyond the old
 	// capacity, and beyond what others have written there, are given back.
 	if from, _ := align.Up(max(from, a.file.Others()), unit); from < to {

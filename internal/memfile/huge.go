@@ -124,6 +124,17 @@ func Zero(fd int, off int64, addr uintptr, n int) (given bool, err error) {
 	return false, nil
 }
 
+// ExplainMemory adds what to change to an error of taking memory for a file of such pages.
+func ExplainMemory(err error, page int) error {
+	switch {
+	case page >= ExtentSize && IsMemory(err):
+		return fmt.Errorf("%w: the reserved pool has too few pages of %d MiB: sysctl -w vm.nr_hugepages=%d (a number of pages), or use HugeAuto", err, page>>20, 512)
+	case errors.Is(err, sys.EBUSY):
+		return fmt.Errorf("%w: no memory for a huge page, in the memory cgroup as a rule: raise its memory.max (MemoryMax=)", err)
+	}
+	return err
+}
+
 // IsMemory reports whether err of MakeHuge says that there is no memory. At a
 // memory cgroup's limit MADV_COLLAPSE says so, with EBUSY, and is the only call
 // that does: the others end in the OOM killer.

@@ -43,13 +43,25 @@ func AddressesUsed() uint64 {
 }
 
 // AddressRoom returns the bytes of address space that RLIMIT_AS leaves to the process,
-// math.MaxUint64 where there is no limit.
+// math.MaxUint64 where there is no limit. Where the system does not tell how much is in
+// use it is some part of that, found by taking it for a moment.
 func AddressRoom() uint64 {
 	limit := LimitAS()
 	if limit == math.MaxUint64 {
 		return limit
 	}
-	return limit - min(limit, AddressesUsed())
+	used := AddressesUsed()
+	if used != 0 {
+		return limit - min(limit, used)
+	}
+	for n := limit / 2; n >= 1<<20; n /= 2 {
+		whole := uintptr(n) &^ (1<<20 - 1)
+		if at, err := Reserve(0, whole); err == nil {
+			_ = Unmap(at, whole) // All of a mapping, and the last one: it can be had.
+			return uint64(whole)
+		}
+	}
+	return 0
 }
 
 // VMA is one line of /proc/self/maps.
