@@ -129,8 +129,8 @@ func ExplainMemory(err error, page int) error {
 	switch {
 	case page >= ExtentSize && IsMemory(err):
 		return fmt.Errorf("%w: the reserved pool has too few pages of %d MiB: sysctl -w vm.nr_hugepages=%d (a number of pages), or use HugeAuto", err, page>>20, 512)
-	case errors.Is(err, sys.EBUSY):
-		return fmt.Errorf("%w: no memory for a huge page, in the memory cgroup as a rule: raise its memory.max (MemoryMax=)", err)
+	case errors.Is(err, sys.EBUSY) && !errors.Is(err, errNoRoom):
+		return fmt.Errorf("%w: %w", err, errNoRoom)
 	}
 	return err
 }
