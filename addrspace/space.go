@@ -130,6 +130,14 @@ func (s *Space) Lookup(addr uintptr) *Window {
 	return nil
 }
 
+// Places reports whether addr lies where s places windows, and nobody else puts anything
+// unless asked to: a fault there is a use of a window that was released.
+func (s *Space) Places(addr uintptr) bool {
+	s.pl.reg.mu.RLock()
+	defer s.pl.reg.mu.RUnlock()
+	return s.pl.zoneOf(addr) != nil
+}
+
 // All returns the windows in order of address. The loop's body may use the
 // Space; windows reserved or released meanwhile may be seen or not.
 func (s *Space) All() iter.Seq[*Window] {

@@ -3,6 +3,7 @@ package arena
 import (
 	"fmt"
 	"math"
+	"sync"
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/internal/align"
@@ -33,6 +34,8 @@ type AliasOptions struct {
 // addresses. It stays until Release, through growth and Free of the arena; as long as it
 // shows a caller's file, that is neither cut nor unlocked.
 type Alias struct {
+	_ [0]sync.Mutex // go vet finds copies.
+
 	name   string
 	window *addrspace.Window
 	n      int

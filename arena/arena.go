@@ -53,7 +53,7 @@ const (
 
 // Options say how to make an [Arena]. The zero value works.
 type Options struct {
-	// Name appears in errors and in /proc/self/maps.
+	// Name appears in errors and in /proc/self/maps. "" means "arena".
 	Name string
 
 	// Reserve is the length in bytes of the first window: address space, not
@@ -188,6 +188,9 @@ type Arena struct {
 // NewArena makes an empty arena (or one with a file's content). It panics if
 // opts contradict themselves or a size is negative.
 func NewArena(opts Options) (*Arena, error) {
+	if opts.Name == "" {
+		opts.Name = "arena"
+	}
 	a, err := newArena(opts)
 	if err != nil {
 		return nil, fmt.Errorf("arena: make %q: %w", opts.Name, err)
@@ -205,9 +208,6 @@ func newArena(opts Options) (*Arena, error) {
 		rungs:  opts.Rungs,
 		space:  opts.Space,
 		domain: opts.Domain,
-	}
-	if a.name == "" {
-		a.name = "arena"
 	}
 	if a.limit == 0 {
 		a.limit = align.Down(math.MaxInt, extentSize)

@@ -86,7 +86,7 @@ func offsetOf[T any](a *Arena, p *T) (int, bool) {
 		}
 	}
 	addr := uintptr(unsafe.Pointer(p))
-	if off := addr - uintptr(v.base); off < uintptr(v.cap) {
+	if off := addr - uintptr(v.base); off <= uintptr(v.cap) { // An empty slice may lie at the end.
 		return int(off), true
 	}
 	return a.old.offset(addr)

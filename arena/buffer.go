@@ -12,7 +12,7 @@ import (
 // goroutines may read while one writes. It is also an io.Seeker, io.ReaderAt and
 // io.WriterAt. The zero Buffer is ready to use and makes an arena with default
 // [Options] when it first needs one; [NewBufferIn] takes any other. A Buffer must
-// not be copied, and it must be freed: see [Buffer.Free].
+// not be copied (go vet finds that), and it must be freed: see [Buffer.Free].
 //
 // # What Read and Write do
 //

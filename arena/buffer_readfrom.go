@@ -2,11 +2,15 @@ package arena
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"math"
+	"os"
 
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/memfile"
+	"github.com/growarena/growarena/internal/sys"
 )
 
 // readStart is how much ReadFrom asks for first. It doubles with each read that
@@ -46,6 +50,8 @@ func (b *Buffer) ReadFrom(r io.Reader) (n int64, err error) {
 		switch {
 		case err == io.EOF:
 			return n, nil
+		case errors.Is(err, sys.EFAULT):
+			return n, b.arena.faulted(v, at, err)
 		case err != nil:
 			return n, err
 		case got > 0:
@@ -56,6 +62,17 @@ func (b *Buffer) ReadFrom(r io.Reader) (n int64, err error) {
 			}
 		}
 	}
+}
+
+// faulted says why the kernel could not store to the room at off, which it calls a bad
+// address: as a store of ours would fault, the file has no memory there and gets none.
+func (a *Arena) faulted(v *view, off int, err error) error {
+	page := os.Getpagesize()
+	at := align.Down(off, page)
+	if memErr := memfile.Allocate(a.file.Fd(), int64(at), v.addr(at), page); memErr != nil {
+		err = fmt.Errorf("%w: there is no memory for the page: %w", err, memErr)
+	}
+	return fmt.Errorf("arena: read into %q at %d: %w", a.name, off, err)
 }
 
 // readRoom returns room for a read of up to size bytes, at least bytes.MinRead

@@ -13,8 +13,10 @@
 //
 // Length ≤ capacity ≤ limit, as with a slice. Length is what has been handed
 // out, capacity is what the file holds and the window maps, the limit is the
-// caller's. [Arena.Alloc] raises the length with one atomic operation; only
-// when that passes the capacity is a system call made. Where many goroutines
+// caller's. [Arena.Alloc] raises the length with one atomic operation, and then it
+// is for its caller to write the bytes: others see a length that holds bytes not yet written.
+// A system call is made when the length passes the capacity, and, to prepare memory, when
+// it enters an extent of 2 MiB (Options.Headroom). Where many goroutines
 // allocate, a [Local] for each takes the length in larger steps.
 //
 // # The growth ladder
@@ -61,7 +63,10 @@
 //   - No Go pointers inside: the collector does not look here.
 //   - Free ends it all; a use afterwards panics, and a stale pointer faults.
 //   - Alloc, Grow, Bytes, Pin and the like may be called by many goroutines at
-//     once. Reset, Truncate, Trim, Decommit and Free need the arena to themselves.
+//     once. Reset, Truncate, Trim and Free need the arena to themselves, but for
+//     readers; Decommit needs its range.
+//   - No finalizer, cleanup or weak pointer on a value in an arena: the runtime ends the
+//     process, because the value is not of its heap.
 //   - Do not keep locks or atomics inside: the race detector is blind there and
 //     would report falsely.
 //

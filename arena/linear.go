@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"sync"
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/internal/align"
@@ -42,6 +43,8 @@ type LinearOptions struct {
 // A LinearMemory belongs to one goroutine at a time, but slices of it may be in
 // use anywhere meanwhile.
 type LinearMemory struct {
+	_ [0]sync.Mutex // go vet finds copies.
+
 	arena     *Arena // Immutable.
 	limit     int    // Immutable.
 	lazy      bool   // Immutable.

@@ -3,6 +3,7 @@ package arena
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/growarena/growarena/internal/align"
 )
@@ -29,6 +30,8 @@ const (
 // different goroutines lie in turns, block by block, and the rest of a block that nothing
 // is taken from any more is lost. Truncate, Reset and Free of the arena end the block.
 type Local struct {
+	_ [0]sync.Mutex // go vet finds copies.
+
 	a     *Arena
 	v     *view  // that the block was last looked at in; nil for no block
 	off   int    // of the rest of the block

@@ -4,13 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/epoch"
+	"github.com/growarena/growarena/internal/sys"
+	"github.com/growarena/growarena/internal/testutil"
 )
 
 // big is what one operation below touches: so much that the arena has moved, and the
@@ -234,4 +238,77 @@ func settled(t *testing.T, space *addrspace.Space, windows int) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	t.Errorf("%d windows, want %d", space.Stats().Windows, windows)
+}
+
+// TestCatchFault_AfterFree: a use of bytes whose window has gone is an error, too, be it
+// after Free or after the guard's end.
+func TestCatchFault_AfterFree(t *testing.T) {
+	for rule, set := range rules {
+		t.Run(rule, func(t *testing.T) {
+			space := addrspace.New(addrspace.Options{CacheWindows: -1})
+			o := arena.Options{Space: space, Reserve: 2 * mib, Rungs: arena.RungInWindow | arena.RungAlias}
+			set(&o)
+			a := newArena(t, o)
+			b, err := a.Alloc(mib)
+			if err != nil {
+				t.Fatal(err)
+			}
+			touched := func(when string) {
+				t.Helper()
+				var fault *arena.FaultError
+				err := arena.CatchFault(space, func() error { b[5] = 1; return nil })
+				if !errors.As(err, &fault) || fault.Offset != -1 || !strings.Contains(err.Error(), "used after Free") {
+					t.Errorf("touched %s: %v", when, err)
+				}
+			}
+			if d := a.Domain(); d != nil {
+				if err := a.Grow(4 * mib); err != nil {
+					t.Fatal(err)
+				}
+				if err := d.Barrier(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				touched("after the move")
+				b = a.Bytes()
+			}
+			freeNow(t, a)
+			touched("after Free")
+		})
+	}
+}
+
+// TestNewArena_DefaultName: one that is not named has one name, in errors and panics too.
+func TestNewArena_DefaultName(t *testing.T) {
+	restore := testutil.FailAll(sys.CallMmap, syscall.ENOMEM)
+	_, err := arena.NewArena(arena.Options{Space: addrspace.New(addrspace.Options{CacheWindows: -1})})
+	restore()
+	if err == nil || !strings.Contains(err.Error(), `arena: make "arena": `) {
+		t.Errorf("refused: %v", err)
+	}
+	if msg := fmt.Sprint(panics(t, func() { arena.NewArena(arena.Options{Reserve: -1}) })); !strings.Contains(msg, `make "arena"`) {
+		t.Errorf("misused: %s", msg)
+	}
+}
+
+// TestArena_OffsetOfNothing: an empty slice of an arena has an offset like any other, also
+// where there is nothing else, and at the end.
+func TestArena_OffsetOfNothing(t *testing.T) {
+	a := newArena(t, arena.Options{})
+	defer free(t, a)
+	if off := a.Offset(a.Bytes()); off != 0 {
+		t.Errorf("empty: %d", off)
+	}
+	if _, err := a.Alloc(2 * mib); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Alloc(a.Cap() - a.Len()); err != nil {
+		t.Fatal(err)
+	}
+	b, err := a.Alloc(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if off := a.Offset(b); off != a.Cap() {
+		t.Errorf("at the end: %d", off)
+	}
 }

@@ -30,7 +30,8 @@ type Options struct {
 
 	// MaxRetired limits the bytes that are retired and whose Free has not
 	// been called; 0 means no limit. A single retirement above it is always
-	// refused.
+	// refused. Bytes are what Retired says: an arena counts the addresses of its
+	// window, which take no memory of their own.
 	MaxRetired int64
 
 	// StallAfter is the age after which a pin that keeps something retired

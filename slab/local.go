@@ -21,6 +21,8 @@ import (
 // once through something else, is not handed out twice either, but the panic may
 // come later than the mistake: at the latest when the Local would hand it out.
 type Local struct {
+	_ [0]sync.Mutex // go vet finds copies.
+
 	a       *Allocator // Immutable.
 	closed  bool
 	current [len(kinds)]apartGroup // by class; the length is that of kinds, for the same mask

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -126,6 +127,28 @@ func TestFullDisk_Decommit(t *testing.T) {
 	must(t, err)
 	if b[0] != 0 || b[2*mib] != 1 {
 		t.Errorf("bytes %d and %d", b[0], b[2*mib])
+	}
+	must(t, a.Free())
+}
+
+// TestFullDisk_ReadFrom: a read into an arena on a full file system says what is missing, not
+// only that the address is bad, and keeps what was read before.
+func TestFullDisk_ReadFrom(t *testing.T) {
+	testutil.NoLeaks(t, trim)
+	dir := smallDisk(t, "4m")
+	a, err := arena.NewArena(arena.Options{Name: "body", File: create(t, filepath.Join(dir, "data"))})
+	must(t, err)
+	must(t, a.Grow(8*mib)) // Growing takes no room but for the last page.
+	source, err := os.Open("/dev/zero")
+	must(t, err)
+	defer source.Close()
+	b := arena.NewBufferIn(a)
+	n, err := b.ReadFrom(source)
+	if !errors.Is(err, sys.ENOSPC) || !errors.Is(err, sys.EFAULT) || !strings.Contains(err.Error(), `arena: read into "body" at`) {
+		t.Errorf("%d bytes read: %v", n, err)
+	}
+	if n == 0 || int(n) != b.Len() {
+		t.Errorf("%d bytes read, %d are there", n, b.Len())
 	}
 	must(t, a.Free())
 }

@@ -1,6 +1,6 @@
 package main
 
-// commitMutants are mistakes in what package arena promises about memory.
+// commitMutants are mistakes in what package arena promises about memory and faults.
 var commitMutants = []mutant{
 	{
 		name:    "small pages without asking",
@@ -60,5 +60,19 @@ var commitMutants = []mutant{
 		old:     "if m.lazy || n <= m.committed {",
 		new:     "if m.lazy || n <= m.committed+1 {",
 		test:    "TestLinearMemory_Commits",
+	}, {
+		name:    "fault after Free passed on",
+		mistake: "CatchFault takes a use of bytes whose window has gone for a nil dereference",
+		file:    "arena/fault.go",
+		old:     "} else if !space.Places(fault.Addr()) {",
+		new:     "} else {",
+		test:    "TestCatchFault_AfterFree",
+	}, {
+		name:    "no offset of nothing",
+		mistake: "Offset panics for the empty slice of an empty arena",
+		file:    "arena/arena_unsafe.go",
+		old:     "off <= uintptr(v.cap)",
+		new:     "off < uintptr(v.cap)",
+		test:    "TestArena_OffsetOfNothing",
 	},
 }
