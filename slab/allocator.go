@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"os"
 	"runtime"
 	"sync/atomic"
 
@@ -62,6 +63,11 @@ type Allocator struct {
 	// it: one branch in Alloc and Free for both. Immutable after New.
 	watch *watch
 
+	// runUnit is what runs are a multiple of, in pages: in debug mode, which makes them
+	// inaccessible, a page of the system, should that be larger than ours. Immutable
+	// after New.
+	runUnit int
+
 	shards    []atomic.Pointer[shard]          // The slice is immutable after New. A shard is made when needed, but the first.
 	shardMask uint32                           // Immutable after New.
 	places    [placesLen]atomic.Pointer[shard] // the first shard, until two collide there
@@ -96,6 +102,7 @@ func New(opts Options) *Allocator {
 		domain:    opts.Domain,
 		space:     opts.Space,
 		regionMax: regionMax,
+		runUnit:   1,
 	}
 	if a.name == "" {
 		a.name = "slab"
@@ -118,6 +125,9 @@ func New(opts Options) *Allocator {
 	a.first.Store(noRegion)
 	if opts.Debug || opts.Profile > 0 {
 		a.watch = newWatch(opts)
+		if opts.Debug {
+			a.runUnit = max(os.Getpagesize()/pageSize, 1)
+		}
 	}
 	return a
 }
@@ -221,7 +231,7 @@ func (a *Allocator) allocKind(n, alignment int, zero bool) ([]byte, error) {
 		return b, nil
 	}
 	if size <= mediumMax {
-		return a.allocMedium(n, (size+pageSize-1)/pageSize, zero)
+		return a.allocMedium(n, a.wholeRun((size+pageSize-1)/pageSize), zero)
 	}
 	return a.large.alloc(a, n) // Zero anyway.
 }

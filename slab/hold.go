@@ -19,7 +19,7 @@ type heldRun struct {
 // Preconditions: pages.mu is held.
 func (d *debug) holdRunLocked(a *Allocator, r *region, page, n int) bool {
 	if sys.Protect(r.base+uintptr(page)*pageSize, uintptr(n)*pageSize, sys.ProtNone) != nil {
-		return false // At the limit of VMAs, or pages of the system are larger than ours.
+		return false // At the limit of VMAs.
 	}
 	d.runs = append(d.runs, heldRun{r, page, n})
 	a.pages.held += n

@@ -52,7 +52,7 @@ func (a *Allocator) checkSpanLocked(r *region, page int, e entry) int {
 		must(int(sp.class) == class && sp.region == r.index && int(sp.page) == page,
 			"P1: page %d of region %d is of span %d, which is %+v", page, r.index, e.number(), *sp)
 	} else {
-		n = int(classPages[class])
+		n = a.wholeRun(int(classPages[class]))
 	}
 	must(e.page() == 0, "P1: page %d of region %d is page %d of a span that does not begin", page, r.index, e.page())
 	must(page+n <= r.pages, "P1: the span at page %d of region %d has %d pages, the region %d", page, r.index, n, r.pages)

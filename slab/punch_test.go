@@ -2,6 +2,7 @@ package slab_test
 
 import (
 	"math/rand/v2"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -42,7 +43,7 @@ func TestTrim_BetweenObjects(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Each object lies on part of a page at either end.
-	if got, most := resident(t)-before, live+len(left)*2*4096; got > most {
+	if got, most := resident(t)-before, live+len(left)*2*os.Getpagesize(); got > most {
 		t.Errorf("%d bytes are live, %d resident, want at most %d", live, got, most)
 	}
 	if got := a.Stats(); got.Objects != len(left) {

@@ -291,7 +291,7 @@ func BenchmarkReallocDoubling(b *testing.B) {
 	for _, to := range []int{64 << 20, 512 << 20} {
 		length := "/len=" + strconv.Itoa(to)
 		touch := func(p []byte) {
-			for i := 0; i < len(p); i += 4096 {
+			for i := 0; i < len(p); i += os.Getpagesize() {
 				p[i] = 1
 			}
 		}

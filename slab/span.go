@@ -44,7 +44,7 @@ func (t *spanTable) allocLocked() (uint32, *span) {
 //
 // Preconditions: cl.mu is held.
 func (a *Allocator) newSpanLocked(cl *class, c int) (uint32, error) {
-	number, start, _, err := a.beginSpan(int(classPages[c]), c, false)
+	number, start, _, err := a.beginSpan(a.wholeRun(int(classPages[c])), c, false)
 	if err != nil {
 		return 0, err
 	}
@@ -69,6 +69,9 @@ func (a *Allocator) newSpanLocked(cl *class, c int) (uint32, error) {
 	a.idle.countSpan(c, 1)
 	return first, nil
 }
+
+// wholeRun returns the number of pages in a run for n of them.
+func (a *Allocator) wholeRun(n int) int { return (n + a.runUnit - 1) / a.runUnit * a.runUnit }
 
 // beginSpan takes a run of pages for class c (or mediumClass), enters it into the
 // page table, and returns its number and address, and as allocRunLocked what may hold

@@ -64,9 +64,10 @@ func (a *Allocator) Stats() Stats {
 			}
 			c := &classes[e.class()]
 			c.Spans++
-			c.Bytes += int(classPages[e.class()]) * pageSize
+			n := a.wholeRun(int(classPages[e.class()]))
+			c.Bytes += n * pageSize
 			c.Objects += a.inSpan(e)
-			page += int(classPages[e.class()])
+			page += n
 		}
 	}
 	s.FreePages, s.Kept, s.Held = h.free*pageSize, h.dirty*pageSize, h.held*pageSize

@@ -282,5 +282,19 @@ var slabMutants = []mutant{
 		old:     "\tif sparse {\n",
 		new:     "\tif false {\n",
 		test:    "TestFresh_TakesNothing",
+	}, {
+		name:    "debug: half a page of the system",
+		mistake: "what becomes inaccessible ends in the middle of a large page",
+		file:    "slab/allocator.go",
+		old:     "a.wholeRun((size+pageSize-1)/pageSize)",
+		new:     "(size+pageSize-1)/pageSize",
+		test:    "TestDebug_LargePages",
+	}, {
+		name:    "pages: refused and taken for clean",
+		mistake: "pages that the system did not take back are taken for zero",
+		file:    "slab/decommit.go",
+		old:     "\t\tif err == nil {\n\t\t\tr.cleanLocked(page, n)\n",
+		new:     "\t\tr.cleanLocked(page, n)\n\t\tif err == nil {\n",
+		test:    "TestPages_PunchRefused",
 	},
 }

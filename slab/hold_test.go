@@ -1,0 +1,108 @@
+package slab
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"syscall"
+	"testing"
+
+	"github.com/growarena/growarena/internal/sys"
+	"github.com/growarena/growarena/internal/testutil"
+)
+
+// TestDebug_LargePages: where pages of the system are larger than ours, what debug mode
+// makes inaccessible begins and ends at one, and no object lies in it.
+func TestDebug_LargePages(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux")
+	}
+	for _, system := range []int{4 << 10, 16 << 10, 64 << 10} {
+		t.Run(fmt.Sprint(system), func(t *testing.T) {
+			a := New(Options{Debug: true})
+			a.runUnit = max(system/pageSize, a.runUnit)
+			rng := rand.New(rand.NewPCG(1, 31))
+			var live [][]byte
+			drop := func(k int) {
+				a.Free(live[k])
+				live = slices.Delete(live, k, k+1)
+			}
+			for range 2000 {
+				n := 1 + rng.IntN(mediumMax)
+				if rng.IntN(2) == 0 {
+					n = 1 + rng.IntN(smallMax)
+				}
+				b, err := a.Alloc(n)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if live = append(live, b); len(live) > 50 {
+					drop(rng.IntN(len(live)))
+				}
+				a.pages.mu.Lock()
+				for _, h := range a.watch.debug.runs {
+					if start := h.r.base + uintptr(h.page)*pageSize; start%uintptr(system) != 0 || h.n*pageSize%system != 0 {
+						t.Fatalf("%d bytes at %#x are inaccessible, pages have %d", h.n*pageSize, start, system)
+					}
+				}
+				a.pages.mu.Unlock()
+			}
+			if s := a.Stats(); s.Held == 0 {
+				t.Error("nothing was held")
+			}
+			a.pages.mu.Lock()
+			a.checkPagesLocked()
+			a.pages.mu.Unlock()
+			for len(live) > 0 {
+				drop(0)
+			}
+			if err := a.Trim(); err != nil {
+				t.Error(err)
+			}
+			if s := a.Stats(); s.Charged != 0 || s.FreePages == 0 {
+				t.Errorf("%+v", s)
+			}
+			if err := a.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestPages_PunchRefused: where the system takes no pages back out of the middle of a file,
+// those that are free are used again, and zero when they shall be.
+func TestPages_PunchRefused(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux")
+	}
+	const turns, n, size = 8, 20, 1 << 20
+	a := New(Options{Limit: 64 << 20})
+	defer testutil.FailAll(sys.CallMadvise, syscall.EOPNOTSUPP)()
+	restore := testutil.FailAll(sys.CallPunch, syscall.EOPNOTSUPP)
+	for turn := range turns {
+		var all [][]byte
+		for range n {
+			b, err := a.AllocZero(size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i := slices.IndexFunc(b, func(c byte) bool { return c != 0 }); i >= 0 {
+				t.Fatalf("turn %d: byte %d is %#x", turn, i, b[i])
+			}
+			fill(b, 0xff)
+			all = append(all, b)
+		}
+		for _, b := range all {
+			a.Free(b)
+		}
+		_ = a.Trim() // May say what the system refused.
+		if got := a.committed(); got > 2*n*size {
+			t.Errorf("turn %d: %d bytes of memory, and at most %d were ever in use", turn, got, n*size)
+		}
+	}
+	restore()
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+}
