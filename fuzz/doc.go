@@ -1,6 +1,6 @@
-// Package fuzz tries to break the library: it runs programs of operations,
-// decoded from bytes, on the real thing and on a naive model side by side, and
-// compares everything after each operation.
+// Package fuzz is for those who change growarena, not for its users: it tries to
+// break it. It runs programs of operations, decoded from bytes, on the real thing
+// and on a naive model side by side, and compares everything after each operation.
 //
 // A Target is one such interpreter. The native fuzz targets (FuzzArena and so
 // on, in the tests), the corpora in testdata and the soak (cmd/soak) run the

@@ -1,5 +1,6 @@
-// Package conformance holds the facts about the kernel that the library's promises
-// rest on, as tests of the kernel: no code of ours but package internal/sys takes
+// Package conformance is for those who change growarena, or port it to another
+// kernel: it holds the facts about the kernel that the library's promises
+// rest on, as tests of the kernel. No code of ours but package internal/sys takes
 // part in most of them.
 //
 // A test's name says the fact, its comment which promise of ours rests on it. Where

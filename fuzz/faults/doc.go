@@ -1,4 +1,5 @@
-// Package faults makes the system calls of every public operation fail.
+// Package faults is for those who change growarena: it makes the system calls of
+// every public operation fail.
 //
 // It holds tests only. Its table lists operations of addrspace, arena and slab,
 // each with a scene to run it in. A dry run counts the system calls of an

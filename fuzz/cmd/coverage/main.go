@@ -1,4 +1,4 @@
-// Command coverage says which statements of packages addrspace, arena, epoch and
+// Command coverage, for those who change growarena, says which statements of packages addrspace, arena, epoch and
 // slab no test reaches, counting the tests of those packages, those of fuzz, and
 // the one of the root together.
 //

@@ -1,4 +1,4 @@
-// Command mutants shows that the tests would notice. It plants one mistake at a
+// Command mutants, for those who change growarena, shows that the tests would notice. It plants one mistake at a
 // time into a copy of a source file, builds the package's tests with the copy in
 // place of the original (go test -overlay), and runs the test that is named with
 // the mistake. That test must fail. The tree is not touched, and production code

@@ -1,4 +1,4 @@
-// Command smoke uses the library in twelve steps, under what it is told that the
+// Command smoke, for those who change growarena or run it where much is denied, uses the library in twelve steps, under what it is told that the
 // system refuses, and checks each byte.
 //
 //	go run ./fuzz/cmd/smoke [-deny CALL[@ARG:VALUE[&MASK]]=ERRNO,…] [-limit RESOURCE=N,…]

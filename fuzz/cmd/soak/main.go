@@ -1,4 +1,4 @@
-// Command soak runs random programs of all fuzz targets, and goroutines that write
+// Command soak, for those who change growarena or trust a new kernel with it, runs random programs of all fuzz targets, and goroutines that write
 // and read at the same time, for as long as it is told to, and says in one line
 // what came of it.
 //
