@@ -38,6 +38,7 @@ type record struct {
 	n         int // bytes asked for: the capacity the user sees
 	place     int // bytes of its place; large: of the object
 	kind      kindOf
+	earlier   [][]byte // large: where it was before it moved; the pool has it there, too
 	isRetired bool
 	allocated stack
 	released  stack // by who freed or retired it
@@ -185,7 +186,7 @@ func (d *debug) free(a *Allocator, b []byte, isRetired bool) {
 	case medium:
 		a.release("Free", whole) // Its pages are held; see holdRunLocked.
 	case huge:
-		a.large.hide(a, whole)
+		a.large.hide(a, whole, r.earlier)
 	}
 	d.mu.Lock()
 	d.freed[p] = r
@@ -225,7 +226,7 @@ func (d *debug) shorten(a *Allocator, objects, bytes int) {
 			mustBePoisoned(a, "Free", whole, r)
 			a.release("Free", whole)
 		case r.kind == huge:
-			a.large.show(whole)
+			a.large.show(whole, r.earlier)
 		}
 	}
 }
@@ -247,6 +248,9 @@ func (d *debug) realloc(a *Allocator, b []byte, n int, zero bool) ([]byte, error
 	clear(whole[r.n:]) // What grows over it reads as zero.
 	got, err := a.large.realloc(a, whole, n+canaryMin)
 	if err == nil {
+		if addrOf(got) != addrOf(whole) {
+			r.earlier = append(r.earlier, whole)
+		}
 		whole = got[:len(got):len(got)]
 		r.n, r.place, r.allocated = n, len(got), callers()
 	}

@@ -115,6 +115,42 @@ func TestDebug_UseAfterFree(t *testing.T) {
 	}
 }
 
+// TestDebug_UseAfterFreeWhereItWas touches a freed large object at the addresses it had
+// before it grew and moved, which are good until then.
+func TestDebug_UseAfterFreeWhereItWas(t *testing.T) {
+	a := newAllocator(t, slab.Options{Debug: true})
+	for _, sizes := range [][]int{{2 * mib, 40 * mib}, {2 * mib, 20 * mib, 3 * mib, 200 * mib}} {
+		var had [][]byte
+		b := mustAlloc(t, a, sizes[0])
+		for _, n := range sizes[1:] {
+			had = append(had, b)
+			got, err := a.Realloc(b, n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b = got
+		}
+		for _, h := range append(had, b) {
+			if faults(h) {
+				t.Errorf("%d bytes at %#x cannot be touched before Free", len(h), addr(h))
+			}
+		}
+		if addr(b) == addr(had[0]) {
+			t.Error("it has not moved")
+		}
+		a.Free(b)
+		for _, h := range append(had, b) {
+			if !faults(h) || !faults(h[min(len(h), 2*mib)-1:]) {
+				t.Errorf("%d bytes at %#x can be touched after Free", len(h), addr(h))
+			}
+		}
+		if err := a.Trim(); err != nil { // Ends the quarantine.
+			t.Fatal(err)
+		}
+	}
+	closeEmpty(t, a)
+}
+
 // TestDebug_WrittenWhenReused writes to an object after it has left the queue.
 func TestDebug_WrittenWhenReused(t *testing.T) {
 	a := newAllocator(t, slab.Options{Debug: true})

@@ -54,20 +54,25 @@ func (d *debug) drain(a *Allocator) {
 }
 
 // hide frees a large object but for its addresses: its memory is given back, and
-// the addresses become inaccessible until show. Should the system refuse that, a
+// the addresses, the earlier ones too, become inaccessible until show. Should the system refuse that, a
 // use after free goes unnoticed.
-func (l *large) hide(a *Allocator, b []byte) {
+func (l *large) hide(a *Allocator, b []byte, earlier [][]byte) {
 	l.claim(a, "Free", b, false).Shrink(b, 0)
 	a.charged.Add(-int64(len(b)))
-	_ = sys.Protect(addrOf(b), pagesOf(b), sys.ProtNone)
+	for _, p := range append(earlier, b) {
+		_ = sys.Protect(addrOf(p), pagesOf(p), sys.ProtNone)
+	}
 }
 
 // show ends what hide began. If the system refuses that, the addresses stay
 // inaccessible and taken until Close.
-func (l *large) show(b []byte) {
-	if sys.Protect(addrOf(b), pagesOf(b), sys.ProtRead|sys.ProtWrite) == nil {
-		l.pool.Load().Free(b)
+func (l *large) show(b []byte, earlier [][]byte) {
+	for _, p := range append(earlier, b) {
+		if sys.Protect(addrOf(p), pagesOf(p), sys.ProtRead|sys.ProtWrite) != nil {
+			return
+		}
 	}
+	l.pool.Load().Free(b)
 }
 
 // pagesOf returns the length of b in whole pages of the system.

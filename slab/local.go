@@ -229,8 +229,13 @@ func (l *Local) Trim() {
 }
 
 // Close gives back what the Local has at hand; it must not be used any more. What
-// it has handed out stays what it is. [Allocator.Close] closes all that are left.
+// it has handed out stays what it is. [Allocator.Close] closes all that are left;
+// closing one after that does nothing.
 func (l *Local) Close() {
+	if l.closed && l.a.closed.Load() {
+		return
+	}
+	l.mustBeOpen("Close")
 	l.Trim()
 	l.closed = true
 	l.a.locals.mu.Lock()

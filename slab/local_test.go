@@ -227,3 +227,19 @@ func panics(f func()) (said string) {
 	f()
 	return ""
 }
+
+// TestLocal_CloseAfterAllocator: a Local is closed with its allocator, and closing it then
+// is nothing; what is wrong is said by its name.
+func TestLocal_CloseAfterAllocator(t *testing.T) {
+	a := newAllocator(t, slab.Options{Name: "mine"})
+	l, closed := a.NewLocal(), a.NewLocal()
+	closed.Close()
+	mustFail(t, closed.Close, `slab: Close on a Local of "mine" after Close`)
+	mustFail(t, closed.Trim, `slab: Trim on a Local of "mine" after Close`)
+	closeEmpty(t, a)
+	l.Close()
+	l.Close()
+	mustFail(t, l.Trim, `slab: Trim on a Local of "mine" after Close`)
+	mustFail(t, func() { _, _ = l.Alloc(1) }, `slab: Alloc on a Local of "mine" after Close`)
+	mustFail(t, func() { l.Free(make([]byte, 1)) }, `slab: Free on a Local of "mine" after Close`)
+}

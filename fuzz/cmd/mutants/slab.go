@@ -167,7 +167,7 @@ var slabMutants = []mutant{
 		name:    "debug: freed pages readable",
 		mistake: "a touch of a large object that is free goes unnoticed",
 		file:    "slab/hold.go",
-		old:     "\t_ = sys.Protect(addrOf(b), pagesOf(b), sys.ProtNone)\n",
+		old:     "\t\t_ = sys.Protect(addrOf(p), pagesOf(p), sys.ProtNone)\n",
 		new:     "",
 		test:    "TestDebug_UseAfterFree",
 	}, {
@@ -226,6 +226,13 @@ var slabMutants = []mutant{
 		old:     "\t\t\ta.unused(c, bits.OnesCount32(uint32(v)))\n",
 		new:     "",
 		test:    "TestSweep_AgainstTakers",
+	}, {
+		name:    "debug: earlier addresses readable",
+		mistake: "a touch of a free large object where it was before it moved goes unnoticed",
+		file:    "slab/debug.go",
+		old:     "r.earlier = append(r.earlier, whole)",
+		new:     "_ = whole",
+		test:    "TestDebug_UseAfterFreeWhereItWas",
 	}, {
 		name:    "typed: not zero",
 		mistake: "NewOf returns what was there before",
