@@ -71,6 +71,7 @@ func (a *Allocator) decommitLocked(target int) error {
 		}
 		r, page := a.pageOf(h.bins[b])
 		n, dirt := a.unlinkLocked(r, page)
+		a.idle.low = min(a.idle.low, h.dirty)
 		h.held += n
 		h.mu.Unlock()
 		// Nobody else knows of the run now. Its clean pages cost nothing.

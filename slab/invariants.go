@@ -39,6 +39,7 @@ func (a *Allocator) checkPagesLocked() {
 	}
 	must(h.used == used && h.free == free && h.dirty == dirty, "P2: %d pages are used, %d free, %d dirty, want %d, %d, %d",
 		h.used, h.free, h.dirty, used, free, dirty)
+	must(a.idle.low <= h.dirty, "P2: %d pages are dirty, and the fewest lately were %d", h.dirty, a.idle.low)
 	must(used+free+h.held == taken, "P1: %d pages are used, %d free, %d held, of %d", used, free, h.held, taken)
 }
 
@@ -60,6 +61,7 @@ func (a *Allocator) checkSpanLocked(r *region, page int, e entry) int {
 		at := entry(r.entry(page + i).Load())
 		must(at == newEntry(class, i, e.number()), "P1: page %d of region %d is entered as %#x, want page %d of what %#x is of", page+i, r.index, at, i, e)
 	}
+	must(r.dirtLocked(page, n) == 0, "P2: of %d pages in use at page %d of region %d %d are noted as dirty", n, page, r.index, r.dirtLocked(page, n))
 	return n
 }
 

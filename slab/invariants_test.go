@@ -2,6 +2,7 @@ package slab
 
 import (
 	"math/bits"
+	"math/rand/v2"
 	"runtime"
 	"strings"
 	"sync"
@@ -80,6 +81,85 @@ func (a *Allocator) Check() {
 	a.pages.mu.Lock()
 	defer a.pages.mu.Unlock()
 	a.checkPagesLocked()
+	a.large.mu.Lock()
+	defer a.large.mu.Unlock()
+	want := int64(a.pages.used+a.pages.held)*pageSize + int64(a.large.bytes)
+	must(a.charged.Load() == want, "%d bytes are charged, want %d", a.charged.Load(), want)
+}
+
+// TestRealloc_Pages makes medium objects that lie side by side longer and shorter, at
+// random, and looks after each step whether pages, page table and counters are right, and
+// whether what is behind the new end can be had.
+func TestRealloc_Pages(t *testing.T) {
+	a := smallRegions(t)
+	rng := rand.New(rand.NewPCG(5, 41))
+	var all [][]byte
+	pages := func() int { return smallMax/pageSize + 1 + rng.IntN(24) }
+	sum, inPlace := 0, 0
+	for step := range 3000 {
+		i := rng.IntN(24)
+		switch {
+		case i >= len(all):
+			b, err := a.Alloc(pages() * pageSize)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, b)
+			sum += cap(b)
+			fill(b, byte(len(b)>>13))
+		case rng.IntN(5) == 0:
+			sum -= cap(all[i])
+			a.Free(all[i])
+			all = append(all[:i], all[i+1:]...)
+		default:
+			b, n := all[i], pages()*pageSize-rng.IntN(pageSize)
+			sum -= cap(b)
+			got, err := a.Realloc(b, n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := cap(b)
+			if n > cap(b) || n <= cap(b)/2 {
+				want = (n + pageSize - 1) / pageSize * pageSize
+			}
+			if len(got) != n || cap(got) != want {
+				t.Fatalf("step %d: Realloc from %d to %d bytes gives %d, capacity %d", step, cap(b), n, len(got), cap(got))
+			}
+			if n > cap(b) && addrOf(got) == addrOf(b) {
+				inPlace++
+			}
+			for k, c := range got[:min(len(b), n)] {
+				if c != byte(cap(b)>>13) {
+					t.Fatalf("step %d: byte %d has changed", step, k)
+				}
+			}
+			all[i] = got
+			sum += cap(got)
+			got = got[:cap(got)]
+			all[i] = got
+			fill(got, byte(len(got)>>13))
+		}
+		a.Check()
+		if s := a.Stats(); s.MediumObjects != len(all) || s.MediumBytes != sum || s.Live != sum {
+			t.Fatalf("step %d: %d objects of %d bytes, Stats says %+v", step, len(all), sum, s)
+		}
+	}
+	if inPlace < 100 {
+		t.Errorf("only %d became longer where they were", inPlace)
+	}
+	for _, b := range all {
+		a.Free(b)
+	}
+	a.Check()
+	if err := a.Trim(); err != nil {
+		t.Error(err)
+	}
+	if s := a.Stats(); s.Kept != 0 || s.Charged != 0 {
+		t.Errorf("%+v", s)
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestSweep_KeepsListed lets goroutines take and free objects of a span that others try

@@ -162,16 +162,21 @@ func (a *Allocator) allocRunLocked(n int, zero bool) (r *region, page int, stale
 		id = a.findRunLocked(n)
 	}
 	r, page = a.pageOf(id)
-	have, dirt := a.unlinkLocked(r, page)
 	if zero {
 		stale = r.staleLocked(page, 0, n)
 	}
+	a.takeLocked(r, page, n)
+	return r, page, stale, nil
+}
+
+// takeLocked takes the first n pages of the free run that begins at page.
+func (a *Allocator) takeLocked(r *region, page, n int) {
+	have, dirt := a.unlinkLocked(r, page)
 	dirt -= r.cleanLocked(page, n)
 	if have > n {
 		a.linkLocked(r, page+n, have-n, dirt)
 	}
 	a.idle.low = min(a.idle.low, a.pages.dirty)
-	return r, page, stale, nil
 }
 
 // findRunLocked returns a free run of at least n pages, if possible one that has

@@ -134,10 +134,6 @@ func (a *Allocator) lengthenLocked(r *region, page, have, want int) (stale pageS
 		return stale, false
 	}
 	stale = r.staleLocked(page, have, want)
-	free, dirt := a.unlinkLocked(r, behind)
-	dirt -= r.cleanLocked(behind, n)
-	if free > n {
-		a.linkLocked(r, behind+n, free-n, dirt)
-	}
+	a.takeLocked(r, behind, n)
 	return stale, true
 }
