@@ -26,11 +26,12 @@ const (
 // spans that have ended, and large objects, become inaccessible for a while.
 type debug struct {
 	mu    sync.Mutex
-	live  map[uintptr]record // by address. Protected by mu.
-	freed map[uintptr]record // those in queue. Protected by mu.
-	queue []uintptr          // freed objects that are kept, the oldest first. Protected by mu.
-	kept  int                // bytes of those that keep memory. Protected by mu.
-	runs  []heldRun          // pages that are kept, the oldest first. Protected by pages.mu.
+	live  map[uintptr]record   // by address. Protected by mu.
+	freed map[uintptr]record   // those in queue. Protected by mu.
+	queue []uintptr            // freed objects that are kept, the oldest first. Protected by mu.
+	kept  int                  // bytes of those that keep memory. Protected by mu.
+	moved map[uintptr][][]byte // where a large object was before it moved: it is there until it is freed. Protected by mu.
+	runs  []heldRun            // pages that are kept, the oldest first. Protected by pages.mu.
 }
 
 // record is what is known of an object.
@@ -38,7 +39,6 @@ type record struct {
 	n         int // bytes asked for: the capacity the user sees
 	place     int // bytes of its place; large: of the object
 	kind      kindOf
-	earlier   [][]byte // large: where it was before it moved; the pool has it there, too
 	isRetired bool
 	allocated stack
 	released  stack // by who freed or retired it
@@ -73,7 +73,7 @@ const (
 )
 
 func newDebug() *debug {
-	return &debug{live: make(map[uintptr]record), freed: make(map[uintptr]record)}
+	return &debug{live: make(map[uintptr]record), freed: make(map[uintptr]record), moved: make(map[uintptr][][]byte)}
 }
 
 // alloc is Alloc of n > 0 bytes.
@@ -186,7 +186,7 @@ func (d *debug) free(a *Allocator, b []byte, isRetired bool) {
 	case medium:
 		a.release("Free", whole) // Its pages are held; see holdRunLocked.
 	case huge:
-		a.large.hide(a, whole, r.earlier)
+		a.large.hide(a, whole, d.earlier(p))
 	}
 	d.mu.Lock()
 	d.freed[p] = r
@@ -226,7 +226,7 @@ func (d *debug) shorten(a *Allocator, objects, bytes int) {
 			mustBePoisoned(a, "Free", whole, r)
 			a.release("Free", whole)
 		case r.kind == huge:
-			a.large.show(whole, r.earlier)
+			a.large.show(whole, d.forget(p))
 		}
 	}
 }
@@ -249,7 +249,7 @@ func (d *debug) realloc(a *Allocator, b []byte, n int, zero bool) ([]byte, error
 	got, err := a.large.realloc(a, whole, n+canaryMin)
 	if err == nil {
 		if addrOf(got) != addrOf(whole) {
-			r.earlier = append(r.earlier, whole)
+			d.move(whole, addrOf(got))
 		}
 		whole = got[:len(got):len(got)]
 		r.n, r.place, r.allocated = n, len(got), callers()

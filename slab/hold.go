@@ -80,3 +80,27 @@ func pagesOf(b []byte) uintptr {
 	n, _ := align.Up(len(b), os.Getpagesize())
 	return uintptr(n)
 }
+
+// move notes that the large object b has moved.
+func (d *debug) move(b []byte, to uintptr) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.moved[to] = append(d.moved[addrOf(b)], b)
+	delete(d.moved, addrOf(b))
+}
+
+// earlier returns where the large object at p was before it moved.
+func (d *debug) earlier(p uintptr) [][]byte {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.moved[p]
+}
+
+// forget is earlier for the last time: soon p may be another's.
+func (d *debug) forget(p uintptr) [][]byte {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	earlier := d.moved[p]
+	delete(d.moved, p)
+	return earlier
+}

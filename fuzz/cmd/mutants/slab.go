@@ -230,8 +230,8 @@ var slabMutants = []mutant{
 		name:    "debug: earlier addresses readable",
 		mistake: "a touch of a free large object where it was before it moved goes unnoticed",
 		file:    "slab/debug.go",
-		old:     "r.earlier = append(r.earlier, whole)",
-		new:     "_ = whole",
+		old:     "\t\t\td.move(whole, addrOf(got))\n",
+		new:     "",
 		test:    "TestDebug_UseAfterFreeWhereItWas",
 	}, {
 		name:    "resize: used not less",
