@@ -3,7 +3,7 @@
 // the one of the root together.
 //
 //	go run ./fuzz/cmd/coverage [-short]        percentages, and what is not reached
-//	go run ./fuzz/cmd/coverage -markdown       the same as tables for fuzz/README.md
+//	go run ./fuzz/cmd/coverage -markdown       the same as tables for fuzz/RESULTS.md
 //	go run ./fuzz/cmd/coverage -profile FILE   of a run of go test that was made before
 //
 // The exit code is 1 if less than nine tenths of a package are reached, if a

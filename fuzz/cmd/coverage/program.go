@@ -38,7 +38,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	flags := flag.NewFlagSet("coverage", flag.ContinueOnError)
 	flags.SetOutput(p.err)
 	flags.BoolVar(&p.short, "short", false, "run the tests with -short, and do not ask for reasons")
-	flags.BoolVar(&p.markdown, "markdown", false, "print tables for fuzz/README.md")
+	flags.BoolVar(&p.markdown, "markdown", false, "print tables for fuzz/RESULTS.md")
 	profile := flags.String("profile", "", "read this `file`, and run no tests")
 	if err := flags.Parse(args); err != nil {
 		return 2
