@@ -71,6 +71,9 @@ func (d *Domain) Scans() uint64 {
 	return d.scans
 }
 
+// NextWake is nextWake.
+var NextWake = nextWake
+
 // Word returns what the Local's slot holds.
 func (l *Local) Word() uint64 { return l.slot.Load() }
 
