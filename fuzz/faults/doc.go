@@ -5,6 +5,7 @@
 // each with a scene to run it in. A dry run counts the system calls of an
 // operation; then
 //
+//	denied  all of a kind fail, as where a system or a filter does not have it
 //	one     each of them fails, with each errno it can fail with
 //	pair    and after it another one, of those that are made then
 //	burst   and the next ones with it, up to all that follow

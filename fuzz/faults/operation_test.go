@@ -107,6 +107,8 @@ func (o operation) test(t *testing.T) {
 			})
 		}
 	}
+	try(denials(calls))
+	runs = nil
 	try(singles(calls, errnos))
 	if o.thin {
 		return

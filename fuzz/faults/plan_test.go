@@ -18,6 +18,11 @@ import (
 // A plan says which system calls of an operation fail. The zero plan is none.
 type plan struct {
 	faults []fault // by call
+
+	// denied is what all calls of one kind fail with, as where a system or a filter does not
+	// have it; 0 for none.
+	denied syscall.Errno
+	kind   sys.Call
 }
 
 // fault is the failure of some calls in a row.
@@ -32,6 +37,9 @@ const forever = 1 << 30
 
 // String names the plan as a test is named.
 func (p plan) String() string {
+	if p.denied != 0 {
+		return fmt.Sprintf("all %s %d=%d", p.kind, p.kind, p.denied)
+	}
 	if len(p.faults) == 0 {
 		return "none"
 	}
@@ -77,9 +85,9 @@ func parsePlan(name string) (p plan, err error) {
 // TestParsePlan: a plan is found by its name.
 func TestParsePlan(t *testing.T) {
 	for _, want := range []plan{
-		{[]fault{{2, 1, syscall.ENOMEM}}},
-		{[]fault{{2, 1, syscall.ENOMEM}, {5, forever, syscall.EINVAL}}},
-		{[]fault{{0, 3, syscall.EEXIST}}},
+		{faults: []fault{{2, 1, syscall.ENOMEM}}},
+		{faults: []fault{{2, 1, syscall.ENOMEM}, {5, forever, syscall.EINVAL}}},
+		{faults: []fault{{0, 3, syscall.EEXIST}}},
 	} {
 		if got, err := parsePlan(want.String()); err != nil || !slices.Equal(got.faults, want.faults) {
 			t.Errorf("%v is parsed as %v, %v", want, got, err)
@@ -96,6 +104,9 @@ func TestParsePlan(t *testing.T) {
 // Where helpers and reapers make calls too it may be of another kind than in the
 // dry run, and fails with what it can then.
 func (p plan) errno(n int, c sys.Call) syscall.Errno {
+	if p.denied != 0 && c == p.kind {
+		return p.denied
+	}
 	errnos := testutil.Errnos(c)
 	for _, f := range p.faults {
 		switch {
@@ -120,8 +131,24 @@ func singles(calls []sys.Call, errnos int) (plans []plan) {
 	for i, c := range calls {
 		for k, e := range testutil.Errnos(c) {
 			if k < errnos {
-				plans = append(plans, plan{[]fault{{i, 1, e}}})
+				plans = append(plans, plan{faults: []fault{{i, 1, e}}})
 			}
+		}
+	}
+	return plans
+}
+
+// denials returns the plans in which all calls of a kind are denied, each time, as
+// gVisor, other file systems, old kernels and seccomp filters do.
+func denials(calls []sys.Call) (plans []plan) {
+	kinds := slices.Compact(slices.Sorted(slices.Values(calls)))
+	for _, c := range kinds {
+		switch c {
+		case sys.CallMmap, sys.CallMunmap, sys.CallFstat, sys.CallClose, sys.CallDup, sys.CallFtruncate, sys.CallMprotect:
+			continue // Nothing works without.
+		}
+		for _, e := range []syscall.Errno{syscall.EOPNOTSUPP, syscall.EINVAL, syscall.EPERM} {
+			plans = append(plans, plan{denied: e, kind: c})
 		}
 	}
 	return plans
@@ -135,7 +162,7 @@ func pairs(runs []tried) (plans []plan) {
 			// The number of the pair chooses among the errnos.
 			if errnos := testutil.Errnos(r.calls[i]); len(errnos) > 0 {
 				second := fault{i, 1, errnos[len(plans)%len(errnos)]}
-				plans = append(plans, plan{append(slices.Clone(r.plan.faults), second)})
+				plans = append(plans, plan{faults: append(slices.Clone(r.plan.faults), second)})
 			}
 		}
 	}
@@ -148,7 +175,7 @@ func bursts(runs []tried) (plans []plan) {
 	for _, r := range runs {
 		first := r.plan.faults[0]
 		for _, n := range []int{3, forever} {
-			plans = append(plans, plan{[]fault{{first.call, n, first.errno}}})
+			plans = append(plans, plan{faults: []fault{{first.call, n, first.errno}}})
 		}
 	}
 	return plans
