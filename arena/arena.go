@@ -156,6 +156,9 @@ type Arena struct {
 	// Truncate, loaded by anyone (atomic).
 	cuts atomic.Uint64
 
+	// small is set when the caller's file turns out to have no huge pages (atomic).
+	small atomic.Bool
+
 	_ [128]byte // The cursor is written all the time, what stands before it is read.
 
 	// length is the cursor: bytes handed out. Moved by anyone (atomic).

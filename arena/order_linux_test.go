@@ -289,3 +289,27 @@ func TestArena_FreesAlone(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestArena_PreparesOnDisk: what a kernel can do with memory files says nothing of a caller's
+// file: an extent of one without huge pages is made ready in small ones.
+func TestArena_PreparesOnDisk(t *testing.T) {
+	f, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	a, err := NewArena(Options{Name: t.Name(), File: f, Headroom: 8 * extentSize})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Free()
+	if err := a.Grow(2 * extentSize); err != nil {
+		t.Fatal(err)
+	}
+	a.prep.RLock()
+	err = a.prepareExtent(a.load(), 0)
+	a.prep.RUnlock()
+	if n := a.file.Allocated(); err != nil || n < extentSize {
+		t.Errorf("%d bytes are ready: %v", n, err)
+	}
+}

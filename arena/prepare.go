@@ -11,7 +11,9 @@ import (
 
 // makesHuge reports whether memory that is prepared is huge pages. Only then a writer
 // prepares it himself: small ones are no cheaper than the page faults.
-func (a *Arena) makesHuge() bool { return a.huge != HugeNever && memfile.CanCollapse() }
+func (a *Arena) makesHuge() bool {
+	return a.huge != HugeNever && !a.small.Load() && memfile.CanCollapse()
+}
 
 // prepareExtent makes the extent at off memory that is there: with pages in the
 // file, mapped in v, and huge where the kernel can.
@@ -19,11 +21,14 @@ func (a *Arena) makesHuge() bool { return a.huge != HugeNever && memfile.CanColl
 // Preconditions: off is a multiple of extentSize; the file reaches off+extentSize
 // and v maps it; prep is held.
 func (a *Arena) prepareExtent(v *view, off int) error {
-	if !a.makesHuge() {
-		return sys.Advise(v.addr(off), extentSize, sys.AdvisePopulateWrite)
+	if a.makesHuge() {
+		_, err := memfile.MakeHuge(a.file.Fd(), int64(off), v.addr(off))
+		if a.file.Memfd() || !sys.IsDenied(err) {
+			return err
+		}
+		a.small.Store(true) // The probe was of a memfd, a file on disk has no huge pages.
 	}
-	_, err := memfile.MakeHuge(a.file.Fd(), int64(off), v.addr(off))
-	return err
+	return sys.Advise(v.addr(off), extentSize, sys.AdvisePopulateWrite)
 }
 
 // commits reports whether what may be handed out has memory: as asked for, or because a
