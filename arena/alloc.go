@@ -7,10 +7,9 @@ import (
 	"github.com/growarena/growarena/internal/align"
 )
 
-// Alloc hands out the next n bytes, zeroed (also where others could write to them before:
-// by an Alias or a WritableFile), with no alignment and no gap before
-// them: consecutive Allocs by one goroutine that has the arena to itself are
-// contiguous. An n of 0 gives an empty slice. Panics if n is negative. An error
+// Alloc hands out the next n bytes, zeroed (also where others could write to them before,
+// by an Alias or a WritableFile), with no alignment and no gap before them: consecutive
+// Allocs by one goroutine that has the arena to itself are contiguous. An n of 0 gives an empty slice. Panics if n is negative. An error
 // leaves the arena as it was. Safe for concurrent use; within the capacity it
 // is one atomic operation.
 func (a *Arena) Alloc(n int) ([]byte, error) {

@@ -123,8 +123,9 @@ type Options struct {
 	// such locks the file is only kept from other arenas of this process.
 	File *os.File
 
-	// NoLock leaves File unlocked, for writers that have agreed who grows it and who
-	// writes where, or for a caller who holds a lock on it already.
+	// NoLock leaves File unlocked, for writers that have agreed who writes where, or
+	// for a caller who holds a lock on it already. Free does not cut it then, since
+	// others may use what this arena has made longer.
 	NoLock bool
 }
 
@@ -357,7 +358,7 @@ func (a *Arena) Domain() *epoch.Domain { return a.domain }
 // Free gives everything back. With a domain, windows that a guard still sees
 // stay until it is unpinned; without, no pointer into the arena may be used any
 // more: a touch faults, or reads what has taken the place later. A file of the
-// caller's is cut to Len and unlocked, unless it is sealed or others have changed its
+// caller's is cut to Len and unlocked, unless it is sealed, has NoLock, or others have changed its
 // length; failing to is the only error, and the rest is done all the same. As long as
 // an Alias or, with a domain, a guard may show bytes of it, it stays as it is: the
 // last of them to go cuts it, and nobody is told of an error then. Panics if the

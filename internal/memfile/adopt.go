@@ -28,7 +28,7 @@ func Adopt(theirs *os.File, name string, lock bool) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{fd: fd, page: os.Getpagesize()}
+	f := &File{fd: fd, page: os.Getpagesize(), shared: !lock}
 	if err = f.adopt(); err == nil && lock {
 		err = f.lock(name)
 	}

@@ -37,6 +37,7 @@ type File struct {
 	stored bool // made by us in a tmpfs, which may be bounded
 	id     sys.FileID
 	locked bool // id is in inUse
+	shared bool // others write, too: the caller wants no lock
 	owned  bool // by its owner alone, if made by us
 }
 
@@ -197,9 +198,10 @@ func (f *File) Room(n int) error {
 
 // Cut makes a caller's file n bytes long, or as long as what others have put there, if
 // nobody has changed its length since we did. (Who appends between the look and the cut
-// loses it: no call compares and cuts.) A file that cannot be cut stays as it is.
+// loses it: no call compares and cuts.) A file that cannot be cut stays as it is, and so
+// does one without a lock: others may use what we have made longer.
 func (f *File) Cut(n int) error {
-	if f.memfd || f.sealed {
+	if f.memfd || f.sealed || f.shared {
 		return nil
 	}
 	info, err := sys.Stat(f.fd)

@@ -52,6 +52,14 @@ var memfileMutants = []mutant{
 		new:     "case !readWrite && appends:",
 		test:    "TestAdopt_NotBothWays",
 	}, {
+		name:    "unlocked file cut",
+		mistake: "Free cuts off what another arena without a lock uses",
+		file:    "internal/memfile/file.go",
+		old:     "f.memfd || f.sealed || f.shared {",
+		new:     "f.memfd || f.sealed {",
+		pkg:     "arena",
+		test:    "TestArena_OneWriter",
+	}, {
 		name:    "descriptors share an offset",
 		mistake: "two files of an arena read alternating parts",
 		file:    "internal/memfile/file.go",
