@@ -107,7 +107,7 @@ func TestDomain_ExactLifetime(t *testing.T) {
 func TestDomain_IdleTail(t *testing.T) {
 	const pins = 4
 	permutations(pins, func(order []int) {
-		d := epoch.NewDomain(epoch.Options{Slots: 2})
+		d := epoch.NewDomain(epoch.Options{Slots: 2, StallAfter: noStall})
 		var c counter
 		var guards [pins]epoch.Guard
 		for i := range guards {
@@ -125,6 +125,50 @@ func TestDomain_IdleTail(t *testing.T) {
 		}
 		eventually(t, "all freed and idle", func() bool { return c.n.Load() == 2*pins && d.Idle() })
 	})
+}
+
+// TestDomain_SameValue: what needs a new version and no new value keeps the old one.
+func TestDomain_SameValue(t *testing.T) {
+	d := epoch.NewDomain(epoch.Options{})
+	publish(t, d, "a")
+	for _, again := range []func() error{
+		func() error { return d.Retire(epoch.Retired{}) },
+		func() error { return d.Synchronize(ctx) },
+	} {
+		before := d.Stats().Version
+		if err := again(); err != nil {
+			t.Fatal(err)
+		}
+		if v, n := d.Value(), d.Stats().Version; v != "a" || n != before+1 {
+			t.Errorf("value %v, version %d after %d", v, n, before)
+		}
+	}
+	eventually(t, "idle", d.Idle)
+}
+
+// TestDomain_CheckedIdleTail: the Unpin of a guard or Local that is checked or in
+// the profile wakes the reaper as any other.
+func TestDomain_CheckedIdleTail(t *testing.T) {
+	for _, opts := range []epoch.Options{{Debug: true}, {Profile: true}} {
+		opts.StallAfter = noStall
+		d := epoch.NewDomain(opts)
+		l := d.NewLocal()
+		for n := range 4 {
+			var c counter
+			var unpin func()
+			if n%2 == 0 {
+				g := pin(t, d)
+				unpin = g.Unpin
+			} else {
+				pinLocal(t, l)
+				unpin = l.Unpin
+			}
+			d.Retire(c.retired(0, 1))
+			eventually(t, "looked at", d.Counting)
+			unpin()
+			eventually(t, "freed and idle", func() bool { return c.n.Load() == 1 && d.Idle() })
+		}
+	}
 }
 
 // permutations calls f with each order of 0..n-1.

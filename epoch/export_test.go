@@ -71,6 +71,12 @@ func (d *Domain) Scans() uint64 {
 	return d.scans
 }
 
+// Counting reports whether a scan has left something waiting and counts unpins.
+func (d *Domain) Counting() bool {
+	n := d.want.Load()
+	return 0 < n && n < scanning/2
+}
+
 // NextWake is nextWake.
 var NextWake = nextWake
 

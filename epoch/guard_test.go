@@ -282,24 +282,3 @@ func TestStall_ToldOnce(t *testing.T) {
 		t.Errorf("told %d times", n)
 	}
 }
-
-// TestGuard_StaleForLong: a copy of a guard that was unpinned is told from the live one of
-// its slot however many pins went through it since, up to the 2^19 that a word counts.
-func TestGuard_StaleForLong(t *testing.T) {
-	d := epoch.NewDomain(epoch.Options{Slots: 1})
-	for log := range 19 {
-		g := pin(t, d)
-		stale := g
-		g.Unpin()
-		for range 1<<log - 1 {
-			g := pin(t, d)
-			g.Unpin()
-		}
-		g = pin(t, d)
-		wantPanic(t, stale.Unpin, "the slot now holds version 1")
-		if d.Stats().Pinned != 1 {
-			t.Fatalf("after 2^%d pins: %d are pinned", log, d.Stats().Pinned)
-		}
-		g.Unpin()
-	}
-}

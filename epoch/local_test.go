@@ -22,7 +22,7 @@ func pinLocal(t testing.TB, l *epoch.Local) any {
 
 func TestLocal(t *testing.T) {
 	var freed counter
-	d := epoch.NewDomain(epoch.Options{})
+	d := epoch.NewDomain(epoch.Options{StallAfter: noStall})
 	publish(t, d, "a") // version 2
 	l := d.NewLocal()
 	if l.Value() != nil || l.Version() != 0 {

@@ -15,7 +15,7 @@ var epochMutants = []mutant{
 		mistake: "the number of a slot's pins is too narrow: an old copy of a guard unpins somebody else's pin",
 		file:    "epoch/word.go",
 		old:     "seqMask      = (1<<19 - 1) << 1",
-		new:     "seqMask      = (1<<16 - 1) << 1",
+		new:     "seqMask      = (1<<18 - 1) << 1",
 		test:    "TestGuard_CopyIsDeadForLong/overflow_table",
 	}, {
 		name:    "tables of one size",
@@ -172,6 +172,20 @@ var epochMutants = []mutant{
 		new:     "RetiredBytes: d.held",
 		test:    "TestStats_WhileFreeing",
 	}, {
+		name:    "Retire drops the value",
+		mistake: "Retire publishes nothing instead of the same value",
+		file:    "epoch/publish.go",
+		old:     "return same }, r, nil)",
+		new:     "return nil }, r, nil)",
+		test:    "TestDomain_SameValue",
+	}, {
+		name:    "checked Unpin silent",
+		mistake: "the Unpin of a guard in a debug domain does not count, and nobody frees",
+		file:    "epoch/guard.go",
+		old:     "\tg.d.left(versionOf(g.word))\n",
+		new:     "",
+		test:    "TestDomain_CheckedIdleTail",
+	}, {
 		name:    "Barrier given up",
 		mistake: "a Barrier that gave up is counted down for ever",
 		file:    "epoch/wait.go",
@@ -206,12 +220,5 @@ var epochMutants = []mutant{
 		old:     "\td.addLocked(version, drop)\n\tg := d.addGateLocked(version)\n",
 		new:     "\tg := d.addGateLocked(version)\n",
 		test:    "TestDomain_Close/nothing_pinned",
-	}, {
-		name:    "sequence number too narrow",
-		mistake: "a stale copy of a guard is mistaken for a live one after a quarter of the pins that it should take",
-		file:    "epoch/word.go",
-		old:     "(1<<19 - 1) << 1",
-		new:     "(1<<17 - 1) << 1",
-		test:    "TestGuard_StaleForLong",
 	},
 }
