@@ -51,8 +51,8 @@
 //
 // # Safety
 //
-// Freeing twice, a foreign slice, the inside of an object, or a slice whose
-// capacity is not what was handed out panics with the values; nothing is damaged
+// Freeing twice, what is retired, a foreign slice, the inside of an object, or a slice
+// whose capacity is not what was handed out panics with the values; nothing is damaged
 // by trying, not even while others free and allocate the same pages. What cannot
 // be found out is freeing an address twice when somebody has been given it again
 // in between; [Options].Debug makes that unlikely.

@@ -126,6 +126,7 @@ func TestIdle_EveryWay(t *testing.T) {
 				fillWith(b, 1)
 				all = append(all, b)
 			}
+			await(t, a.Quiet) // It was armed by growing.
 			way.free(t, a, all)
 			await(t, func() bool {
 				s := a.Stats()

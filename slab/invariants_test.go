@@ -162,6 +162,9 @@ func TestRealloc_Pages(t *testing.T) {
 	}
 }
 
+// Quiet reports whether no timer runs that gives memory back.
+func (a *Allocator) Quiet() bool { return !a.idle.set.Load() }
+
 // TestSweep_KeepsListed lets goroutines take and free objects of a span that others try
 // to end, which cannot be, for one object stays in use: every group with free objects
 // is still in a list then.

@@ -127,14 +127,14 @@ var slabMutants = []mutant{
 		file:    "slab/free.go",
 		old:     "next == v || v&marked != 0 || ",
 		new:     "next == v || ",
-		test:    "TestRetire_ThenFree/plain",
+		test:    "TestRetire_ThenFree",
 	}, {
 		name:    "retired pages freed",
 		mistake: "Free takes a retired medium object while readers look at it",
 		file:    "slab/free.go",
 		old:     "if sp == nil || !a.retired.claim(addrOf(b), isRetired) {",
 		new:     "if sp == nil {",
-		test:    "TestRetire_ThenFree/plain",
+		test:    "TestRetire_ThenFree",
 	}, {
 		name:    "mark of retired objects stays",
 		mistake: "a group that once had a retired object is slow for ever, and its span never ends",
@@ -148,7 +148,7 @@ var slabMutants = []mutant{
 		file:    "slab/local.go",
 		old:     "(uint64(h.free)|h.word.Load())&(uint64(bit)|marked) == 0 {",
 		new:     "(uint64(h.free)|h.word.Load())&uint64(bit) == 0 {",
-		test:    "TestRetire_ThenFree/plain",
+		test:    "TestRetire_ThenFree",
 	}, {
 		name:    "debug: no poison",
 		mistake: "a write to a free object goes unnoticed",
@@ -168,7 +168,7 @@ var slabMutants = []mutant{
 		mistake: "a touch of a large object that is free goes unnoticed",
 		file:    "slab/hold.go",
 		old:     "\t\t_ = sys.Protect(addrOf(p), pagesOf(p), sys.ProtNone)\n",
-		new:     "",
+		new:     "\t\t_ = p\n",
 		test:    "TestDebug_UseAfterFree",
 	}, {
 		name:    "arrow: alignment ignored",
