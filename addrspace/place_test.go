@@ -138,6 +138,57 @@ func TestPlacer_Compact(t *testing.T) {
 	}
 }
 
+// TestPlacer_BandFill: a band is as full as may be when it is doubled, and no fuller; it lies
+// in its zone, and counts what is in it, also after half of that has gone.
+func TestPlacer_BandFill(t *testing.T) {
+	pl := newPlacer(t, 1, Range{1 << 40, 1<<40 + 64<<30})
+	zone := pl.zones[0]
+	full := func(b band) uint64 { return uint64(b.Len()) / 100 * bandFull }
+	const n = Alignment
+	check := func(before band, misses uint64) {
+		t.Helper()
+		b := pl.band
+		if b.Start < zone.Start || b.End > zone.End || b.Len() < bandMin {
+			t.Fatalf("a band of %v in %v", b.Range, zone.Range)
+		}
+		if b.fill > full(b) {
+			t.Fatalf("%d bytes are in a band of %d", b.fill, b.Len())
+		}
+		if pl.misses < misses {
+			t.Fatalf("%d misses, there were %d", pl.misses, misses)
+		}
+		if before.Len() == 0 && b.Len() != bandMin {
+			t.Fatalf("a new band of %v", b.Range)
+		}
+		if before.Len() == 0 || b.Range == before.Range {
+			return
+		}
+		if b.Len() != 2*before.Len() {
+			t.Fatalf("doubled from %v to %v", before.Range, b.Range)
+		}
+		if before.fill+n+guard <= full(before) && pl.misses-misses < bandProbes {
+			t.Fatalf("doubled with %d bytes in %d", before.fill, before.Len())
+		}
+	}
+	var all []*place
+	for len(all) < 2000 {
+		before, misses := pl.band, pl.misses
+		all = append(all, pl.put(t, n, true))
+		check(before, misses)
+	}
+	if pl.band.Len() == bandMin {
+		t.Fatal("never doubled")
+	}
+	for i, p := range all {
+		if i%2 == 0 {
+			pl.drop(p)
+		}
+	}
+	if want := uint64(len(all)/2) * uint64(n+guard); pl.band.fill != want {
+		t.Errorf("the band counts %d bytes, has %d", pl.band.fill, want)
+	}
+}
+
 // TestPlacer_CompactFillsZones: a band that has all of a zone goes on in the
 // next one, and after the last to whatever is left.
 func TestPlacer_CompactFillsZones(t *testing.T) {

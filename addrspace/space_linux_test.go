@@ -252,6 +252,43 @@ func TestSpace_ForgetsForeignRanges(t *testing.T) {
 	s.agree(t)
 }
 
+// TestSpace_ExtendExactly: a window can be made longer up to the very end of its zone, and
+// up to the guard before its neighbour, and what was done and refused is counted.
+func TestSpace_ExtendExactly(t *testing.T) {
+	zones := testZones(64 * mib)
+	s := newSpace(t, Options{Zones: zones})
+	counted := func(extends, refused int) {
+		t.Helper()
+		if st := s.Stats(); int(st.Extends) != extends || int(st.ExtendsRefused) != refused {
+			t.Errorf("%d and %d refused, want %d and %d", st.Extends, st.ExtendsRefused, extends, refused)
+		}
+		s.agree(t)
+	}
+	a, b := reserve(t, s, 4*mib, ReserveOptions{}), reserve(t, s, 4*mib, ReserveOptions{})
+	if a.start > b.start {
+		a, b = b, a
+	}
+	room := int(b.start - a.Range().End - guard)
+	if room <= 0 {
+		t.Fatalf("%v and %v have nothing between them", a, b)
+	}
+	if err := a.Extend(room + Alignment); !errors.Is(err, ErrNoSpace) {
+		t.Errorf("over the neighbour's guard: %v", err)
+	}
+	counted(0, 1)
+	ok(t, a.Extend(room))
+	counted(1, 1)
+	room = int(zones[0].End - b.Range().End)
+	if err := b.Extend(room + Alignment); !errors.Is(err, ErrNoSpace) {
+		t.Errorf("beyond the zone: %v", err)
+	}
+	counted(1, 2)
+	ok(t, b.Extend(room))
+	counted(2, 2)
+	ok(t, b.Release())
+	ok(t, a.Release())
+}
+
 func TestSpace_Extend(t *testing.T) {
 	zones := testZones(64 * mib)
 	z := zones[0]
