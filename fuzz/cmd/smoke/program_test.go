@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -75,7 +76,9 @@ func (c smokeCase) run(t *testing.T) {
 	cmd.Env = append(os.Environ(), programEnv+"=1")
 	out, err := cmd.CombinedOutput()
 	failing, refused, complete := outcomes(out)
-	if code := cmd.ProcessState.ExitCode(); !complete || code != 0 && code != 1 {
+	status, _ := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	killed := status.Signaled() && status.Signal() == syscall.SIGKILL && ctx.Err() == nil
+	if code := cmd.ProcessState.ExitCode(); c.killed != killed || !killed && (!complete || code != 0 && code != 1) {
 		failing[process] = fmt.Sprintf("%v\n%s", err, out)
 	}
 	if c.right {
