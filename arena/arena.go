@@ -367,20 +367,24 @@ func (a *Arena) Free() error {
 	last, length := a.shut()
 	// Nothing is locked: Close and Retire run what is ready, which may be others' code.
 	done, cancel := context.WithCancel(context.Background())
-	cancel()          // Free does not wait: what is pinned goes with its last guard.
-	gone := func() {} // Guards that show a caller's file.
+	cancel()        // Free does not wait: what is pinned goes with its last guard.
+	var gone func() // Ends what guards show of a caller's file.
 	if a.domain != nil && !a.file.Memfd() {
 		gone = a.shown.hold()
 	}
 	switch {
 	case a.exact:
-		err := a.domain.Close(done, append(a.retired(a.birth, last), epoch.Retired{Free: gone})...)
-		if !errors.Is(err, epoch.ErrPinned) {
+		drop := a.retired(a.birth, last)
+		if gone != nil {
+			drop = append(drop, epoch.Retired{Free: gone})
+		}
+		err := a.domain.Close(done, drop...)
+		if gone != nil && !errors.Is(err, epoch.ErrPinned) {
 			gone() // Sooner than the reaper.
 		}
 	case a.domain != nil:
 		a.offerWaiting()
-		if !a.file.Memfd() {
+		if gone != nil {
 			a.whenUnpinned(gone)
 		}
 	default:

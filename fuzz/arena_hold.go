@@ -257,7 +257,7 @@ func opShorten(m *arenaModel) error {
 	short := size - 1 - m.run.in.size(size-1)
 	need := m.capacity + 1
 	m.run.trace.args(size, short)
-	m.punched = true
+	m.punched, m.foreign = true, true
 	m.want.zero(short, mirrorMax)
 	if err := m.disk.Truncate(int64(short)); err != nil {
 		return err

@@ -87,6 +87,7 @@ var silent = map[string]func(w *world){
 	"addrspace.Range.Overlaps": func(w *world) { _ = w.window.Range().Overlaps(zone) },
 	"addrspace.Range.String":   func(w *world) { _ = w.window.Range().String() },
 	"addrspace.Space.Lookup":   func(w *world) { w.space.Lookup(zone.Start) },
+	"addrspace.Space.Places":   func(w *world) { w.space.Places(zone.Start) },
 	"addrspace.Space.All": func(w *world) {
 		for range w.space.All() {
 		}
@@ -140,6 +141,7 @@ var silent = map[string]func(w *world){
 	"pool.Pool.Owns":               func(w *world) { w.pool.Owns(w.inPool) },
 	"arena.Rungs.String":           func(w *world) { _ = arena.RungAlias.String() },
 	"arena.ParseRung":              func(w *world) { _, _ = arena.ParseRung("alias") },
+	"arena.PointerFree":            func(w *world) { _ = arena.PointerFree[int]() },
 	"arena.RefTo":                  func(w *world) { arena.RefTo(w.arena, w.number) },
 	"arena.Ref.IsNil":              func(w *world) { arena.RefTo(w.arena, w.number).IsNil() },
 	"arena.Ref.Offset":             func(w *world) { arena.RefTo(w.arena, w.number).Offset() },

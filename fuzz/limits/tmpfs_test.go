@@ -79,14 +79,14 @@ func TestFullDisk_GoesOn(t *testing.T) {
 	}
 }
 
-// TestFullDisk_Headroom: where memory is prepared ahead on a full file system the writer
-// gets the fault of its own store and no other, and preparing is given up.
+// TestFullDisk_Headroom: where memory is prepared ahead on a file system that gets full, the
+// writer gets an error, and no fault but that of its own store.
 func TestFullDisk_Headroom(t *testing.T) {
 	testutil.NoLeaks(t, trim)
 	f := create(t, filepath.Join(smallDisk(t, "8m"), "data"))
 	a, err := arena.NewArena(arena.Options{Name: "index", File: f, Headroom: 64 * mib})
 	must(t, err)
-	var fault *arena.FaultError
+	// Growing takes a page at the new end of the file, so what does not fit is an error.
 	err = arena.CatchFault(nil, func() error {
 		for a.Len() < 32*mib {
 			b, err := a.Alloc(64 * kib)
@@ -97,11 +97,8 @@ func TestFullDisk_Headroom(t *testing.T) {
 		}
 		return nil
 	})
-	if !errors.As(err, &fault) || fault.Offset < 4*mib || fault.Offset >= a.Len() {
+	if !errors.Is(err, sys.ENOSPC) || a.Len() < 4*mib {
 		t.Errorf("%v, with %d bytes handed out", err, a.Len())
-	}
-	if s := a.Stats(); !s.HeadroomOff {
-		t.Errorf("%+v", s)
 	}
 	must(t, a.Free())
 }

@@ -186,8 +186,8 @@ var addrspaceMutants = []mutant{
 		name:    "interrupted call given up",
 		mistake: "EINTR is an error instead of a reason to try again",
 		file:    "internal/sys/file_linux.go",
-		old:     "if err == unix.EINTR {\n\t\t\tcontinue",
-		new:     "if err == unix.EINTR {\n\t\t\treturn err",
+		old:     "if err := once(c, f); !errors.Is(err, unix.EINTR) {",
+		new:     "if err := once(c, f); true {",
 		test:    "TestRetry",
 	},
 }

@@ -329,8 +329,8 @@ var arenaMutants = []mutant{
 		name:    "Free under a guard",
 		mistake: "Free gives the window back although a guard pins it",
 		file:    "arena/arena.go",
-		old:     "_ = a.domain.Close(done, a.retired(a.birth, last)...)",
-		new:     "_ = a.domain.Close(done, a.retired(a.birth)...)\n\t\ta.old.release(last)",
+		old:     "\t\tdrop := a.retired(a.birth, last)\n",
+		new:     "\t\tdrop := a.retired(a.birth)\n\t\ta.old.release(last)\n",
 		test:    "TestArena_GuardOutlivesFree",
 	}, {
 		name:    "Reset does not clear",
@@ -350,8 +350,8 @@ var arenaMutants = []mutant{
 		name:    "memory not given back",
 		mistake: "Trim gives the last page back and keeps the others",
 		file:    "arena/prepare.go",
-		old:     "a.punch(from, to-from)",
-		new:     "a.punch(to-a.file.Page(), a.file.Page())",
+		old:     "memfile.Punch(a.file.Fd(), int64(from), addr, to-from)",
+		new:     "memfile.Punch(a.file.Fd(), int64(to-a.file.Page()), 0, a.file.Page())",
 		test:    "TestArena_Headroom",
 	}, {
 		name:    "too much given back",
@@ -364,8 +364,8 @@ var arenaMutants = []mutant{
 		name:    "commit does not take memory",
 		mistake: "with Commit the first huge page's worth is touched, the rest is left to the OOM killer",
 		file:    "arena/prepare.go",
-		old:     "for off := from; off < to; off += extentSize {",
-		new:     "for off := from; off < min(to, from+extentSize); off += extentSize {",
+		old:     "for ; off+extentSize <= to; off += extentSize {",
+		new:     "for ; off+extentSize <= min(to, head+extentSize); off += extentSize {",
 		test:    "TestArena_Commit",
 	}, {
 		name:    "alias leaks",

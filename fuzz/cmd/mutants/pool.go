@@ -83,8 +83,8 @@ var poolMutants = []mutant{
 		name:    "pool: tail at the wrong offset",
 		mistake: "two buffers that have outgrown their bands share bytes",
 		file:    "pool/enlarge.go",
-		old:     "if err := p.mapPart(w, off, g); err != nil {\n\t\tp.far.give(g, 0)",
-		new:     "if err := p.mapPart(w, off, part{g.fd, 0, g.n}); err != nil {\n\t\tp.far.give(g, 0)",
+		old:     "if err := p.mapPart(w, off, g); err != nil {\n\t\tp.far.give(g, dirty)",
+		new:     "if err := p.mapPart(w, off, part{g.fd, 0, g.n}); err != nil {\n\t\tp.far.give(g, dirty)",
 		test:    "TestPool_TailsAreApart",
 	}, {
 		name:    "pool: prepared memory is lost track of",
@@ -104,7 +104,7 @@ var poolMutants = []mutant{
 		name:    "pool: tail leaks",
 		mistake: "a range of the far file is lost when it cannot be mapped",
 		file:    "pool/enlarge.go",
-		old:     "\t\tp.far.give(g, 0)\n",
+		old:     "\t\tp.far.give(g, dirty)\n",
 		new:     "",
 		test:    "TestPool_RefusedGrowthLeavesNothing",
 	}, {
