@@ -45,7 +45,7 @@ func opArenaMisuse(m *arenaModel) error {
 		{"Decommit of less than nothing", func() { a.Decommit(0, -1) }},
 		{"Alias within a page", func() { a.Alias(arena.AliasOptions{Off: 1, Len: mirrorPage}) }},
 		{"Alias of half a page", func() { a.Alias(arena.AliasOptions{Len: mirrorPage / 2}) }},
-		{"Alias beyond", func() { a.Alias(arena.AliasOptions{Len: m.capacity&^(mirrorPage-1) + mirrorPage}) }},
+		{"Alias beyond", func() { a.Alias(arena.AliasOptions{Len: roundUpPage(m.capacity) + mirrorPage}) }},
 		{"Alias -1 times", func() { a.Alias(arena.AliasOptions{Len: mirrorPage, Repeat: -1}) }},
 		{"Offset of something else", func() { a.Offset(m.want.data) }},
 		{"MakeSlice(-1)", func() { arena.TryMakeSlice[byte](a, -1, 0) }},
