@@ -134,6 +134,7 @@ func (a *Arena) Truncate(n int) {
 		panic(fmt.Sprintf("arena: Truncate of %q to %d bytes: length is %d", a.name, n, length))
 	}
 	a.cuts.Add(1)
+	a.top = max(a.top, length)
 	a.dirty.Store(max(a.dirty.Load(), int64(length)))
 	a.length.Store(int64(n))
 	a.resetSoft()

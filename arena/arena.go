@@ -153,9 +153,17 @@ type Arena struct {
 	// it is cleared. Stored by Reset and Truncate, loaded by anyone (atomic).
 	dirty atomic.Int64
 
-	// cuts counts how often the arena was made shorter, for Locals. Moved by
-	// Truncate, loaded by anyone (atomic).
+	// cuts counts how often the arena was made shorter, or lent, for Locals. Moved by
+	// Truncate and writable, loaded by anyone (atomic).
 	cuts atomic.Uint64
+
+	// lent is the end of what others may write to at any time. Stored under mu, loaded
+	// by Locals (atomic).
+	lent atomic.Int64
+
+	// top is the end of what has been handed out before the last Truncate: bytes beyond it
+	// and Len are not ours yet. Needs the arena to itself.
+	top int
 
 	// small is set when the caller's file turns out to have no huge pages (atomic).
 	small atomic.Bool
@@ -177,7 +185,6 @@ type Arena struct {
 
 	mu    sync.Mutex
 	file  *memfile.File // Protected by mu; its descriptor is immutable until Free.
-	lent  int           // end of what others may write to at any time. Protected by mu.
 	birth uint64        // Version of domain at which the current window was published. Protected by mu.
 	grown Growth        // Protected by mu.
 

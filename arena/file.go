@@ -49,8 +49,9 @@ func (a *Arena) openFile(write bool) (*os.File, error) {
 //
 // Preconditions: mu is held.
 func (a *Arena) writable(to int) {
-	a.lent = max(a.lent, to)
 	a.lend(to)
+	a.lent.Store(max(a.lent.Load(), int64(to)))
+	a.cuts.Add(1) // Locals have blocks in it, which are clean no longer.
 }
 
 // NewReader returns a reader, with an offset of its own, of what has been handed out by

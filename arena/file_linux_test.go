@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -122,6 +123,58 @@ func TestArena_OthersAppend(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestArena_TrimKeepsOthers: what others have appended stays through Trim until the arena
+// has handed out the place, and what is handed out afterwards is zeroed.
+func TestArena_TrimKeepsOthers(t *testing.T) {
+	for name, tt := range map[string]struct {
+		off  int64 // of what is appended
+		grow int
+	}{
+		"not noticed":               {33, 0},
+		"in the page of Len":        {33, mib},
+		"pages behind":              {2 * mib, mib},
+		"beyond the capacity":       {7 * mib, mib},
+		"in a page of the capacity": {3*mib + 77, 4 * mib},
+	} {
+		for _, commit := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/commit %v", name, commit), func(t *testing.T) {
+				f := tempFile(t)
+				if _, err := f.WriteString(strings.Repeat("x", 33)); err != nil {
+					t.Fatal(err)
+				}
+				a := newArena(t, arena.Options{File: f, Commit: commit})
+				defer free(t, a)
+				if _, err := f.WriteAt([]byte("theirs"), tt.off); err != nil {
+					t.Fatal(err)
+				}
+				if err := a.Grow(tt.grow); err != nil {
+					t.Fatal(err)
+				}
+				for _, n := range []int{33, 0} {
+					a.Truncate(n)
+					if err := a.Trim(); err != nil || !hasString(f, "theirs", tt.off) {
+						t.Fatalf("Trim at %d: %v, and theirs is there: %v", n, err, hasString(f, "theirs", tt.off))
+					}
+				}
+				if b := must(a.Alloc(8 * mib)); !allZero(b) {
+					t.Error("what is handed out is not zero")
+				}
+				fill(a.Bytes(), 1)
+				a.Reset() // All of it was handed out, so all of it is ours.
+				if err := a.Trim(); err != nil {
+					t.Fatal(err)
+				}
+				if n := a.Stats().Committed; n > mib {
+					t.Errorf("%d bytes are left after Trim", n)
+				}
+				if b := must(a.Alloc(8 * mib)); !allZero(b) {
+					t.Error("what is handed out again is not zero")
+				}
+			})
+		}
+	}
 }
 
 // TestArena_FreeKeepsOthers: Free cuts the file to Len where that takes nothing from
@@ -437,6 +490,8 @@ func TestArena_ZeroedWhereOthersWrite(t *testing.T) {
 			if _, err := a.Alloc(100); err != nil {
 				t.Fatal(err)
 			}
+			before := a.NewLocal() // Its block lies in what others write to.
+			must(before.Alloc(1))
 			again := write(t, a)
 			again()
 			check := func() {
@@ -445,6 +500,20 @@ func TestArena_ZeroedWhereOthersWrite(t *testing.T) {
 					t.Error("what is handed out is not zero")
 				}
 			}
+			pieces := func(l *arena.Local) {
+				t.Helper()
+				for range 50 {
+					if b := must(l.Alloc(100)); !allZero(b) {
+						t.Fatal("what a Local hands out is not zero")
+					}
+					again()
+				}
+			}
+			pieces(before)
+			a.Truncate(100)
+			pieces(a.NewLocal())
+			a.Truncate(100)
+			again()
 			check()
 			a.Truncate(100)
 			if err := a.Trim(); err != nil {

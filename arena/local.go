@@ -28,7 +28,8 @@ const (
 //
 // What is handed out is the arena's, with the same pointer rule, and zeroed. Pieces of
 // different goroutines lie in turns, block by block, and the rest of a block that nothing
-// is taken from any more is lost. Truncate, Reset and Free of the arena end the block.
+// is taken from any more is lost. Truncate, Reset and Free of the arena end the block, and so do
+// a writable Alias and a WritableFile.
 type Local struct {
 	_ [0]sync.Mutex // go vet finds copies.
 
@@ -89,6 +90,9 @@ func (l *Local) allocSlow(n, alignment int) ([]byte, error) {
 	if start > l.end || uint(n) > uint(l.end-start) {
 		if n < 0 || n > l.block/localShare || alignment > l.block/localShare {
 			return l.direct(n, alignment)
+		}
+		if int64(l.a.Len()) < l.a.lent.Load() {
+			return l.direct(n, alignment) // A block would not stay clean.
 		}
 		if err := l.take(); errors.Is(err, ErrFull) {
 			return l.direct(n, alignment) // There may be room for so little.

@@ -139,8 +139,9 @@ func (a *Arena) Decommit(off, n int) error {
 // Trim gives the memory beyond Len back to the system: what was prepared ahead,
 // and what Reset and Truncate kept. The capacity stays; with Options.Commit the next
 // Grow or Alloc takes the memory again, or fails. Where the system or the file
-// system cannot punch holes that is an error, and the memory stays until Free. Needs
-// the arena to itself, but for readers.
+// system cannot punch holes that is an error, and the memory stays until Free. What others
+// have appended to a caller's file, and was not handed out since, stays as well. Needs the
+// arena to itself, but for readers.
 func (a *Arena) Trim() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -148,15 +149,12 @@ func (a *Arena) Trim() error {
 	// Whoever prepares memory is kept out: it must not be given back again.
 	a.prep.Lock()
 	defer a.prep.Unlock()
+	if err := a.file.Look(); err != nil {
+		return fmt.Errorf("arena: trim %q: %w", a.name, err)
+	}
 	from, _ := align.Up(a.Len(), a.file.Page())
 	if from >= a.file.Size() {
 		return nil
-	}
-	// Whole pages: the last one of a caller's file goes only so.
-	to, _ := align.Up(a.file.Size(), a.file.Page())
-	addr := v.addr(from)
-	if to > v.window.Mapped() { // After a growth that failed.
-		addr = 0
 	}
 	if a.commits() && from < v.ready {
 		next := *v
@@ -165,11 +163,43 @@ func (a *Arena) Trim() error {
 			return fmt.Errorf("arena: trim %q to %d bytes: %w", a.name, from, err)
 		}
 	}
-	if err := memfile.Punch(a.file.Fd(), int64(from), addr, to-from); err != nil {
-		return fmt.Errorf("arena: trim %q to %d bytes: %w", a.name, from, err)
+	// Whole pages: the last one of a caller's file goes only so.
+	to, _ := align.Up(a.file.Size(), a.file.Page())
+	ours, others := a.others()
+	for _, r := range [][2]int{{from, min(ours, to)}, {max(from, others), to}} {
+		if err := a.trimRange(v, r[0], r[1]); err != nil {
+			return fmt.Errorf("arena: trim %q to %d bytes: %w", a.name, from, err)
+		}
 	}
 	a.head.rewind(from)
-	a.dirty.Store(max(min(a.dirty.Load(), int64(from)), int64(a.lent)))
+	a.dirty.Store(max(min(a.dirty.Load(), int64(from)), a.lent.Load(), int64(others)))
 	a.resetSoft()
 	return nil
+}
+
+// others returns the pages that hold what others have appended to a caller's file and that
+// was not handed out since: an empty range at 0 if there are none.
+//
+// Preconditions: mu is held.
+func (a *Arena) others() (from, to int) {
+	from, to = max(a.top, a.Len()), a.file.Others()
+	if to <= from {
+		return 0, 0
+	}
+	to, _ = align.Up(to, a.file.Page())
+	return align.Down(from, a.file.Page()), to
+}
+
+// trimRange gives the memory of [from, to) back, if that is not empty.
+//
+// Preconditions: mu is held; from and to are multiples of the page size.
+func (a *Arena) trimRange(v *view, from, to int) error {
+	if from >= to {
+		return nil
+	}
+	addr := v.addr(from)
+	if to > v.window.Mapped() { // After a growth that failed.
+		addr = 0
+	}
+	return memfile.Punch(a.file.Fd(), int64(from), addr, to-from)
 }

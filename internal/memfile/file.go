@@ -111,10 +111,8 @@ func (f *File) Grow(n int) error {
 // GrowSparse is Grow for a file that is going to have memory here and there only: whether
 // there is room for that, in a bounded tmpfs, is not looked at. See Room.
 func (f *File) GrowSparse(n int) error {
-	if !f.memfd || !f.sealed || f.page >= ExtentSize {
-		if err := f.look(); err != nil {
-			return err
-		}
+	if err := f.Look(); err != nil {
+		return err
 	}
 	if n <= f.size {
 		return nil
@@ -140,7 +138,15 @@ func (f *File) GrowSparse(n int) error {
 	return nil
 }
 
-// look notices what others have done to the length of the file.
+// Look notices what others have done to the length of the file, where they can.
+func (f *File) Look() error {
+	if f.memfd && f.sealed && f.page < ExtentSize {
+		return nil
+	}
+	return f.look()
+}
+
+// look is Look whoever can.
 func (f *File) look() error {
 	info, err := sys.Stat(f.fd)
 	if err != nil {
