@@ -155,7 +155,7 @@ func opFile(m *arenaModel) error {
 	}
 	defer ro.Close()
 	if _, err := ro.WriteAt([]byte{1}, 0); err == nil {
-		return errors.New("File is writable")
+		return errors.New("arena.File is writable")
 	}
 	return errors.Join(m.checkSize(f), m.compareFile(f), m.compareFile(ro))
 }

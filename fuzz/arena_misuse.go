@@ -82,10 +82,10 @@ func (m *arenaModel) freedMisuse() error {
 	}
 	// A reader need not know of Free.
 	if _, err := a.Pin(); !errors.Is(err, epoch.ErrClosed) {
-		errs = append(errs, fmt.Errorf("Pin after Free: %w", err))
+		errs = append(errs, fmt.Errorf("arena.Pin after Free: %w", err))
 	}
 	if err := a.Read(func([]byte) error { return nil }); !errors.Is(err, epoch.ErrClosed) {
-		errs = append(errs, fmt.Errorf("Read after Free: %w", err))
+		errs = append(errs, fmt.Errorf("arena.Read after Free: %w", err))
 	}
 	return errors.Join(errs...)
 }

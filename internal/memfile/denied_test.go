@@ -94,13 +94,13 @@ func TestNew_Denied(t *testing.T) {
 				if !f.Memfd() || f.Sealed() || f.Allocated() == 0 {
 					t.Errorf("%+v", f)
 				}
-				if err := syscall.Ftruncate(f.Fd(), 4096); err != nil {
+				if err := sys.Truncate(f.Fd(), 4096); err != nil {
 					t.Fatal(err)
 				}
 				if err := f.Grow(2 * ExtentSize); !errors.Is(err, ErrShrunk) {
 					t.Errorf("grown after it was cut: %v", err)
 				}
-				if err := syscall.Ftruncate(f.Fd(), ExtentSize); err != nil {
+				if err := sys.Truncate(f.Fd(), ExtentSize); err != nil {
 					t.Error(err)
 				}
 			})

@@ -17,9 +17,6 @@ type smokeCase struct {
 	known map[string]string
 }
 
-// anyStep in a table of known failures is at least one step.
-const anyStep = ""
-
 // sometimes begins what does not fail each time, so that its passing tells nothing.
 const sometimes = "sometimes, "
 
@@ -77,7 +74,3 @@ var cases = []smokeCase{
 	{name: "memory, COLLAPSE", group: 96 * mib, deny: denyCollapse, killed: true},
 	{name: "memory, madvise", variant: true, group: 96 * mib, deny: "madvise=EINVAL", killed: true},
 }
-
-const (
-	groupFull = "kind 6: a cgroup's EBUSY does not say what to change"
-)

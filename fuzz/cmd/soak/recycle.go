@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync/atomic"
 
@@ -18,7 +19,7 @@ type written struct {
 
 // recycleMax is the capacity up to which an arena grows and moves: addresses, and the
 // length of a sparse file.
-const recycleMax = 128 << 30
+const recycleMax = min(128<<30, math.MaxInt)
 
 // recycle has up to three goroutines allocate, and so take memory that a Reset or Truncate has
 // given up and that is cleared again, while another has the arena grow and move, in
