@@ -197,7 +197,7 @@ func runLog(t *testing.T, space *addrspace.Space, rungs arena.Rungs) arena.Growt
 			t.Errorf("%d windows are still retired", s.Retired)
 		}
 	}
-	if err := shared.Close(t.Context()); err != nil {
+	if err := shared.Shutdown(t.Context()); err != nil {
 		t.Error(err)
 	}
 	return growth

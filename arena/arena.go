@@ -385,7 +385,7 @@ func (a *Arena) Free() error {
 		if gone != nil {
 			drop = append(drop, epoch.Retired{Free: gone})
 		}
-		err := a.domain.Close(done, drop...)
+		err := a.domain.Shutdown(done, drop...)
 		if gone != nil && !errors.Is(err, epoch.ErrPinned) {
 			gone() // Sooner than the reaper.
 		}

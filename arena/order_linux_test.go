@@ -229,7 +229,7 @@ func TestArena_TouchHolds(t *testing.T) {
 				t.Errorf("%d windows afterwards", n)
 			}
 			// A domain that is closed keeps nothing; then the arena must not move.
-			if err := a.domain.Close(t.Context()); err != nil {
+			if err := a.domain.Shutdown(t.Context()); err != nil {
 				t.Error(err)
 			}
 			a.touch(func(*view) {

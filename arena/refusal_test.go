@@ -70,7 +70,7 @@ func TestGuard_Refused(t *testing.T) {
 		t.Errorf("the guard shows %q", g.Bytes())
 	}
 	done := make(chan error)
-	go func() { done <- d.Close(t.Context()) }()
+	go func() { done <- d.Shutdown(t.Context()) }()
 	for d.Read(func(any) error { return nil }) == nil {
 		runtime.Gosched()
 	}

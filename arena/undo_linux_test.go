@@ -101,7 +101,7 @@ func TestArena_DomainClosedUnderIt(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := a.Cap()
-			if err := a.Domain().Close(t.Context()); err != nil {
+			if err := a.Domain().Shutdown(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if err := a.Grow(2 * extentSize); !errors.Is(err, epoch.ErrClosed) || a.Cap() != before {

@@ -22,7 +22,7 @@
 //	unlink a part of it              Domain.Retire, with Birth 0
 //	limit what waits to be freed     Options.MaxRetired, Domain.PublishWait
 //	wait until readers have left     Domain.Synchronize
-//	wait until all of it is freed    Domain.Barrier; at the end, Domain.Close
+//	wait until all of it is freed    Domain.Barrier; at the end, Domain.Shutdown
 //	see who holds things up          Domain.Stats, Options.OnStall, Trace, Profile
 //	find a forgotten Unpin           Options.Debug
 //

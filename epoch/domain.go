@@ -18,8 +18,8 @@ var (
 	// Options.MaxRetired. The text says who pins them.
 	ErrRetired = errors.New("limit of retired bytes reached")
 
-	// ErrPinned: the context ended before the last guard was unpinned. The
-	// text says which are left.
+	// ErrPinned: the Domain was closed, and the last guard is not unpinned yet.
+	// The text says which are left.
 	ErrPinned = errors.New("guards still pinned")
 )
 
@@ -102,7 +102,7 @@ type Domain struct {
 	mu mutex
 	retirees
 	reaping bool       // a reaper goroutine exists. Protected by mu.
-	closed  bool       // Close was called. Protected by mu.
+	closed  bool       // Close or Shutdown was called. Protected by mu.
 	version uint64     // the newest version, or that of the end when closed. Protected by mu.
 	room    *gate      // opened when Publish may have room; nil when nobody waits. Protected by mu.
 	waits   []*barrier // Barrier calls under way. Protected by mu.

@@ -209,7 +209,7 @@ func TestDomain_StalledReaderHoldsItsOwn(t *testing.T) {
 		t.Errorf("%d retired, %d bytes, %d freed", s.Retired, s.RetiredBytes, s.Freed)
 	}
 	g.Unpin()
-	if err := d.Close(ctx); err != nil {
+	if err := d.Shutdown(ctx); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -256,7 +256,7 @@ func TestDomain_LimitIsAnErrorThatNamesTheReader(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Close(ctx); err != nil {
+	if err := d.Shutdown(ctx); err != nil {
 		t.Fatal(err)
 	}
 	if c.n.Load() != 2 {
@@ -297,7 +297,7 @@ func TestDomain_LastVersion(t *testing.T) {
 		t.Errorf("pinned %d", g.Version())
 	}
 	g.Unpin()
-	if err := d.Close(ctx); err != nil {
+	if err := d.Shutdown(ctx); err != nil {
 		t.Error(err)
 	}
 }
@@ -325,7 +325,7 @@ func TestDomain_CountsForTheOwner(t *testing.T) {
 		t.Errorf("%d and %d wait, want 3 and 1", mine.Load(), others.Load())
 	}
 	g.Unpin()
-	if err := d.Close(t.Context()); err != nil {
+	if err := d.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if mine.Load() != 0 || others.Load() != 0 {

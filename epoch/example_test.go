@@ -22,7 +22,7 @@ func ExampleDomain() {
 	fmt.Println("pinned:", g.Value(), "newest:", d.Value())
 	g.Unpin()
 
-	d.Close(context.Background())
+	d.Shutdown(context.Background())
 	// Output:
 	// pinned: [a b] newest: [a b c]
 	// the old table is freed
@@ -53,7 +53,7 @@ func ExampleGuard_Refresh() {
 	for {
 		fmt.Println("at", g.Value())
 		if g.Value() == 2 {
-			d.Close(ended())
+			d.Shutdown(ended())
 		} else {
 			d.Publish(2)
 		}
@@ -106,6 +106,24 @@ func ExampleDomain_Retire() {
 }
 
 func ExampleDomain_Close() {
+	d := epoch.NewDomain(epoch.Options{Name: "routes"})
+	born, _ := d.Publish("old")
+	g, _ := d.Pin()
+	d.Publish("new", epoch.Retired{Birth: born, Free: func() { fmt.Println("old freed") }})
+
+	err := d.Close() // does not wait
+	fmt.Println(errors.Is(err, epoch.ErrPinned), g.Value())
+
+	g.Unpin() // frees what it held, on a goroutine of the Domain
+	d.Barrier(context.Background())
+	fmt.Println(d.Close())
+	// Output:
+	// true old
+	// old freed
+	// <nil>
+}
+
+func ExampleDomain_Shutdown() {
 	d := epoch.NewDomain(epoch.Options{})
 	born, _ := d.Publish("last")
 	last := epoch.Retired{Birth: born, Free: func() { fmt.Println("last freed") }}
@@ -113,11 +131,11 @@ func ExampleDomain_Close() {
 	g, _ := d.Pin()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel() // no patience
-	err := d.Close(ctx, last)
+	err := d.Shutdown(ctx, last)
 	fmt.Println(errors.Is(err, epoch.ErrPinned), g.Value())
 
 	g.Unpin() // still allowed, and now it goes
-	fmt.Println(d.Close(context.Background()))
+	fmt.Println(d.Shutdown(context.Background()))
 	// Output:
 	// true last
 	// last freed

@@ -50,7 +50,7 @@ func (w *world) gaveUp(what string, err error) {
 // closeFirst closes the domain with window A, where others publish versions of the
 // same value meanwhile, so that the newest is not the one A was born in.
 func closeFirst(w *world) {
-	if err := w.d.Close(background, w.retired(w.windows[0], 2)); err != nil {
+	if err := w.d.Shutdown(background, w.retired(w.windows[0], 2)); err != nil {
 		w.x.fail("close: %v", err)
 	}
 	if !w.windows[0].done {
@@ -102,7 +102,7 @@ var limitScenarios = []*scenario{
 		setup: func(w *world) { held(1)(w); w.replace(1) },
 		tasks: []func(*world){unpin(0),
 			func(w *world) { w.swap(background, w.windows[1], 3) },
-			func(w *world) { w.d.Close(background) },
+			func(w *world) { w.d.Shutdown(background) },
 		}, readers: 1,
 	},
 }
@@ -110,10 +110,10 @@ var limitScenarios = []*scenario{
 // closeGivesUp closes the domain without patience.
 func closeGivesUp(w *world) {
 	w.cancel()
-	w.gaveUp("close", w.d.Close(w.ctx))
+	w.gaveUp("close", w.d.Shutdown(w.ctx))
 }
 
-// closeScenarios are about Close beside each other operation.
+// closeScenarios are about Shutdown beside each other operation.
 var closeScenarios = []*scenario{
 	{
 		name: "close against nested", opts: Options{Slots: 1},
@@ -163,8 +163,8 @@ var closeScenarios = []*scenario{
 		name: "close gives up, then waits", opts: Options{Slots: 1}, setup: held(1),
 		tasks: []func(*world){unpin(0), func(w *world) {
 			w.cancel()
-			w.gaveUp("close", w.d.Close(w.ctx, w.retired(w.windows[0], 2)))
-			if err := w.d.Close(background); err != nil {
+			w.gaveUp("close", w.d.Shutdown(w.ctx, w.retired(w.windows[0], 2)))
+			if err := w.d.Shutdown(background); err != nil {
 				w.x.fail("close again: %v", err)
 			}
 			if !w.windows[0].done {
@@ -174,9 +174,9 @@ var closeScenarios = []*scenario{
 	}, {
 		name: "two close, one gives up", opts: Options{Slots: 1}, setup: held(1),
 		tasks: []func(*world){refresh(0, 1),
-			func(w *world) { w.cancel(); w.gaveUp("close", w.d.Close(w.ctx)) },
+			func(w *world) { w.cancel(); w.gaveUp("close", w.d.Shutdown(w.ctx)) },
 			func(w *world) {
-				if err := w.d.Close(background, w.retired(w.windows[0], 2)); err != nil {
+				if err := w.d.Shutdown(background, w.retired(w.windows[0], 2)); err != nil {
 					w.x.fail("close: %v", err)
 				}
 			},

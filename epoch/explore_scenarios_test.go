@@ -52,7 +52,7 @@ func refresh(i, n int) func(*world) {
 func closer(w *world) {
 	c := w.d.Value().(contents)
 	birth := w.d.cur.Load().version
-	if err := w.d.Close(background, w.retired(c[0], birth)); err != nil {
+	if err := w.d.Shutdown(background, w.retired(c[0], birth)); err != nil {
 		w.x.fail("close: %v", err)
 	}
 	for _, n := range w.windows {

@@ -126,7 +126,7 @@ var writerScenarios = []*scenario{
 		name: "close gives up, unpin frees", opts: Options{Slots: 1}, setup: held(1),
 		tasks: []func(*world){unpin(0), func(w *world) {
 			w.cancel()
-			err := w.d.Close(w.ctx, w.retired(w.windows[0], 2))
+			err := w.d.Shutdown(w.ctx, w.retired(w.windows[0], 2))
 			if err != nil && !errors.Is(err, context.Canceled) {
 				w.x.fail("close: %v", err)
 			}
@@ -134,8 +134,8 @@ var writerScenarios = []*scenario{
 	}, {
 		name: "closed twice", opts: Options{Slots: 1}, setup: held(1),
 		tasks: []func(*world){unpin(0),
-			func(w *world) { w.d.Close(background, w.retired(w.windows[0], 2)) },
-			func(w *world) { w.d.Close(background) },
+			func(w *world) { w.d.Shutdown(background, w.retired(w.windows[0], 2)) },
+			func(w *world) { w.d.Shutdown(background) },
 		}, readers: 1,
 	}, {
 		name: "close against publish", opts: Options{Slots: 1, MaxRetired: 1}, setup: held(1),
@@ -150,7 +150,7 @@ var writerScenarios = []*scenario{
 					n.retired = false
 				}
 			},
-			func(w *world) { w.d.Close(background) },
+			func(w *world) { w.d.Shutdown(background) },
 		}, readers: 1,
 	},
 }

@@ -101,7 +101,7 @@ func (d *Domain) Tables() int {
 	return 0
 }
 
-// Waits returns how many Barrier and Close calls the Domain knows of.
+// Waits returns how many Barrier and Shutdown calls the Domain knows of.
 func (d *Domain) Waits() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()

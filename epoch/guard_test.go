@@ -67,9 +67,9 @@ func TestGuard_Misuse(t *testing.T) {
 		d := epoch.NewDomain(epoch.Options{Name: "d"})
 		wantPanic(t, func() { d.Publish(nil, epoch.Retired{Birth: 2}) }, `epoch: publish in domain "d"`, "Birth 2", "new version is 2")
 		wantPanic(t, func() { d.Retire(epoch.Retired{Bytes: -1}) }, "-1 Bytes")
-		wantPanic(t, func() { d.Close(ctx, epoch.Retired{Birth: 7}) }, "Birth 7")
+		wantPanic(t, func() { d.Shutdown(ctx, epoch.Retired{Birth: 7}) }, "Birth 7")
 		wantPanic(t, func() { epoch.NewDomain(epoch.Options{MaxRetired: -1}) }, "MaxRetired -1")
-		if err := d.Close(ctx); err != nil {
+		if err := d.Shutdown(ctx); err != nil {
 			t.Error(err)
 		}
 	})
@@ -178,7 +178,7 @@ func TestGuard_DebugChecksTheWord(t *testing.T) {
 		t.Error("value after Unpin")
 	}
 	g = pin(t, d)
-	d.Close(ended())
+	d.Shutdown(ended())
 	if err := g.Refresh(); !errors.Is(err, epoch.ErrClosed) || g.Value() != nil {
 		t.Error(err, g.Value())
 	}
@@ -274,7 +274,7 @@ func TestStall_ToldOnce(t *testing.T) {
 		eventually(t, "freed", func() bool { return d.Stats().Freed == i && told.Load() > 0 })
 	}
 	g.Unpin()
-	if err := d.Close(ctx); err != nil {
+	if err := d.Shutdown(ctx); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "idle", d.Idle)

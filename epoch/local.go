@@ -1,6 +1,9 @@
 package epoch
 
-import "fmt"
+import (
+	"fmt"
+	"io"
+)
 
 // A Local is the pin of one goroutine that pins again and again. Its slot is its
 // own, so a pin is one atomic store and a load, and ends with another store, where
@@ -211,16 +214,18 @@ func (l *Local) Read(f func(value any) error) error {
 	return f(v)
 }
 
-// Close gives the slot back. The Local must not be pinned, and is of no use
-// afterwards. It may be called twice, and after the Domain was closed. It panics if
-// the Local is pinned.
-func (l *Local) Close() {
+var _ io.Closer = (*Local)(nil)
+
+// Close gives the slot back. The Local is of no use afterwards. The error is nil:
+// nothing can be left. Close may be called twice, and after the Domain was closed.
+// It panics if the Local is pinned.
+func (l *Local) Close() error {
 	d := l.of
 	if l.view != nil {
 		panic(fmt.Sprintf("epoch: Close of a Local in domain %q that is pinned at version %d", d.opts.Name, l.view.version))
 	}
 	if l.d == noDomain {
-		return
+		return nil
 	}
 	l.d = noDomain
 	d.mu.Lock()
@@ -229,6 +234,7 @@ func (l *Local) Close() {
 	for n := len(d.locals); n > 0 && d.locals[n-1] == nil; n-- {
 		d.locals = d.locals[:n-1]
 	}
+	return nil
 }
 
 // mustBePinned panics if the Local is not pinned.

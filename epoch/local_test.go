@@ -54,7 +54,7 @@ func TestLocal(t *testing.T) {
 	if s := d.Stats(); s.Pinned != 0 || s.Locals != 0 {
 		t.Errorf("closed: %+v", s)
 	}
-	if err := d.Close(ctx); err != nil {
+	if err := d.Shutdown(ctx); err != nil {
 		t.Error(err)
 	}
 	eventually(t, "idle", d.Idle)
@@ -77,7 +77,7 @@ func TestLocal_Nested(t *testing.T) {
 			t.Errorf("the inner Unpin has ended the outer pin; value %v", l.Value())
 		}
 		// Closing does not matter within a pin.
-		if err := d.Close(ended()); !errors.Is(err, epoch.ErrPinned) {
+		if err := d.Shutdown(ended()); !errors.Is(err, epoch.ErrPinned) {
 			t.Errorf("Close: %v", err)
 		}
 		if v := pinLocal(t, l); v != "a" {
@@ -101,7 +101,7 @@ func TestLocal_ClosedDomain(t *testing.T) {
 		d := epoch.NewDomain(opts)
 		l := d.NewLocal()
 		pinLocal(t, l)
-		if err := d.Close(ended()); !errors.Is(err, epoch.ErrPinned) {
+		if err := d.Shutdown(ended()); !errors.Is(err, epoch.ErrPinned) {
 			t.Errorf("Close: %v", err)
 		}
 		if err := l.Refresh(); !errors.Is(err, epoch.ErrClosed) || l.Value() != nil {
@@ -117,7 +117,7 @@ func TestLocal_ClosedDomain(t *testing.T) {
 			t.Errorf("Pin: %v", err)
 		}
 		other.Close()
-		if err := d.Close(ctx); err != nil {
+		if err := d.Shutdown(ctx); err != nil {
 			t.Error(err)
 		}
 	}
@@ -130,7 +130,7 @@ func TestLocal_Misuse(t *testing.T) {
 		wantPanic(t, l.Unpin, `epoch: Unpin of a Local in domain "d" that is not pinned`)
 		wantPanic(t, func() { l.Refresh() }, `epoch: Refresh of a Local in domain "d" that is not pinned`)
 		pinLocal(t, l)
-		wantPanic(t, l.Close, `epoch: Close of a Local in domain "d" that is pinned at version 1`)
+		wantPanic(t, func() { _ = l.Close() }, `epoch: Close of a Local in domain "d" that is pinned at version 1`)
 		l.Unpin()
 		wantPanic(t, l.Unpin, "that is not pinned")
 		l.Close()

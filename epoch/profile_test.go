@@ -40,7 +40,7 @@ func TestDomain_Profile(t *testing.T) {
 	if n, text := pins(t); n != 0 {
 		t.Errorf("no pin is held, the profile has %d:\n%s", n, text)
 	}
-	if err := d.Close(t.Context()); err != nil {
+	if err := d.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }

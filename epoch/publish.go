@@ -79,7 +79,7 @@ func (d *Domain) makeRoomLocked(verb string, n int64, wait func(room *gate) erro
 			return d.closeE
 		}
 		if d.version >= versionMax-1 {
-			// One version is left for Close.
+			// One version is left for Shutdown.
 			return fmt.Errorf("epoch: %s in %q: version %d is the last", verb, d.opts.Name, d.version)
 		}
 		if limit == 0 || n == 0 || n <= limit-d.held {

@@ -16,11 +16,11 @@ import (
 //	Freeing  its Free is running
 //	Gone     its Free has returned
 //
-//	Live --Publish/Retire/Close--> Waiting --scan--> Ready --> Freeing --> Gone
+//	Live --Publish/Retire/Shutdown--> Waiting --scan--> Ready --> Freeing --> Gone
 //
 // Free never runs in a reader's Unpin: the unpin that decides wakes the reaper
 // (reaper.go), a goroutine that exists only while something waits. A writer runs
-// Frees itself only in TryReclaim, in Close, and in a Publish or Retire that
+// Frees itself only in TryReclaim, in Close and Shutdown, and in a Publish or Retire that
 // would otherwise exceed Options.MaxRetired.
 
 // Retired is a thing that a new version no longer contains, handed over to be
@@ -35,8 +35,8 @@ type Retired struct {
 	Bytes int64
 
 	// Free frees it. It is called once, with nothing locked, on a goroutine
-	// of the Domain or in a TryReclaim, Close, Publish or Retire; it may call
-	// the Domain but must not wait for it (Barrier, Close, PublishWait). It
+	// of the Domain or in a TryReclaim, Close, Shutdown, Publish or Retire; it may call
+	// the Domain but must not wait for it (Barrier, Shutdown, PublishWait). It
 	// must not panic. May be nil.
 	Free func()
 
@@ -63,7 +63,7 @@ type entry struct {
 //	I2: held is the bytes of Waiting and Ready; pending counts those and what
 //	    is Freeing.
 //	I3: if anything is Waiting or Ready, a reaper exists and was woken after
-//	    the last of it was added (or Close is about to start one).
+//	    the last of it was added (or Shutdown is about to start one).
 //	I4: if unpins are counted (want > 0), a reaper exists.
 type retirees struct {
 	classic []entry // Waiting, birth 0, deaths ascending: a prefix goes at a time. Protected by mu.

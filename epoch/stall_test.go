@@ -61,7 +61,7 @@ func TestStall_ErrorsNameFour(t *testing.T) {
 	for i := range guards {
 		guards[i] = pin(t, d)
 	}
-	text := d.Close(ended()).Error()
+	text := d.Shutdown(ended()).Error()
 	if n := strings.Count(text, "\nslot "); n != 4 || !strings.Contains(text, "\nand 2 more") {
 		t.Errorf("%d named: %s", n, text)
 	}

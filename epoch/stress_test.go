@@ -124,7 +124,7 @@ func stressExact(t *testing.T, slots int) {
 	for g := range moved {
 		g.Unpin()
 	}
-	if err := d.Close(ctx, epoch.Retired{Birth: v.births[0], Free: v.windows[0].poison},
+	if err := d.Shutdown(ctx, epoch.Retired{Birth: v.births[0], Free: v.windows[0].poison},
 		epoch.Retired{Birth: v.births[1], Free: v.windows[1].poison}); err != nil {
 		t.Error(err)
 	}
@@ -273,7 +273,7 @@ func TestStress_ClassicAges(t *testing.T) {
 	}
 	stop.Store(true)
 	readers.Wait()
-	if err := d.Close(ctx); err != nil {
+	if err := d.Shutdown(ctx); err != nil {
 		t.Error(err)
 	}
 	t.Logf("ages: linked %d, just unlinked %d, to 10 %d, older %d",
@@ -316,7 +316,7 @@ func TestStress_CloseAtAnyTime(t *testing.T) {
 			})
 		}
 		runtime.Gosched()
-		if err := d.Close(ctx, epoch.Retired{Birth: birth, Free: w.poison}); err != nil {
+		if err := d.Shutdown(ctx, epoch.Retired{Birth: birth, Free: w.poison}); err != nil {
 			t.Fatal(err)
 		}
 		if w.words[0] != poison {
@@ -391,7 +391,7 @@ func TestStress_AllOperations(t *testing.T) {
 		for range rand.IntN(200) {
 			runtime.Gosched()
 		}
-		if err := d.Close(ctx); err != nil {
+		if err := d.Shutdown(ctx); err != nil {
 			t.Fatal(err)
 		}
 		all.Wait()

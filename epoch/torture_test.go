@@ -187,7 +187,7 @@ func torture(t *testing.T, seed uint64, slots int) {
 	if old < int64(publications/dozed/2) {
 		t.Errorf("%d reads are that old, the sleeper's alone are more", old)
 	}
-	if err := d.Close(ctx, epoch.Retired{Birth: v.births[0], Free: v.windows[0].poison},
+	if err := d.Shutdown(ctx, epoch.Retired{Birth: v.births[0], Free: v.windows[0].poison},
 		epoch.Retired{Birth: v.births[1], Free: v.windows[1].poison}); err != nil {
 		t.Error(err)
 	}

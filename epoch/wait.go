@@ -3,6 +3,7 @@ package epoch
 import (
 	"context"
 	"fmt"
+	"io"
 )
 
 // A barrier is a Barrier call under way.
@@ -85,16 +86,33 @@ func (d *Domain) removeBarrierLocked(b *barrier) {
 	}
 }
 
-// Close ends the Domain: Pin, Refresh and Publish return ErrClosed from here
-// on. drop names what the last value contained; it is retired regardless of
-// MaxRetired. Close frees what it can, on the caller, and then waits until no
-// guard is pinned and everything retired has been freed. If ctx ends before,
-// it returns an error that wraps ctx's and, if guards are pinned, ErrPinned and
-// names them; what they hold stays and is freed when they are unpinned.
+var _ io.Closer = (*Domain)(nil)
+
+// Close ends the Domain and does not wait for readers: Pin, Refresh and Publish
+// return ErrClosed from here on, and what no guard pins is freed, on the caller.
+// If guards are pinned the error wraps ErrPinned and names them; what they hold is
+// freed when the last of them is unpinned, and nobody has to call Close again. It
+// may be called again, to see what is left. What the last value contained was not
+// retired, so Close frees nothing of that: see [Domain.Shutdown].
+func (d *Domain) Close() error {
+	g, b := d.beginShutdown(nil)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if pinned := d.endWaitLocked(g, b); pinned != nil {
+		return fmt.Errorf("epoch: close %q: %w", d.opts.Name, pinned)
+	}
+	return nil
+}
+
+// Shutdown ends the Domain as Close does, and waits until no guard is pinned and
+// everything retired has been freed. drop names what the last value contained; it
+// is retired regardless of MaxRetired. If ctx ends before, the error wraps ctx's
+// and, if guards are pinned, ErrPinned and names them; what they hold stays and is
+// freed when they are unpinned.
 //
-// Close may be called again, to wait again or to retire more.
-func (d *Domain) Close(ctx context.Context, drop ...Retired) error {
-	g, b := d.beginClose(drop)
+// Shutdown may be called again, also after Close, to wait again or to retire more.
+func (d *Domain) Shutdown(ctx context.Context, drop ...Retired) error {
+	g, b := d.beginShutdown(drop)
 	err := g.wait(ctx)
 	if err == nil {
 		err = b.gate.wait(ctx)
@@ -104,29 +122,37 @@ func (d *Domain) Close(ctx context.Context, drop ...Retired) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if pinned := d.endWaitLocked(g, b); pinned != nil {
+		return fmt.Errorf("epoch: shut down %q: %w: %w", d.opts.Name, err, pinned)
+	}
+	return fmt.Errorf("epoch: shut down %q: %w: %d things are still being freed", d.opts.Name, err, d.pending)
+}
+
+// endWaitLocked takes back what beginShutdown has returned, and returns an error
+// that names the guards pinned, nil if there are none.
+func (d *Domain) endWaitLocked(g *gate, b *barrier) error {
 	d.removeGateLocked(g)
 	d.removeBarrierLocked(b)
 	d.collectLocked()
 	d.startReaperLocked()
 	d.scanLocked()
-	if len(d.pins) > 0 {
-		return fmt.Errorf("epoch: close %q: %w: %w: %d, %d bytes wait%s",
-			d.opts.Name, err, ErrPinned, len(d.pins), d.pendingBytes, d.holdersLocked())
+	if len(d.pins) == 0 {
+		return nil
 	}
-	return fmt.Errorf("epoch: close %q: %w: %d things are still being freed", d.opts.Name, err, d.pending)
+	return fmt.Errorf("%w: %d, %d bytes wait%s", ErrPinned, len(d.pins), d.pendingBytes, d.holdersLocked())
 }
 
-// beginClose closes the Domain, if it is open, retires drop and frees what it
+// beginShutdown closes the Domain, if it is open, retires drop and frees what it
 // can. It returns what opens when no guard is pinned, and when everything
 // retired is freed.
-func (d *Domain) beginClose(drop []Retired) (*gate, *barrier) {
+func (d *Domain) beginShutdown(drop []Retired) (*gate, *barrier) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	version := d.version
 	if !d.closed {
 		version++
 	}
-	d.checkRetired("close", version, drop)
+	d.checkRetired("shut down", version, drop)
 	if !d.closed {
 		d.closed = true
 		d.version = version

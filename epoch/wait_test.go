@@ -12,13 +12,13 @@ import (
 	"github.com/growarena/growarena/epoch"
 )
 
-func TestDomain_Close(t *testing.T) {
+func TestDomain_Shutdown(t *testing.T) {
 	t.Run("nothing pinned", func(t *testing.T) {
 		d := epoch.NewDomain(epoch.Options{Name: "d"})
 		var c counter
 		birth := publish(t, d, "a")
 		// Not even with an ended context is there anything to wait for.
-		if err := d.Close(ended(), c.retired(birth, 1)); err != nil || c.n.Load() != 1 {
+		if err := d.Shutdown(ended(), c.retired(birth, 1)); err != nil || c.n.Load() != 1 {
 			t.Fatalf("%v, %d freed", err, c.n.Load())
 		}
 		if _, err := d.Pin(); !errors.Is(err, epoch.ErrClosed) || !strings.Contains(err.Error(), `epoch: "d"`) {
@@ -39,7 +39,7 @@ func TestDomain_Close(t *testing.T) {
 		if err := d.Synchronize(ctx); err != nil {
 			t.Errorf("Synchronize: %v", err)
 		}
-		if err := d.Close(ctx, c.retired(birth, 1)); err != nil || c.n.Load() != 2 {
+		if err := d.Shutdown(ctx, c.retired(birth, 1)); err != nil || c.n.Load() != 2 {
 			t.Errorf("closed again: %v, %d freed", err, c.n.Load())
 		}
 	})
@@ -48,11 +48,11 @@ func TestDomain_Close(t *testing.T) {
 		var c counter
 		birth := publish(t, d, "a")
 		g := pin(t, d)
-		err := d.Close(ended(), c.retired(birth, 4096))
+		err := d.Shutdown(ended(), c.retired(birth, 4096))
 		if !errors.Is(err, epoch.ErrPinned) || !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}
-		for _, part := range []string{`epoch: close "d"`, "version 2 pinned", "4096 bytes", "epoch_test.pin"} {
+		for _, part := range []string{`epoch: shut down "d"`, "version 2 pinned", "4096 bytes", "epoch_test.pin"} {
 			if !strings.Contains(err.Error(), part) {
 				t.Errorf("no %q in %q", part, err)
 			}
@@ -69,12 +69,12 @@ func TestDomain_Close(t *testing.T) {
 	t.Run("waits for a guard that holds nothing", func(t *testing.T) {
 		d := epoch.NewDomain(epoch.Options{})
 		g := pin(t, d)
-		if err := d.Close(ended()); !errors.Is(err, epoch.ErrPinned) {
+		if err := d.Shutdown(ended()); !errors.Is(err, epoch.ErrPinned) {
 			t.Fatal(err)
 		}
 		eventually(t, "no reaper", func() bool { return !d.Reaping() })
 		done := make(chan error)
-		go func() { done <- d.Close(ctx) }()
+		go func() { done <- d.Shutdown(ctx) }()
 		g.Unpin()
 		if err := <-done; err != nil {
 			t.Error(err)
@@ -86,13 +86,67 @@ func TestDomain_Close(t *testing.T) {
 		for i := range guards {
 			guards[i] = pin(t, d)
 		}
-		err := d.Close(ended())
+		err := d.Shutdown(ended())
 		if err == nil || !strings.Contains(err.Error(), "and 5 more") {
 			t.Error(err)
 		}
 		for i := range guards {
 			guards[i].Unpin()
 		}
+	})
+}
+
+func TestDomain_Close(t *testing.T) {
+	t.Run("nothing pinned", func(t *testing.T) {
+		d := epoch.NewDomain(epoch.Options{})
+		publish(t, d, "a")
+		for range 2 {
+			if err := d.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := d.Pin(); !errors.Is(err, epoch.ErrClosed) {
+			t.Errorf("Pin: %v", err)
+		}
+	})
+	t.Run("does not wait, unpin frees", func(t *testing.T) {
+		d := epoch.NewDomain(epoch.Options{Name: "d", Trace: true})
+		var held, free counter
+		birth := publish(t, d, "a")
+		g := pin(t, d)
+		publish(t, d, "b", held.retired(birth, 4096))
+		if err := d.Retire(free.retired(0, 1)); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			err := d.Close()
+			if !errors.Is(err, epoch.ErrPinned) {
+				t.Fatal(err)
+			}
+			for _, part := range []string{`epoch: close "d"`, "version 2 pinned", "4097 bytes", "epoch_test.pin"} {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("no %q in %q", part, err)
+				}
+			}
+		}
+		if g.Value() != "a" || held.n.Load() != 0 || d.Waits() != 0 {
+			t.Errorf("value %v, %d freed, %d waits", g.Value(), held.n.Load(), d.Waits())
+		}
+		g.Unpin()
+		eventually(t, "freed and idle", func() bool { return held.n.Load() == 1 && free.n.Load() == 1 && d.Idle() })
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("frees on the caller what is not pinned", func(t *testing.T) {
+		d := epoch.NewDomain(epoch.Options{})
+		var c counter
+		birth := publish(t, d, "a")
+		publish(t, d, "b", c.retired(birth, 1))
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+		eventually(t, "freed and idle", func() bool { return c.n.Load() == 1 && d.Idle() })
 	})
 }
 
@@ -171,7 +225,7 @@ func TestWait_GivenUp(t *testing.T) {
 		if err := d.Barrier(ended()); !errors.Is(err, context.Canceled) {
 			t.Errorf("Barrier: %v", err)
 		}
-		if err := d.Close(ended(), c.retired(0, 1)); !errors.Is(err, context.Canceled) {
+		if err := d.Shutdown(ended(), c.retired(0, 1)); !errors.Is(err, context.Canceled) {
 			t.Errorf("Close: %v", err)
 		}
 		if err := d.CheckInvariants(); err != nil {

@@ -150,7 +150,7 @@ func (e *epochRun) end(failed bool) error {
 	defer cancel()
 	before := e.newest()
 	e.calling.Store(true)
-	err := e.d.Close(ctx, e.drop(e.lives)...)
+	err := e.d.Shutdown(ctx, e.drop(e.lives)...)
 	if failed {
 		return nil
 	}

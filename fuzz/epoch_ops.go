@@ -249,7 +249,7 @@ func (e *epochRun) opClose() error {
 	drop := e.takeLives(b >> 2 & 7)
 	before := e.newest()
 	e.calling.Store(true)
-	err := e.d.Close(ended, e.drop(drop)...)
+	err := e.d.Shutdown(ended, e.drop(drop)...)
 	e.calling.Store(false)
 	if !e.closed {
 		e.closed = true
@@ -278,7 +278,7 @@ func (e *epochRun) opClose() error {
 	return eventually(func() error {
 		e.calling.Store(true)
 		defer e.calling.Store(false)
-		return e.d.Close(ended)
+		return e.d.Shutdown(ended)
 	})
 }
 
@@ -309,7 +309,7 @@ func (e *epochRun) opMisuse() error {
 		r := epoch.Retired{Birth: e.version + 1 + uint64(b>>2&1), Free: func() { panic("freed what was never retired") }}
 		if e.closed {
 			r.Birth--
-			f, want = func() { _ = e.d.Close(ended, r) }, "has Birth"
+			f, want = func() { _ = e.d.Shutdown(ended, r) }, "has Birth"
 			break
 		}
 		f, want = func() { _, _ = e.d.Publish(b, epoch.Retired{}, r) }, "has Birth"

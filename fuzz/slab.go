@@ -66,7 +66,7 @@ func newSlabAllocator(c slabConfig) *slabAllocator {
 
 // close gives everything back.
 func (s *slabAllocator) close() error {
-	return errors.Join(s.a.Close(), s.d.Close(ended))
+	return errors.Join(s.a.Close(), s.d.Shutdown(ended))
 }
 
 // slabRun is a run of a program on an allocator, which is empty when it begins,

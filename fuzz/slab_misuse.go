@@ -230,5 +230,5 @@ func (r *slabRun) closeInUse() error {
 	if s := r.a.Stats(); s.Objects != 0 || s.Charged != 0 && r.sum.objects == 0 {
 		return fmt.Errorf("after Close: %+v", s)
 	}
-	return r.d.Close(ended)
+	return r.d.Shutdown(ended)
 }

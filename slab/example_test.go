@@ -123,7 +123,7 @@ func ExampleAllocator_Retire() {
 	}
 	fmt.Println("objects while the reader is there:", a.Stats().Objects)
 	g.Unpin()
-	if err := d.Close(context.Background()); err != nil {
+	if err := d.Shutdown(context.Background()); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(a.Close())

@@ -3,6 +3,7 @@ package slab
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math/bits"
 	"sync"
 )
@@ -228,12 +229,14 @@ func (l *Local) Trim() {
 	}
 }
 
+var _ io.Closer = (*Local)(nil)
+
 // Close gives back what the Local has at hand; it must not be used any more. What
-// it has handed out stays what it is. [Allocator.Close] closes all that are left;
-// closing one after that does nothing.
-func (l *Local) Close() {
+// it has handed out stays what it is, so the error is nil. [Allocator.Close] closes
+// all that are left; closing one after that does nothing. Closing twice panics.
+func (l *Local) Close() error {
 	if l.closed && l.a.closed.Load() {
-		return
+		return nil
 	}
 	l.mustBeOpen("Close")
 	l.Trim()
@@ -241,6 +244,7 @@ func (l *Local) Close() {
 	l.a.locals.mu.Lock()
 	delete(l.a.locals.open, l)
 	l.a.locals.mu.Unlock()
+	return nil
 }
 
 // giveUp gives a group of class c back, if there is one.
@@ -254,7 +258,7 @@ func (l *Local) giveUp(c int, g *apartGroup) {
 // closeLocals closes the Locals that are left.
 func (a *Allocator) closeLocals() {
 	for l := range a.locals.open {
-		l.Close()
+		_ = l.Close() // It is nil.
 	}
 }
 

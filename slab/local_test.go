@@ -79,7 +79,7 @@ func TestLocal_FreeTwiceBeforeClose(t *testing.T) {
 	}
 	l.Free(b)
 	a.Free(b)
-	if said := panics(l.Close); !strings.Contains(said, "freed twice") {
+	if said := panics(func() { _ = l.Close() }); !strings.Contains(said, "freed twice") {
 		t.Errorf("Close panicked with %q", said)
 	}
 	closeEmpty(t, a)
@@ -234,7 +234,7 @@ func TestLocal_CloseAfterAllocator(t *testing.T) {
 	a := newAllocator(t, slab.Options{Name: "mine"})
 	l, closed := a.NewLocal(), a.NewLocal()
 	closed.Close()
-	mustFail(t, closed.Close, `slab: Close on a Local of "mine" after Close`)
+	mustFail(t, func() { _ = closed.Close() }, `slab: Close on a Local of "mine" after Close`)
 	mustFail(t, closed.Trim, `slab: Trim on a Local of "mine" after Close`)
 	closeEmpty(t, a)
 	l.Close()

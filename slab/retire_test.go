@@ -45,7 +45,7 @@ func TestRetire(t *testing.T) {
 			}
 			mustFail(t, func() { a.Retire(b) }, "slab: Retire of", "free already")
 		}
-		if err := d.Close(context.Background()); err != nil {
+		if err := d.Shutdown(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 		b := mustAlloc(t, a, 100)

@@ -70,7 +70,7 @@ func OpenStore(o StoreOptions) (*Store, error) {
 func (s *Store) Close(ctx context.Context) error {
 	s.writer.Lock()
 	defer s.writer.Unlock()
-	return errors.Join(s.pages.Free(), s.domain.Close(ctx))
+	return errors.Join(s.pages.Free(), s.domain.Shutdown(ctx))
 }
 
 // Stats returns those of the arena.

@@ -61,7 +61,7 @@ func local(int) target {
 				}
 				return nil
 			},
-			close: l.Close,
+			close: func() { _ = l.Close() },
 		}
 	}, close: closing(a)}
 }

@@ -38,7 +38,7 @@ func guarded(ops int, f func(d *epoch.Domain, ops int) error) func(bench.Case) (
 			guards[i].Unpin()
 		}
 		if err == nil {
-			err = d.Close(context.Background())
+			err = d.Shutdown(context.Background())
 		}
 		return sample("ns/op", float64(took.Nanoseconds())/float64(ops), err)
 	}
@@ -179,7 +179,7 @@ func retires(ops int, stalled bool) func(bench.Case) (bench.Sample, error) {
 			if n := freed.Load(); n != int64(c.Count) {
 				return s, fmt.Errorf("%d of %d things freed", n, c.Count)
 			}
-			if err := d.Close(context.Background()); err != nil {
+			if err := d.Shutdown(context.Background()); err != nil {
 				return s, err
 			}
 			retiring, reclaiming = retiring+half.Sub(start), reclaiming+end.Sub(half)

@@ -107,7 +107,7 @@ func (m *arenaScene) close(t *testing.T) {
 		must(t, d.Barrier(context.Background()))
 	}
 	if m.domain != nil {
-		must(t, m.domain.Close(context.Background()))
+		must(t, m.domain.Shutdown(context.Background()))
 	}
 	closeSpace(t, m.space)
 }

@@ -142,7 +142,7 @@ func (m *slabScene) close(t *testing.T) {
 		}
 		must(t, m.a.Close())
 	}
-	must(t, m.domain.Close(context.Background()))
+	must(t, m.domain.Shutdown(context.Background()))
 	closeSpace(t, m.space)
 }
 

@@ -219,6 +219,6 @@ var epochMutants = []mutant{
 		file:    "epoch/wait.go",
 		old:     "\td.addLocked(version, drop)\n\tg := d.addGateLocked(version)\n",
 		new:     "\tg := d.addGateLocked(version)\n",
-		test:    "TestDomain_Close/nothing_pinned",
+		test:    "TestDomain_Shutdown/nothing_pinned",
 	},
 }

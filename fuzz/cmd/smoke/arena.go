@@ -32,7 +32,7 @@ func retiring(o *arena.Options) func() error {
 func shared(o *arena.Options) func() error {
 	d := epoch.NewDomain(epoch.Options{Name: "smoke domain"})
 	o.Domain, o.Rungs = d, moving
-	return func() error { return d.Close(context.Background()) }
+	return func() error { return d.Shutdown(context.Background()) }
 }
 
 func arenaStep(m mode) func(env) (kept, error) {

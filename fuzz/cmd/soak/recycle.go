@@ -35,7 +35,7 @@ func recycle(ctx context.Context, seed uint64, done *atomic.Int64) error {
 	}
 	if !opts.Retire {
 		opts.Domain = epoch.NewDomain(epoch.Options{Name: "soak"})
-		defer func() { _ = opts.Domain.Close(context.WithoutCancel(ctx)) }()
+		defer func() { _ = opts.Domain.Shutdown(context.WithoutCancel(ctx)) }()
 	}
 	a, err := arena.NewArena(opts)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 func closeBesideReaper(ctx context.Context, seed uint64, done *atomic.Int64) error {
 	rng := rand.New(rand.NewPCG(seed, 11))
 	d := epoch.NewDomain(epoch.Options{Name: "soak", MaxRetired: []int64{0, 4 << 20}[rng.IntN(2)]})
-	defer func() { _ = d.Close(context.WithoutCancel(ctx)) }()
+	defer func() { _ = d.Shutdown(context.WithoutCancel(ctx)) }()
 	for range 20 {
 		if ctx.Err() != nil {
 			return nil
@@ -92,7 +92,7 @@ func foreignFrees(ctx context.Context, seed uint64, done *atomic.Int64) error {
 		for _, a := range arenas {
 			err = errors.Join(err, a.Free())
 		}
-		return errors.Join(err, d.Close(context.WithoutCancel(ctx)))
+		return errors.Join(err, d.Shutdown(context.WithoutCancel(ctx)))
 	}
 	for range 2 {
 		a, err := arena.NewArena(arena.Options{

@@ -80,7 +80,7 @@ func readers(ctx context.Context, seed uint64, done *atomic.Int64) error {
 	}
 	if !opts.Retire && rng.IntN(2) == 0 {
 		opts.Domain = epoch.NewDomain(epoch.Options{Name: "soak"})
-		defer func() { _ = opts.Domain.Close(context.WithoutCancel(ctx)) }()
+		defer func() { _ = opts.Domain.Shutdown(context.WithoutCancel(ctx)) }()
 	}
 	a, err := arena.NewArena(opts)
 	if err != nil {
