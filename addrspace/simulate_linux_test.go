@@ -10,15 +10,15 @@ func TestSimulation_Space(t *testing.T) {
 	for name, ro := range map[string]ReserveOptions{"Roomy": {}, "Compact": {Compact: true}} {
 		t.Run(name, func(t *testing.T) {
 			o := Options{Seed: 11, Zones: testZones(64 * gib), CacheWindows: -1}
-			space, sim := newSpace(t, o), Simulate(o)
+			space, sim := newSpace(t, o), simulate(o)
 			for i := range 200 {
 				n := (1 + i%5) * Alignment
 				want := reserve(t, space, n, ro).Range()
-				if got, ok := sim.Reserve(n, ro); !ok || got != want {
+				if got, ok := sim.reserve(n, ro.Compact); !ok || got != want {
 					t.Fatalf("window %d is simulated at %v, reserved at %v", i, got, want)
 				}
 			}
-			if got, want := sim.Stats().Windows, space.Stats().Windows; got != want {
+			if got, want := sim.pl.reg.len(), space.Stats().Windows; got != want {
 				t.Errorf("%d windows, want %d", got, want)
 			}
 		})
@@ -26,8 +26,8 @@ func TestSimulation_Space(t *testing.T) {
 }
 
 func TestSimulation_Misuse(t *testing.T) {
-	s := Simulate(Options{Zones: []Range{{1 << 46, 1<<46 + 1<<30}}})
+	s := simulate(Options{Zones: []Range{{1 << 46, 1<<46 + 1<<30}}})
 	for _, n := range []int{0, -1} {
-		mustPanic(t, func() { s.Reserve(n, ReserveOptions{}) }, "addrspace: Reserve of no bytes")
+		mustPanic(t, func() { s.reserve(n, false) }, "addrspace: Reserve of no bytes")
 	}
 }

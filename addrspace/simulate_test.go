@@ -3,33 +3,52 @@
 package addrspace
 
 import (
+	"slices"
 	"testing"
+
+	"github.com/growarena/growarena/internal/placement"
 )
+
+// TestNew_Misuse: options that contradict themselves panic with the values.
+func TestNew_Misuse(t *testing.T) {
+	for want, o := range map[string]Options{
+		"MaxVMAs is -1":                                  {MaxVMAs: -1},
+		"AddressBits is 35":                              {AddressBits: 35},
+		"AddressBits is 64":                              {AddressBits: 64},
+		"zone 1, 0x4000-0x4000, is empty":                {Zones: []Range{{1, 2}, {1 << 14, 1 << 14}}},
+		"zones 0x4000-0x8000 and 0x7000-0x10000 overlap": {Zones: []Range{{1 << 14, 1 << 15}, {7 << 12, 1 << 16}}},
+	} {
+		mustPanic(t, func() { New(o) }, "addrspace: make a Space: ", want)
+	}
+}
 
 // TestSimulation: the same seed places as the placer of a Space does, window by
 // window, and the limits of the zones hold.
 func TestSimulation(t *testing.T) {
 	for _, compact := range []bool{false, true} {
-		s := Simulate(Options{Seed: 7, Zones: []Range{{1 << 46, 1<<46 + 1<<40}}})
-		pl := newPlacer(t, 7, s.Zones()...)
+		s := simulate(Options{Seed: 7, Zones: []Range{{1 << 46, 1<<46 + 1<<40}}})
+		pl := newPlacer(t, 7, s.pl.zones[0].Range)
 		for i := range 1000 {
 			want := pl.put(t, 2*Alignment, compact)
-			got, ok := s.Reserve(2*Alignment-1, ReserveOptions{Compact: compact})
+			got, ok := s.reserve(2*Alignment-1, compact)
 			if !ok || got != want.rng() {
 				t.Fatalf("window %d lies at %v, in a Space at %v", i, got, want)
 			}
 		}
-		if st := s.Stats(); st.Windows != 1000 || st.RegistryCollisions != pl.misses {
-			t.Errorf("%+v, want %d misses", st, pl.misses)
+		if n, misses := s.pl.reg.len(), s.pl.misses; n != 1000 || misses != pl.misses {
+			t.Errorf("%d windows, %d misses, want %d", n, misses, pl.misses)
 		}
 	}
-	if s := Simulate(Options{}); len(s.Zones()) == 0 {
-		t.Error("no zones on this machine")
+	s := placement.Simulate()
+	if at, ok := s.Place(Alignment, false); len(s.Zones) == 0 || !ok || !slices.ContainsFunc(s.Zones, func(z [2]uintptr) bool {
+		return z[0] <= at && at+Alignment <= z[1]
+	}) {
+		t.Errorf("a window at %#x, zones %#x", at, s.Zones)
 	}
-	full := Simulate(Options{Zones: []Range{{1 << 46, 1<<46 + 8*Alignment}}})
+	full := simulate(Options{Zones: []Range{{1 << 46, 1<<46 + 8*Alignment}}})
 	n := 0
 	for ; n < 10; n++ {
-		if _, ok := full.Reserve(Alignment, ReserveOptions{}); !ok {
+		if _, ok := full.reserve(Alignment, false); !ok {
 			break
 		}
 	}

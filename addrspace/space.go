@@ -4,6 +4,7 @@ import (
 	crand "crypto/rand"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"iter"
 	"math/rand/v2"
 	"os"
@@ -79,8 +80,31 @@ type Space struct {
 	mapped atomic.Int64 // bytes mapped in all windows. Changed with a Window.mu held (atomic).
 }
 
-// New returns a Space with its own windows, placement and cache.
-func New(o Options) *Space { return &Space{opts: o} }
+// New returns a Space with its own windows, placement and cache. It makes no system
+// call, which is left to the first Reserve. It panics if MaxVMAs is negative, if
+// AddressBits is neither 0 nor from 36 to 57, or if one of Zones is empty or two
+// overlap.
+func New(o Options) *Space {
+	o.check()
+	return &Space{opts: o}
+}
+
+// check panics if the options contradict themselves.
+func (o *Options) check() {
+	if o.MaxVMAs < 0 || o.AddressBits != 0 && (o.AddressBits < 36 || o.AddressBits > 57) {
+		panic(fmt.Sprintf("addrspace: make a Space: MaxVMAs is %d, want 0 or more; AddressBits is %d, want 0 or 36 to 57", o.MaxVMAs, o.AddressBits))
+	}
+	for i, z := range o.Zones {
+		if z.Start >= z.End {
+			panic(fmt.Sprintf("addrspace: make a Space: zone %d, %v, is empty", i, z))
+		}
+		for _, other := range o.Zones[:i] {
+			if z.Overlaps(other) {
+				panic(fmt.Sprintf("addrspace: make a Space: zones %v and %v overlap", other, z))
+			}
+		}
+	}
+}
 
 // std is what Default returns.
 var std Space

@@ -267,7 +267,7 @@ func newArena(opts Options) (*Arena, error) {
 func (o *Options) check() {
 	switch {
 	case o.Reserve < 0, o.Limit < 0:
-		panic(fmt.Sprintf("arena: make %q: negative size: Reserve %d, Limit %d", o.Name, o.Reserve, o.Limit))
+		panic(fmt.Sprintf("arena: make %q: Reserve is %d, Limit %d, want 0 or more", o.Name, o.Reserve, o.Limit))
 	case o.Domain != nil && o.Retire:
 		panic(fmt.Sprintf("arena: make %q: both Domain and Retire are set", o.Name))
 	case o.File != nil && (o.HugePages == HugeTLB2M || o.HugePages == HugeTLB1G):

@@ -588,7 +588,7 @@ func TestArena_Misuse(t *testing.T) {
 		"alias of odd range":    {func() { a.Alias(arena.AliasOptions{Off: 1, Len: 4096}) }, `arena: Alias of "x": [1, 4097) is not a range of pages`},
 		"alias outside":         {func() { a.Alias(arena.AliasOptions{Off: 0, Len: 64 * mib}) }, `are not within [0,`},
 		"foreign slice":         {func() { a.Offset(make([]byte, 1)) }, `arena: Offset in "x" of a slice that is in none of its windows`},
-		"negative limit":        {func() { arena.NewArena(arena.Options{Limit: -1}) }, `negative size: Reserve 0, Limit -1`},
+		"negative limit":        {func() { arena.NewArena(arena.Options{Limit: -1}) }, `make "arena": Reserve is 0, Limit -1, want 0 or more`},
 		"domain and retire":     {func() { arena.NewArena(arena.Options{Retire: true, Domain: epoch.NewDomain(epoch.Options{})}) }, `both Domain and Retire are set`},
 		"unknown rung":          {func() { arena.NewArena(arena.Options{Rungs: 128}) }, `Rungs is 0x80`},
 		"unknown huge pages":    {func() { arena.NewArena(arena.Options{HugePages: 77}) }, `HugePages is 77`},
@@ -596,7 +596,6 @@ func TestArena_Misuse(t *testing.T) {
 		"bytes after free":      {func() { freed.Bytes() }, `arena: use of "x" after Free`},
 		"grow after free":       {func() { freed.Grow(1) }, `arena: use of "x" after Free`},
 		"double free":           {func() { freed.Free() }, `arena: use of "x" after Free`},
-		"stats after free":      {func() { freed.Stats() }, `arena: use of "x" after Free`},
 		"trim after free":       {func() { freed.Trim() }, `arena: use of "x" after Free`},
 		"reset after free":      {func() { freed.Reset() }, `arena: use of "x" after Free`},
 		"file after free":       {func() { freed.File() }, `arena: use of "x" after Free`},
@@ -876,5 +875,43 @@ func TestParseRung(t *testing.T) {
 	}
 	if _, err := arena.ParseRung("stairs"); err == nil {
 		t.Error("no error for an unknown rung")
+	}
+}
+
+// TestArena_StatsAfterFree: what is held is 0, but what guards see; what was counted stays.
+func TestArena_StatsAfterFree(t *testing.T) {
+	for name, retire := range map[string]bool{"Kept": false, "Retired": true} {
+		t.Run(name, func(t *testing.T) {
+			a := newArena(t, arena.Options{Reserve: 2 * mib, Limit: 64 * mib, Retire: retire, Rungs: arena.RungInWindow | arena.RungAlias})
+			g, err := a.Pin()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 3 {
+				if _, err := a.Alloc(4 * mib); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before := a.Stats()
+			free(t, a)
+			s := a.Stats()
+			if retire {
+				if s.Windows != 1 || s.Kept == 0 { // The one that the guard sees.
+					t.Errorf("a guard is pinned: %+v", s)
+				}
+				g.Unpin()
+				if err := a.Domain().Shutdown(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				s = a.Stats()
+			}
+			want := arena.Stats{
+				Limit: 64 * mib, Growth: before.Growth,
+				PreparedByWriter: before.PreparedByWriter, PreparedByHelper: before.PreparedByHelper,
+			}
+			if before.Growth.Aliased == 0 || s != want {
+				t.Errorf("%+v, want %+v", s, want)
+			}
+		})
 	}
 }

@@ -18,7 +18,7 @@ const linearReserve = 64 << 30
 
 // LinearOptions say how to make a [LinearMemory]. The zero value works.
 type LinearOptions struct {
-	// Name appears in errors and in /proc/self/maps.
+	// Name appears in errors and in /proc/self/maps. "" means "linear memory".
 	Name string
 
 	// Lazy leaves it to the kernel to give a page when it is first touched.

@@ -28,22 +28,24 @@ type Growth struct {
 	InWindow, Extended, Rehomed, Aliased int
 }
 
-// Stats returns a snapshot. Panics after Free.
+// Stats returns a snapshot. After Free, Len, Cap and Committed are 0, as are the
+// windows but for those that a guard still sees; what is counted stays.
 func (a *Arena) Stats() Stats {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	v := a.load()
 	s := Stats{
-		Len: a.Len(), Cap: v.cap, Limit: a.limit,
-		Committed: a.file.Allocated(),
-		Window:    v.window.Size(),
-		Growth:    a.grown,
+		Limit:  a.limit,
+		Growth: a.grown,
 
 		PreparedByWriter: int(a.head.byWriter.Load()),
 		PreparedByHelper: int(a.head.byHelper.Load()),
-		HeadroomOff:      a.head.paused(int64(a.Len())),
 	}
-	old, bytes := a.old.size()
-	s.Windows, s.Kept = 1+old, bytes
+	s.Windows, s.Kept = a.old.size()
+	if v := a.view.Load(); v.window != nil { // Not free.
+		s.Windows++
+		s.Len, s.Cap, s.Window = a.Len(), v.cap, v.window.Size()
+		s.Committed = a.file.Allocated()
+		s.HeadroomOff = a.head.paused(int64(s.Len))
+	}
 	return s
 }

@@ -133,7 +133,10 @@ func TestArena_NothingLockedAtFree(t *testing.T) {
 			retire(t, d, 4*mib, func() {
 				called++
 				if name == "Free" {
-					panics(t, func() { a.Stats() }) // It is free, and says so, without waiting.
+					panics(t, func() { _ = a.Trim() }) // It is free, and says so, without waiting.
+					if s := a.Stats(); s.Cap != 0 {
+						t.Errorf("%+v", s)
+					}
 					return
 				}
 				a.Stats()

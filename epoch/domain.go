@@ -25,7 +25,7 @@ var (
 
 // Options configure a Domain. The zero value works.
 type Options struct {
-	// Name appears in errors and reports.
+	// Name appears in errors and reports. "" means "domain".
 	Name string
 
 	// MaxRetired limits the bytes that are retired and whose Free has not
@@ -123,11 +123,15 @@ type view struct {
 }
 
 // NewDomain returns a Domain that has published version 1 with the value nil.
-// A Domain needs no Close if nothing is retired in it.
+// A Domain needs no Close if nothing is retired in it. It panics if an option is
+// negative.
 func NewDomain(opts Options) *Domain {
+	if opts.Name == "" {
+		opts.Name = "domain"
+	}
 	if opts.MaxRetired < 0 || opts.StallAfter < 0 || opts.Slots < 0 {
-		panic(fmt.Sprintf("epoch: NewDomain: negative option: MaxRetired %d, StallAfter %v, Slots %d",
-			opts.MaxRetired, opts.StallAfter, opts.Slots))
+		panic(fmt.Sprintf("epoch: make %q: MaxRetired is %d, StallAfter %v, Slots %d, want 0 or more",
+			opts.Name, opts.MaxRetired, opts.StallAfter, opts.Slots))
 	}
 	if opts.StallAfter == 0 {
 		opts.StallAfter = stallAfterDefault

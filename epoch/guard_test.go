@@ -68,7 +68,7 @@ func TestGuard_Misuse(t *testing.T) {
 		wantPanic(t, func() { d.Publish(nil, epoch.Retired{Birth: 2}) }, `epoch: publish in domain "d"`, "Birth 2", "new version is 2")
 		wantPanic(t, func() { d.Retire(epoch.Retired{Bytes: -1}) }, "-1 Bytes")
 		wantPanic(t, func() { d.Shutdown(ctx, epoch.Retired{Birth: 7}) }, "Birth 7")
-		wantPanic(t, func() { epoch.NewDomain(epoch.Options{MaxRetired: -1}) }, "MaxRetired -1")
+		wantPanic(t, func() { epoch.NewDomain(epoch.Options{MaxRetired: -1}) }, "MaxRetired is -1")
 		if err := d.Shutdown(ctx); err != nil {
 			t.Error(err)
 		}

@@ -71,7 +71,7 @@ func TestLocal_Nested(t *testing.T) {
 		if v := pinLocal(t, l); v != "a" {
 			t.Errorf("the inner pin is of %v", v)
 		}
-		wantPanic(t, func() { l.Refresh() }, `Refresh of a Local in domain ""`, "within 1 pins")
+		wantPanic(t, func() { l.Refresh() }, `Refresh of a Local in domain "domain"`, "within 1 pins")
 		l.Unpin()
 		if d.TryReclaim(); freed.n.Load() != 0 || l.Value() != "a" {
 			t.Errorf("the inner Unpin has ended the outer pin; value %v", l.Value())

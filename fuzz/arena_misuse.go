@@ -71,7 +71,6 @@ func (m *arenaModel) freedMisuse() error {
 		"Grow":     func() { a.Grow(1) },
 		"Truncate": func() { a.Truncate(0) },
 		"Cap":      func() { a.Cap() },
-		"Stats":    func() { a.Stats() },
 		"Trim":     func() { a.Trim() },
 		"Decommit": func() { a.Decommit(0, 0) },
 		"Alias":    func() { a.Alias(arena.AliasOptions{}) },
@@ -79,6 +78,9 @@ func (m *arenaModel) freedMisuse() error {
 		"Free":     func() { a.Free() },
 	} {
 		errs = append(errs, mustPanic(what+" after Free", f))
+	}
+	if s := a.Stats(); s.Len != 0 || s.Cap != 0 || s.Committed != 0 || s.Window != 0 {
+		errs = append(errs, fmt.Errorf("Stats after Free: %+v", s))
 	}
 	// A reader need not know of Free.
 	if _, err := a.Pin(); !errors.Is(err, epoch.ErrClosed) {

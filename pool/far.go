@@ -242,7 +242,7 @@ func (f *farFile) close() {
 	defer f.mu.Unlock()
 	if f.file != nil {
 		f.file.Close()
-		f.file = nil
+		f.file, f.taken = nil, 0
 	}
 }
 

@@ -51,13 +51,19 @@ func TestPool_Misuse(t *testing.T) {
 	if p.Owns(freed) || p.Owns(foreign) || p.Owns(nil) || p.Owns(live[1:]) || !p.Owns(live[:0]) || !p.Owns(moved) {
 		t.Error("Owns is wrong")
 	}
+	before := p.Stats()
 	err := p.Close()
+	after := p.Stats()
+	if s := after; before.Moved == 0 || before.Rehomed == 0 || s.Rehomed != before.Rehomed || s.Limit != before.Limit ||
+		s.Buffers+s.Len+s.Committed+s.Kept+s.Runs+s.Reserved+s.Moved+s.Windows+s.Far != 0 {
+		t.Errorf("Stats after Close: %+v, before: %+v", s, before)
+	}
 	if err == nil || err.Error() != `pool: close "index": 2 buffers of 33559432 bytes were not freed` {
 		t.Errorf("Close with live buffers: %v", err)
 	}
 	for name, f := range map[string]func(){
 		"Alloc": func() { _, _ = p.Alloc(1) }, "Free": func() { p.Free(live) }, "Close": func() { _ = p.Close() },
-		"Trim": func() { _ = p.Trim() }, "Stats": func() { p.Stats() }, "Owns": func() { p.Owns(live) },
+		"Trim": func() { _ = p.Trim() }, "Owns": func() { p.Owns(live) },
 	} {
 		t.Run(name+" after Close", func(t *testing.T) { mustPanic(t, `of "index" after Close`, f) })
 	}

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"fmt"
+	"io"
 	"math/bits"
 	"os"
 	"sync"
@@ -29,7 +30,7 @@ const (
 
 // Options say how to make a [Pool]. The zero value works.
 type Options struct {
-	// Name appears in errors and in /proc/self/maps.
+	// Name appears in errors and in /proc/self/maps. "" means "pool".
 	Name string
 
 	// Band is the address space of one buffer, a power of two from 64 KiB to
@@ -160,11 +161,11 @@ func New(o Options) (*Pool, error) {
 
 // newPool returns a pool that has no file and no run yet.
 func newPool(o Options) *Pool {
+	if o.Name == "" {
+		o.Name = "pool"
+	}
 	p := &Pool{name: o.Name, band: o.Band, limit: o.Limit, keep: o.Keep, huge: o.HugePages, space: o.Space, page: os.Getpagesize()}
 	o.checkHuge()
-	if p.name == "" {
-		p.name = "pool"
-	}
 	if p.band == 0 {
 		p.band = bandDefault
 	}
@@ -223,6 +224,8 @@ func (p *Pool) Name() string { return p.name }
 // takes no system call but to prepare memory.
 func (p *Pool) Room() int { return p.room }
 
+var _ io.Closer = (*Pool)(nil)
+
 // Close gives everything back. An error says that buffers were still live; they
 // are gone all the same, and a touch of them faults, or reads what has taken the
 // place later. Panics if the pool is closed already. Needs the pool to itself.
@@ -235,6 +238,7 @@ func (p *Pool) Close() error {
 	live, used := p.live, p.used
 	runs, far := p.runs, p.moved
 	p.runs, p.moved, p.order, p.chunks = nil, nil, nil, nil
+	p.live, p.used, p.kept = 0, 0, 0
 	p.mu.Unlock()
 	for at, m := range far {
 		if at == m.first { // once each

@@ -29,11 +29,10 @@ type Stats struct {
 	PreparedOff bool // That failed within the last second, and is left alone for now.
 }
 
-// Stats returns a snapshot. Panics after Close.
+// Stats returns a snapshot. After Close what it holds is 0; what is counted stays.
 func (p *Pool) Stats() Stats {
 	p.mu.Lock()
-	p.checkOpenLocked("Stats")
-	s := p.stats
+	s, open := p.stats, !p.closed
 	s.Buffers, s.Len, s.Limit, s.Room = p.live, p.used, p.limit, p.room
 	s.Kept, s.Bands, s.Runs = p.kept, int(p.next), len(p.runs)
 	for _, r := range p.runs {
@@ -49,7 +48,10 @@ func (p *Pool) Stats() Stats {
 	p.far.mu.Lock()
 	s.Far = p.far.taken
 	p.far.mu.Unlock()
-	s.Prepared, s.PreparedOff = int(p.prepared.Load()), !p.mayPrepare()
-	s.Committed = p.file.Allocated() + p.far.allocated()
+	s.Prepared = int(p.prepared.Load())
+	if open {
+		s.PreparedOff = !p.mayPrepare()
+		s.Committed = p.file.Allocated() + p.far.allocated()
+	}
 	return s
 }

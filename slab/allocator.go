@@ -26,7 +26,7 @@ const mediumMax = 1 << 20
 
 // Options say how to make an [Allocator]. The zero value works.
 type Options struct {
-	// Name appears in errors and in /proc/self/maps.
+	// Name appears in errors and in /proc/self/maps. "" means "slab".
 	Name string
 
 	// Limit is the most bytes that objects may take, rounded up to pages and
@@ -93,8 +93,11 @@ type Allocator struct {
 // New makes an allocator. It takes neither memory nor addresses before the first
 // allocation.
 func New(opts Options) *Allocator {
+	if opts.Name == "" {
+		opts.Name = "slab"
+	}
 	if opts.Limit < 0 || opts.Profile < 0 {
-		panic(fmt.Sprintf("slab: New: Limit is %d, Profile %d, want 0 or more", opts.Limit, opts.Profile))
+		panic(fmt.Sprintf("slab: make %q: Limit is %d, Profile %d, want 0 or more", opts.Name, opts.Limit, opts.Profile))
 	}
 	a := &Allocator{
 		name:      opts.Name,
@@ -103,9 +106,6 @@ func New(opts Options) *Allocator {
 		space:     opts.Space,
 		regionMax: regionMax,
 		runUnit:   1,
-	}
-	if a.name == "" {
-		a.name = "slab"
 	}
 	if a.space == nil {
 		a.space = addrspace.Default()

@@ -36,7 +36,7 @@ func NewArrow(a *Allocator, opts ArrowOptions) *Arrow {
 		opts.Alignment = arrowAlignment
 	}
 	if n := opts.Alignment; !align.IsPow2(n) || n < arrowAlignment || n > alignmentMax {
-		panic(fmt.Sprintf("slab: NewArrow: Alignment is %d, want a power of two from %d to %d", n, arrowAlignment, alignmentMax))
+		panic(fmt.Sprintf("slab: make Arrow of %q: Alignment is %d, want a power of two from %d to %d", a.name, n, arrowAlignment, alignmentMax))
 	}
 	return &Arrow{allocator: a, alignment: opts.Alignment}
 }

@@ -211,7 +211,7 @@ func TestArrow_Misuse(t *testing.T) {
 	defer closeEmpty(t, a)
 	for _, n := range []int{-64, 1, 32, 65, 8192} {
 		if got := mustPanic(t, func() { slab.NewArrow(a, slab.ArrowOptions{Alignment: n}) }); got != nil &&
-			got != fmt.Sprintf("slab: NewArrow: Alignment is %d, want a power of two from 64 to 4096", n) {
+			got != fmt.Sprintf("slab: make Arrow of \"slab\": Alignment is %d, want a power of two from 64 to 4096", n) {
 			t.Errorf("%v", got)
 		}
 	}

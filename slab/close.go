@@ -3,10 +3,13 @@ package slab
 import (
 	"errors"
 	"fmt"
+	"io"
 )
 
 // ErrRetired means that retired objects wait for guards that are still pinned.
 var ErrRetired = errors.New("retired objects wait for guards")
+
+var _ io.Closer = (*Allocator)(nil)
 
 // Close gives everything back, also what is in use: an error says how much that
 // was, in debug mode also who allocated it, and its memory is gone all the same.

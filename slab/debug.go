@@ -115,8 +115,8 @@ func (d *debug) findLocked(a *Allocator, method string, b []byte, isRetired bool
 		a.misuse(method, b)
 	case r.n != cap(b):
 		d.mu.Unlock()
-		panic(fmt.Sprintf("slab: %s of a slice of capacity %d at %#x: the object there has %d bytes, allocated by%v",
-			method, cap(b), p, r.n, r.allocated))
+		panic(fmt.Sprintf("slab: %s of a slice of capacity %d at %#x in %q: the object there has %d bytes, allocated by%v",
+			method, cap(b), p, a.name, r.n, r.allocated))
 	}
 	whole := bytesAt(p, r.place, r.place)
 	if i := slices.IndexFunc(whole[r.n:], func(c byte) bool { return c != canary }); i >= 0 {
@@ -125,8 +125,8 @@ func (d *debug) findLocked(a *Allocator, method string, b []byte, isRetired bool
 		if isRetired {
 			by += fmt.Sprintf("\nretired by%v", r.released)
 		}
-		panic(fmt.Sprintf("slab: %s of %d bytes at %#x: %#x was written %d bytes behind its end%s",
-			method, r.n, p, whole[r.n+i], i, by))
+		panic(fmt.Sprintf("slab: %s of %d bytes at %#x in %q: %#x was written %d bytes behind its end%s",
+			method, r.n, p, a.name, whole[r.n+i], i, by))
 	}
 	return r
 }

@@ -190,7 +190,7 @@ func (a *Allocator) inUse(b []byte) bool {
 func (a *Allocator) misuse(method string, b []byte) {
 	a.mustBeOpen(method)
 	p := addrOf(b)
-	panic(fmt.Sprintf("slab: %s of %d bytes at %#x: %s", method, cap(b), p, a.why(p, cap(b))))
+	panic(fmt.Sprintf("slab: %s of %d bytes at %#x in %q: %s", method, cap(b), p, a.name, a.why(p, cap(b))))
 }
 
 // why says why capacity bytes at p are no object in use.

@@ -16,7 +16,7 @@
 //
 // All but the last is arithmetic on addresses and is done for up to a million windows,
 // more than a kernel gives a process by default: for ours by the very code that places
-// windows (addrspace.Simulate). Reads are measured in real mappings.
+// windows (internal/placement). Reads are measured in real mappings.
 //
 // Page tables are counted as x86-64 has them with pages of 4 KiB: a page for each
 // 2 MiB, 1 GiB and 512 GiB of addresses in which something is mapped and touched.

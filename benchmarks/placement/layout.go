@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/growarena/growarena/addrspace"
+	placing "github.com/growarena/growarena/internal/placement"
 )
 
 // size is how long a window is.
@@ -55,19 +56,27 @@ func random(n int) (layout, error) {
 // spaced places as a Space does.
 func spaced(o addrspace.ReserveOptions) placement {
 	return func(n int) (layout, error) {
-		s := addrspace.Simulate(addrspace.Options{})
-		l := layout{zones: s.Zones()}
+		s := placing.Simulate()
+		l := layout{zones: ranges(s.Zones)}
 		for i := range n {
-			r, ok := s.Reserve(size, o)
+			at, ok := s.Place(size, o.Compact)
 			if !ok {
 				return l, fmt.Errorf("no room for window %d", i)
 			}
-			l.starts = append(l.starts, r.Start)
+			l.starts = append(l.starts, at)
 		}
-		l.collisions = int(s.Stats().RegistryCollisions)
+		l.collisions = int(s.Collisions())
 		slices.Sort(l.starts)
 		return l, nil
 	}
+}
+
+// ranges returns the zones of a simulation.
+func ranges(zones [][2]uintptr) (r []addrspace.Range) {
+	for _, z := range zones {
+		r = append(r, addrspace.Range{Start: z[0], End: z[1]})
+	}
+	return r
 }
 
 // check returns an error unless there are n windows, apart from each other and in

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/growarena/growarena/addrspace"
+	placing "github.com/growarena/growarena/internal/placement"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -100,7 +101,7 @@ func mapSpaced(o addrspace.ReserveOptions) mapper {
 	return func(n, fd int) (m mapped, err error) {
 		space := addrspace.New(addrspace.Options{MaxVMAs: sys.MaxMapCount(), CacheWindows: -1})
 		var windows []*addrspace.Window
-		m.zones = addrspace.Simulate(addrspace.Options{}).Zones()
+		m.zones = ranges(placing.Simulate().Zones)
 		m.free = func() error {
 			for _, w := range windows {
 				if err := w.Release(); err != nil {

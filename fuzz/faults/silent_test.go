@@ -92,18 +92,12 @@ var silent = map[string]func(w *world){
 		for range w.space.All() {
 		}
 	},
-	"addrspace.Space.Stats":   func(w *world) { w.space.Stats() },
-	"addrspace.Window.Range":  func(w *world) { w.window.Range() },
-	"addrspace.Window.Size":   func(w *world) { w.window.Size() },
-	"addrspace.Window.Name":   func(w *world) { w.window.Name() },
-	"addrspace.Window.Mapped": func(w *world) { w.window.Mapped() },
-	"addrspace.Window.String": func(w *world) { _ = w.window.String() },
-	"addrspace.Simulate":      func(w *world) { addrspace.Simulate(addrspace.Options{Seed: 1}) },
-	"addrspace.Simulation.Reserve": func(w *world) {
-		addrspace.Simulate(addrspace.Options{Seed: 1}).Reserve(mib, addrspace.ReserveOptions{})
-	},
-	"addrspace.Simulation.Zones":  func(w *world) { addrspace.Simulate(addrspace.Options{Seed: 1}).Zones() },
-	"addrspace.Simulation.Stats":  func(w *world) { addrspace.Simulate(addrspace.Options{Seed: 1}).Stats() },
+	"addrspace.Space.Stats":       func(w *world) { w.space.Stats() },
+	"addrspace.Window.Range":      func(w *world) { w.window.Range() },
+	"addrspace.Window.Size":       func(w *world) { w.window.Size() },
+	"addrspace.Window.Name":       func(w *world) { w.window.Name() },
+	"addrspace.Window.Mapped":     func(w *world) { w.window.Mapped() },
+	"addrspace.Window.String":     func(w *world) { _ = w.window.String() },
 	"addrspace.Window.SetTouched": func(w *world) { w.window.SetTouched(mib) },
 	"addrspace.Window.Base":       func(w *world) { w.window.Base() },
 
