@@ -91,6 +91,9 @@ func (p *Pool) rehomeMoved(m *moved, least, size int) error {
 // addPart puts g behind the last part, or makes that longer where the file goes
 // on.
 func (m *moved) addPart(g part) {
+	if g.n == 0 {
+		return
+	}
 	m.mapped += g.n
 	if len(m.parts) > 0 {
 		last := &m.parts[len(m.parts)-1]
@@ -103,8 +106,12 @@ func (m *moved) addPart(g part) {
 }
 
 // mapTail maps a new part of the far file over w from off on, as far as w
-// reaches or at least up to least.
+// reaches or at least up to least. The part is empty where nothing is needed: what has
+// outgrown the room of its band may still be shorter than that.
 func (p *Pool) mapTail(w *addrspace.Window, off, least int) (part, error) {
+	if off == least {
+		return part{}, nil
+	}
 	g, dirty, err := p.far.take(off, w.Size()-off, least-off)
 	if err != nil {
 		return part{}, err

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"bytes"
 	"errors"
 	"syscall"
 	"testing"
@@ -93,4 +94,45 @@ func TestPool_TailOwed(t *testing.T) {
 	if err := p.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestPool_OutgrowsRoomAlone: a buffer that has outgrown the room of its band, and not the
+// band, needs nothing behind it, where there is nothing to be had either.
+func TestPool_OutgrowsRoomAlone(t *testing.T) {
+	const band = 4 << 20
+	p, err := New(Options{Band: band})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	b, err := p.Alloc(p.Room())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range b {
+		b[i] = 1
+	}
+	// As RLIMIT_FSIZE does; where addresses are short the windows are, too.
+	restore := testutil.FailAll(sys.CallFtruncate, syscall.EFBIG)
+	defer restore()
+	for _, n := range []int{p.Room() + 1, band - p.start(0)} {
+		if b, err = p.Grow(b, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	restore()
+	for _, n := range []int{band, 10 * band} {
+		if b, err = p.Grow(b, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ones := bytes.Repeat([]byte{1}, p.Room())
+	if !bytes.Equal(b[:p.Room()], ones) || !bytes.Equal(b[p.Room():], make([]byte, len(b)-p.Room())) {
+		t.Error("the bytes are others, or what is new is not zero")
+	}
+	p.Free(b)
 }

@@ -3,6 +3,13 @@ package main
 // poolMutants are mistakes in package pool.
 var poolMutants = []mutant{
 	{
+		name:    "a tail of nothing",
+		mistake: "a buffer that has outgrown its room, and not its band, ends the process where addresses or file lengths are short",
+		file:    "pool/enlarge.go",
+		old:     "	if off == least {",
+		new:     "	if off == least && off == 0 {",
+		test:    "TestPool_OutgrowsRoomAlone",
+	}, {
 		name:    "owed memory handed out as it is",
 		mistake: "where holes cannot be punched a new buffer shows an old one's bytes",
 		file:    "pool/enlarge.go",
