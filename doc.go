@@ -1,15 +1,49 @@
-// Package growarena is the front page of a library for very large buffers that
-// grow while other goroutines read them: without copying, without stopping
-// readers, and with the old address still valid until nobody can be using it.
+// Package growarena is the front page of a library for very large byte buffers that
+// grow while other goroutines read them: nothing is copied, no reader is stopped,
+// and old addresses stay valid until nobody can be using them. The memory lies
+// outside the Go heap, in memory files, without cgo. For Linux.
 //
-// The packages, from the top down; each may be used without those above it:
+// # When to use it, and when not
 //
-//	arena      a growable buffer: one backing file, one current window, old
-//	           windows kept or retired; typed values, a bytes.Buffer, pools
-//	epoch      when may a retired thing go? Epoch-based reclamation with
-//	           bounded garbage; knows nothing of memory
-//	addrspace  which addresses are ours? Windows reserved, extended, recycled
-//	           and released, with limits that are errors
+// Use it where a gigabyte must not be copied to become two, where readers must not
+// wait for a writer that grows, or where millions of objects make garbage
+// collections long. Use something else where bytes need not be contiguous (a list of
+// chunks made by make), where the size is known (make), where a sync.RWMutex is never
+// contended, and for little: below a megabyte the Go heap is better. You free what
+// you take; the garbage collector does not.
+//
+// # Which package for which job
+//
+//	one sequence of bytes that grows, with readers    arena.Arena
+//	a bytes.Buffer of gigabytes                       arena.Buffer
+//	a log, queue or column for each of very many      pool.Pool
+//	objects to allocate and free, of any size         slab.Allocator
+//	structures of such objects, linked                slab.Ref, arena.Ref
+//	memory for arrow-go                               slab.Arrow
+//	memory of WebAssembly instances                   arena.LinearMemory
+//	when may a thing be freed that others read?       epoch.Domain
+//	ranges of addresses to map files into             addrspace.Space
+//
+// Packages import downwards only: slab and pool stand on arena, that on epoch and
+// addrspace, which know nothing of each other. Each may be used without those above.
+//
+// # When is a slice valid?
+//
+// A slice of an arena or a pool: until Free, however much it grows. An arena can be
+// told to give old addresses back sooner, when no reader pins them: Options.Retire.
+// An object of an allocator: until its Free, or until Realloc.
+//
+// # What it costs
+//
+//	Alloc of 64 bytes        11 ns from an arena; make: 64 ns
+//	Alloc and Free           24 ns by a slab.Local
+//	Pin and Unpin            18 ns; RLock and RUnlock: 6.5 ns alone, 32 ns contended
+//	move a GiB, old addresses stay    0.3 ms
+//	an arena                 one descriptor, one mapping, 256 MiB of addresses
+//	a buffer of a pool       a page of memory, 16 MiB of addresses
+//
+// As of an AMD EPYC (Zen 3), 2 cores, Linux 6.18. README.md has the table, and
+// docs/production.md says how it behaves in containers and under limits.
 //
 // Begin with [github.com/growarena/growarena/arena]. The program in cmd/growarena
 // uses it all on real input. This package itself holds no code but the end-to-end

@@ -1,15 +1,35 @@
-// Package addrspace hands out windows: contiguous ranges of addresses that
-// nobody else in the process has, to map files into.
+// Package addrspace hands out windows: ranges of addresses that nobody else in the
+// process has, to map files into. Windows grow in place, are recycled, and keep
+// stale pointers away from the Go heap.
 //
-// The address space is a resource like any other: the Go heap, the kernel's own
-// choices, executables and the race detector's shadow all take from it, none
-// asks the others, and an address that was given back can be anybody's a moment
-// later. A [Space] keeps its windows apart from all of that: in zones of the
-// address space where none of the others goes, with a registry of what is taken,
-// with gaps that let windows grow where they are, and with the rule that
-// a range it holds never has a hole into which a stranger could come.
+// # When to use it, and when not
 //
-// A window's addresses are, at any time, in one of these states:
+// Use it to build containers on mapped memory: packages arena, pool and slab are
+// built on it. Use something else
+//
+//   - for bytes that grow, or objects: package arena, pool or slab. They map, grow
+//     and free for you;
+//   - for one mapping of a file that never grows: mmap of package golang.org/x/sys/unix.
+//     A window takes 1.3 to 2 times as long as the bare system calls, a recycled one
+//     0.1 to 0.2 times (AMD Zen 3, 2 cores).
+//
+// # Which type for which job
+//
+//	addresses of the process          Space; share Default where you can
+//	take addresses                    Space.Reserve, which returns a Window
+//	make them longer                  Window.Extend
+//	put a file there, take it away    Window.MapFile, Window.Unmap
+//	go to a bigger window, page
+//	tables and all                    Window.Rehome
+//	make stale pointers fault         Window.Quarantine
+//	give them back                    Window.Release
+//	whose address is this?            Space.Lookup, Space.All
+//	what is held                      Space.Stats
+//
+// # When is an address valid?
+//
+// While its window is Mapped there, and until Release. A window's addresses are, at
+// any time, in one of these states:
 //
 //	None         nobody's, or a stranger's
 //	Reserved     ours and inaccessible: touching one faults
@@ -24,34 +44,32 @@
 //	Window.Quarantine  any of ours → Quarantined
 //	Window.Release     any of ours → None         at once, or after a time in the cache
 //
-// Rules for users:
+// # Rules
 //
 //   - Release a window only when nobody will touch an address of it again. Until
-//     then stale pointers fault; afterwards the address can be of another window,
-//     and a pointer to what has become Go heap makes the garbage collector throw.
-//     Quarantine is for the time between.
+//     then stale pointers fault; afterwards the address can be of another window.
+//     A pointer to an address that has become Go heap makes the garbage collector
+//     throw. Quarantine is for the time between. Package epoch tells when readers
+//     are done.
 //   - A window is memory that the garbage collector and the race detector do not
 //     see. Locks, counters and Go pointers have no place in it.
-//   - Two windows are never adjacent, and a window never moves. One that is in
-//     the way of its neighbour's growth makes Extend fail, no more; keep Compact
-//     for windows that will not grow.
-//   - Share one Space where you can ([Default]): two do not know each other.
+//   - A window never moves. One that is in the way of its neighbour's growth makes
+//     Extend fail, no more; keep Compact for windows that will not grow.
+//   - Share one Space where you can (Default): two do not know each other.
 //
-// Windows are limited by the number of kernel mappings (vm.max_map_count): a
-// Reserved window is one, with a mapped prefix two, and a place that is used again
-// and again has one more beside it, which keeps its page tables (anchor.go). A Space
-// counts its own and refuses at half of the setting, because at the setting itself the Go runtime
-// ends the process. Under RLIMIT_AS every reserved byte counts. The errors say
-// which limit was met and what to set.
+// # What it costs
 //
-// Windows exist on Linux. Elsewhere everything compiles, and Reserve returns an
-// error that wraps errors.ErrUnsupported.
+//   - Reserve and Release: 8 µs, of which 4 µs are the system calls; 0.8 µs when
+//     a released window is handed out again.
+//   - Kernel mappings, which vm.max_map_count limits: one for a Reserved window, two
+//     for one whose first part is mapped, and one more beside a place that is used
+//     again and again. A Space counts its own and refuses at half of the setting,
+//     because at the setting itself the Go runtime ends the process.
+//   - Addresses: a window is a multiple of 2 MiB ([Alignment]), and between two
+//     there is a gap. Under RLIMIT_AS every reserved byte counts.
 //
-// Lock order: Window.mu, of two windows the lower address first; Space.mu;
-// registry.mu. System calls are made under the first two. Lookup and All take
-// only the last, which is never held for one. What takes long, dropping the page
-// tables of large mapped parts, happens under Window.mu alone.
-//
-// The package does not know what is in the files, when a reader is done with a
-// window, or how large anything should be: that is for the packages above.
+// The errors say which limit was met and what to set. Windows exist on Linux.
+// Elsewhere everything compiles, and Reserve returns an error that wraps
+// errors.ErrUnsupported. Where windows are placed, and the order of locks, is told
+// in place.go, space.go and DESIGN.md.
 package addrspace

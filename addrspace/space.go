@@ -50,6 +50,11 @@ type Options struct {
 // Space reserves windows and knows all of them. Its zero value is ready to use;
 // it must not be copied after that. All methods are safe for concurrent use.
 //
+// Lock order: Window.mu, of two windows the lower address first; Space.mu;
+// registry.mu. System calls are made under the first two. Lookup and All take only
+// the last, which is never held for one. What takes long, dropping the page tables
+// of large mapped parts, happens under Window.mu alone.
+//
 // Invariants:
 //
 //	I1: the tree and the list of the registry hold the same places, in order.

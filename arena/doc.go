@@ -1,78 +1,114 @@
-// Package arena provides byte buffers that grow to terabytes without copying,
-// without stopping readers, and with every old address still valid until
-// nobody can be using it.
+// Package arena provides byte buffers that grow to terabytes without copying and
+// without stopping their readers. A slice of an arena stays valid, and in place,
+// however the arena grows, until Free ends it.
 //
-// An [Arena] is one backing file (a memfd unless the caller brings a file) and
-// one current window, a range of addresses from package addrspace over which
-// the file is mapped. The file offset of a byte is its offset in every window,
-// so a window is a view of the arena and two windows are two views of the same
-// bytes: growing into a bigger window elsewhere moves page tables, not bytes,
-// and what is written through the old window is seen through the new one.
+// # When to use it, and when not
 //
-// # Lengths
+// Use an [Arena] for one sequence of bytes, from a megabyte up, whose final size
+// nobody knows, that must be contiguous, and that others read while it grows. Use
+// something else
 //
-// Length ≤ capacity ≤ limit, as with a slice. Length is what has been handed
-// out, capacity is what the file holds and the window maps, the limit is the
-// caller's. [Arena.Alloc] raises the length with one atomic operation, and then it
-// is for its caller to write the bytes: others see a length that holds bytes not yet written.
-// A system call is made when the length passes the capacity, and, to prepare memory, when
-// it enters an extent of 2 MiB (Options.Headroom). Where many goroutines
-// allocate, a [Local] for each takes the length in larger steps.
+//   - where bytes need not be contiguous: a list of chunks of a fixed size made by
+//     make. It grows as fast, and the garbage collector frees it;
+//   - where the size is known: make([]byte, 0, size);
+//   - where nothing is read while it grows, or a lock is never contended: a slice
+//     and a sync.RWMutex. Pin and Unpin take 18 ns, its RLock and RUnlock 6.5 ns
+//     on one goroutine and 32 ns where several meet (AMD Zen 3, 2 cores);
+//   - below a megabyte: make, or package slab. An arena is a file and a mapping:
+//     making, touching and freeing one takes 12 µs where a page fault takes 1 µs,
+//     and over 100 µs on some virtual machines;
+//   - for thousands of growing buffers: package pool. An arena is one descriptor
+//     and one mapping of the kernel's.
 //
-// # The growth ladder
+// # Which type for which job
 //
-// Cheapest first; a rung the kernel does not offer is found out by trying it
-// once and is left out from then on ([Rungs], [Features]):
+//	bytes that grow                            Arena: Alloc, Bytes
+//	readers beside a writer                    Guard, by Arena.Pin; Arena.Read
+//	many goroutines that allocate              a Local for each, by Arena.NewLocal
+//	what was a bytes.Buffer                    Buffer
+//	values and slices of types without pointers  New[T], MakeSlice[T], Clone
+//	links between such values                  Ref[T]
+//	a ring buffer, a read-only view            Alias, by Arena.Alias
+//	memory of a WebAssembly instance           LinearMemory
+//	a file that grows                          Options.File
+//	sending it to another process              Arena.File
 //
-//	rung      what it does                                         when
-//	(none)    capacity is there                                    no system call
-//	InWindow  ftruncate; the window maps beyond the file's end     the window has room
-//	Extend    make the window longer where it is                   nothing lies behind it
-//	Rehome    move the page tables to a bigger window; the old     Linux 5.13
-//	          one stays mapped and refaults lazily
-//	Alias     map the file a second time in a bigger window        everywhere
+// # When is a slice valid?
 //
-// # The pointer rule
+// As long as the option says that the arena was made with:
 //
-// One of three, chosen when the arena is made:
+//	(none)          until Free. Old windows are kept.
+//	Options.Retire  a slice from a Guard: until that guard's Unpin or Refresh. A slice
+//	                from Alloc or Bytes: until the next growth. A guard that is held
+//	                long keeps one old window, the one it sees.
+//	Options.Domain  while some guard of that domain is held that was pinned before
+//	                the slice was obtained. One that is held long keeps all windows
+//	                retired since. Very many arenas may share a domain.
 //
-//	default         every pointer ever handed out stays valid until Free: old windows are kept.
-//	Options.Domain  a pointer is valid while a guard of that domain, pinned before the pointer
-//	                was obtained, is held: old windows are retired (the classic rule of RCU).
-//	Options.Retire  a slice got from a [Guard] is valid while that guard is pinned and not
-//	                refreshed: old windows are retired through a domain of the arena's own, and
-//	                a stalled guard holds up the window it sees and no other (the exact rule).
+// # One writer, many readers
 //
-// Kept windows cost addresses, not memory: together they are at most as long as
-// the current one, or twice as long where the limit keeps that one short, and
-// after Rehome they carry no page tables.
+//	a, err := arena.NewArena(arena.Options{Retire: true})
 //
-// # States of a byte of the file
+//	b, err := a.Alloc(len(record))   // the writer
+//	copy(b, record)
+//	written.Store(int64(a.Len()))    // an atomic.Int64 of yours: readers stop there
 //
-//	Absent     beyond the file's end: touching it is SIGBUS; capacity ends before
-//	Sparse     in the file, no page yet: reads as zero, the first touch allocates
-//	Committed  has a page
+//	n := written.Load()              // a reader; it never waits
+//	err = a.Read(func(b []byte) error { return scan(b[:n]) })
 //
-// Grow makes Absent bytes Sparse (or Committed, with Options.Commit), a touch or
-// the headroom helper commits, Decommit and Trim make Sparse again. A memfd never
-// becomes shorter (it is sealed), so no window can lose what it maps; a caller's file
-// does when somebody cuts it, and then touching what is gone is a fault: [CatchFault].
+// Alloc makes the length longer before its caller has written the bytes, so the
+// readers need that number. A [Buffer] needs none: it publishes what is written.
+// The Examples have a log file, an HTTP server and a ring buffer.
 //
-// # Rules for users
+// # Rules
 //
-//   - No Go pointers inside: the collector does not look here.
-//   - Free ends it all; a use afterwards panics, and a stale pointer faults.
-//   - Alloc, Grow, Bytes, Pin and the like may be called by many goroutines at
-//     once. Reset, Truncate, Trim and Free need the arena to themselves, but for
-//     readers; Decommit needs its range.
-//   - No finalizer, cleanup or weak pointer on a value in an arena: the runtime ends the
-//     process, because the value is not of its heap.
-//   - Do not keep locks or atomics inside: the race detector is blind there and
+//   - No Go pointers inside: the collector does not look here. [New] and its like
+//     panic for types that have some.
+//   - Free ends it all. A use of the arena afterwards panics, a use of a slice
+//     faults, or reads what has taken the place later. [CatchFault] makes an error
+//     of a fault.
+//   - Alloc, Grow, Bytes, Pin, Read, Stats, Alias and File may be called by any number
+//     of goroutines at once. Reset, Truncate, Trim and Free must be the only call
+//     that writes or allocates; readers with guards may go on. Decommit needs the
+//     same of its range only.
+//   - No finalizer, cleanup or weak pointer on a value in an arena: the runtime ends
+//     the process, because the value is not of its heap.
+//   - No locks or atomics inside: the race detector does not see this memory and
 //     would report falsely.
 //
-// # Lock order
+// # What it costs
 //
-// Arena.mu, then Arena.prep, then the locks of addrspace and epoch. No lock is
-// taken between Pin and Unpin, nor by Alloc within the capacity. None is held while
-// a shared domain retires windows: it may run Frees of others meanwhile.
+//   - Alloc within the capacity is one atomic operation: 11 ns for 64 bytes, written.
+//     Where several goroutines allocate it takes 90 ns, and from a [Local] for each
+//     20 ns. Nothing is allocated on the Go heap.
+//   - Growing within the window is one system call, and makes the file a quarter
+//     longer. Moving to a bigger window takes 0.1 to 0.3 ms per GiB in use. Nothing
+//     is copied.
+//   - Memory: what was written, and up to an eighth of the length (256 MiB at most)
+//     prepared ahead of a writer that moves on: Options.Headroom.
+//   - Addresses, not memory: the window, 256 MiB at first (Options.Reserve), and old
+//     windows. A window is twice as long as the one before, so old ones together
+//     are no longer than the current one. Where RLIMIT_AS or Options.Limit allows
+//     no doubling they may be twice as long as it.
+//   - One descriptor, and one mapping for each window.
+//
+// # How it works
+//
+// An arena is one backing file (a memfd, unless Options.File is set) and one current
+// window, a range of addresses over which the file is mapped. The offset of a byte in
+// the file is its offset in every window, so two windows show the same bytes: moving
+// to a bigger window moves page tables, not bytes, and what is written through
+// the old window is seen through the new one. Length ≤ capacity ≤ limit, as with
+// a slice: length is what has been handed out, capacity what the file holds and
+// the window maps, the limit is Options.Limit.
+//
+// When the capacity is used up the cheapest way that works is taken. What a kernel
+// does not offer is found out by trying it once ([Rungs], [Features]):
+//
+//	InWindow  the file becomes longer: the window maps beyond its end   the window has room
+//	Extend    the window becomes longer where it is                     nothing lies behind it
+//	Rehome    page tables move to a bigger window; the old one stays    Linux 5.13
+//	Alias     the file is mapped a second time, in a bigger window      everywhere
+//
+// DESIGN.md of the module has the states of a byte and the order of locks.
 package arena

@@ -3,11 +3,29 @@
 // 65,530 mappings and 20,000 descriptors. No growth copies, and every address a
 // buffer ever had stays valid until it is freed.
 //
-// Use it for many buffers of pages to gigabytes whose final size nobody knows:
-// one log, column or message queue per customer, per connection, per key. For
-// one buffer, or some hundreds, take an arena.Arena: it has guards, aliases and
-// a file of its own. For objects that do not grow take package slab, and below a
-// page make.
+// # When to use it, and when not
+//
+// Use it for many buffers of pages to gigabytes whose final size nobody knows: one
+// log, column or message queue for each customer, connection or key. Use something
+// else
+//
+//   - for one buffer, or some hundreds: an arena.Arena. It has guards, aliases and
+//     a file of its own;
+//   - for objects that do not grow: package slab;
+//   - for less than a page (4 KiB) each: make, or package slab. A buffer has a page
+//     of memory at least;
+//   - where appending may copy: append. It needs up to twice the memory while it
+//     copies, and old slices do not see what is written to the new one.
+//
+// # Which call for which job
+//
+//	make a buffer of n bytes, zeroed   Pool.Alloc
+//	make it longer                     Pool.Grow; old slices stay valid
+//	make it shorter, keep the buffer   Pool.Shrink
+//	end it                             Pool.Free
+//	see what is held                   Pool.Stats
+//	give back what is kept for reuse   Pool.Trim
+//	end it all                         Pool.Close; its error says what was not freed
 //
 //	p, err := pool.New(pool.Options{Name: "logs"})
 //	b, err := p.Alloc(100)      // zeroed
@@ -19,10 +37,32 @@
 // From Alloc or Grow until Free of the buffer or Close of the pool. A slice from
 // before a Grow stays valid with its old length, and names the buffer.
 //
+// # One writer, many readers
+//
+// The writer hands readers the slice that Grow returned, through an atomic.Pointer
+// or a channel, when it has written what they are to read. Readers of older slices
+// go on: they see the same bytes. Free must wait until all readers are done; an
+// epoch.Domain tells when.
+//
+// # Rules
+//
+//   - Methods may be called by any number of goroutines. Grow, Shrink and Free need
+//     the buffer to themselves, but for readers and writers of its bytes.
+//   - Freeing twice, and a slice that is no buffer of the pool, panic with the values.
+//   - No Go pointers, locks or atomics inside.
+//
 // # What it costs
 //
-// A page of memory at least for each buffer, and addresses: Options.Band for
-// each (16 MiB unless you say otherwise). Alloc, and Grow within the band, take
-// one lock and make no system call, but for the first use of a band and for
-// memory that is prepared for large buffers.
+//   - Memory: a page at least for each buffer. Of freed buffers up to 64 MiB are kept
+//     for reuse (Options.Keep).
+//   - Addresses: Options.Band for each buffer, 16 MiB unless you say otherwise. A
+//     buffer that outgrows its band (from 15 MiB on) gets a window and a mapping of
+//     its own.
+//   - Alloc, and Grow within the band, take one lock and make no system call, but
+//     for the first use of a band and for memory that is prepared for large buffers.
+//     Grow beyond the band moves page tables and copies nothing.
+//   - One descriptor, two when a buffer has outgrown its band. One mapping for each
+//     run of bands (Stats.Runs), of which the first has 64 GiB, 4096 bands.
+//
+// States, invariants and the order of locks are told in pool.go.
 package pool
