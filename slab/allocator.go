@@ -11,18 +11,12 @@ import (
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/epoch"
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/pageheap"
 )
-
-// ErrLimit means that Options.Limit does not allow it.
-var ErrLimit = errors.New("allocator's limit reached")
 
 // errTables means that the tables of pages, spans and groups are full, which
 // takes terabytes of small objects.
 var errTables = errors.New("allocator's tables are full")
-
-// mediumMax is the largest request that is served with a run of pages. Above it,
-// growing without a copy is worth a band of its own.
-const mediumMax = 1 << 20
 
 // Options say how to make an [Allocator]. The zero value works.
 type Options struct {
@@ -53,11 +47,9 @@ type Options struct {
 // Allocator hands out memory; see the package comment. Make one with [New]. All
 // methods but Close may be called concurrently.
 type Allocator struct {
-	name      string           // Immutable after New.
-	limit     int64            // Immutable after New; 0 for none.
-	domain    *epoch.Domain    // Immutable after New; may be nil.
-	space     *addrspace.Space // Immutable after New.
-	regionMax int              // bytes of the longest region. Immutable after New.
+	name   string           // Immutable after New.
+	domain *epoch.Domain    // Immutable after New; may be nil.
+	space  *addrspace.Space // Immutable after New.
 
 	// watch is there in debug mode and with a profile, and then all goes through
 	// it: one branch in Alloc and Free for both. Immutable after New.
@@ -72,22 +64,18 @@ type Allocator struct {
 	shardMask uint32                           // Immutable after New.
 	places    [placesLen]atomic.Pointer[shard] // the first shard, until two collide there
 	moved     atomic.Uint32                    // counts up whenever a place is given another shard
-	first     atomic.Pointer[region]           // the region with the most pages, or noRegion. Stored under pages.mu.
 
-	regions atomic.Pointer[[]*region] // Replaced under pages.mu, read by anyone.
 	groups  groupTable
 	spans   spanTable
 	classes [classCount]class
-	pages   pageHeap
+	pages   pageheap.Heap // Its lock protects what is said to be protected by pages.
+	budget  budget
 	large   large
 	retired retired
 	locals  locals
 	idle    idle
 
-	charged        atomic.Int64 // bytes of spans and large objects
-	decommitted    atomic.Int64 // bytes given back to the system so far
-	decommitFailed atomic.Int64
-	closed         atomic.Bool
+	closed atomic.Bool
 }
 
 // New makes an allocator. It takes neither memory nor addresses before the first
@@ -100,12 +88,11 @@ func New(opts Options) *Allocator {
 		panic(fmt.Sprintf("slab: make %q: Limit is %d, Profile %d, want 0 or more", opts.Name, opts.Limit, opts.Profile))
 	}
 	a := &Allocator{
-		name:      opts.Name,
-		limit:     int64(opts.Limit),
-		domain:    opts.Domain,
-		space:     opts.Space,
-		regionMax: regionMax,
-		runUnit:   1,
+		name:    opts.Name,
+		budget:  budget{limit: int64(opts.Limit)},
+		domain:  opts.Domain,
+		space:   opts.Space,
+		runUnit: 1,
 	}
 	if a.space == nil {
 		a.space = addrspace.Default()
@@ -121,8 +108,8 @@ func New(opts Options) *Allocator {
 		a.places[i].Store(first)
 	}
 	a.idle.init(a)
-	a.regions.Store(new([]*region))
-	a.first.Store(noRegion)
+	a.pages.Init(pageheap.Options{Name: a.name, Space: a.space, Arm: a.idle.arm})
+	a.large.init(a.name, a.space, &a.budget, &a.retired)
 	if opts.Debug || opts.Profile > 0 {
 		a.watch = newWatch(opts)
 		if opts.Debug {
@@ -233,24 +220,7 @@ func (a *Allocator) allocKind(n, alignment int, zero bool) ([]byte, error) {
 	if size <= mediumMax {
 		return a.allocMedium(n, a.wholeRun((size+pageSize-1)/pageSize), zero)
 	}
-	return a.large.alloc(a, n) // Zero anyway.
-}
-
-// charge counts n bytes against the limit.
-func (a *Allocator) charge(n int) error {
-	if a.limit == 0 {
-		a.charged.Add(int64(n))
-		return nil
-	}
-	for {
-		now := a.charged.Load()
-		if int64(n) > a.limit-now {
-			return fmt.Errorf("%w: %d of %d bytes are in use", ErrLimit, now, a.limit)
-		}
-		if a.charged.CompareAndSwap(now, now+int64(n)) {
-			return nil
-		}
-	}
+	return a.large.alloc(n) // Zero anyway.
 }
 
 func (a *Allocator) mustBeOpen(method string) {

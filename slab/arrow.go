@@ -114,12 +114,10 @@ func (a *Allocator) capacityAt(p uintptr) int {
 	e, _ := a.look(p)
 	switch {
 	case e == 0:
-		a.large.mu.Lock()
-		defer a.large.mu.Unlock()
-		return a.large.live[p]
+		return a.large.lengthAt(p)
 	case e.class() == mediumClass:
-		a.pages.mu.Lock()
-		defer a.pages.mu.Unlock()
+		a.pages.Lock()
+		defer a.pages.Unlock()
 		return int(a.spans.at(e.number()).pages) * pageSize
 	}
 	return int(kinds[e.class()&kindMask].size)

@@ -1,8 +1,14 @@
 package slab
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/growarena/growarena/internal/pageheap"
+)
 
 //go:generate go run mksizeclasses.go
+
+const pageSize = pageheap.PageSize
 
 // Which class a request belongs to is looked up: by units of 8 bytes up to
 // fineMax, by units of 128 above, of which all larger classes are multiples.

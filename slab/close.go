@@ -39,12 +39,7 @@ func (a *Allocator) Close() error {
 			s.current[c].Store(0)
 		}
 	}
-	a.pages.mu.Lock()
-	defer a.pages.mu.Unlock()
-	a.first.Store(noRegion)
-	for _, r := range *a.regions.Swap(new([]*region)) {
-		errs = append(errs, r.arena.Free())
-	}
+	errs = append(errs, a.pages.Close())
 	a.large.close()
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("slab: close %q: %w", a.name, err)

@@ -31,7 +31,7 @@ type debug struct {
 	queue []uintptr            // freed objects that are kept, the oldest first. Protected by mu.
 	kept  int                  // bytes of those that keep memory. Protected by mu.
 	moved map[uintptr][][]byte // where a large object was before it moved: it is there until it is freed. Protected by mu.
-	runs  []heldRun            // pages that are kept, the oldest first. Protected by pages.mu.
+	runs  []heldRun            // pages that are kept, the oldest first. Protected by pages.
 }
 
 // record is what is known of an object.
@@ -186,7 +186,9 @@ func (d *debug) free(a *Allocator, b []byte, isRetired bool) {
 	case medium:
 		a.release("Free", whole) // Its pages are held; see holdRunLocked.
 	case huge:
-		a.large.hide(a, whole, d.earlier(p))
+		if !a.large.hide(whole, d.earlier(p)) {
+			a.misuse("Free", b)
+		}
 	}
 	d.mu.Lock()
 	d.freed[p] = r
@@ -246,7 +248,7 @@ func (d *debug) realloc(a *Allocator, b []byte, n int, zero bool) ([]byte, error
 	r = d.claim(a, "Realloc", b, false)
 	whole := bytesAt(addrOf(b), r.place, r.place)
 	clear(whole[r.n:]) // What grows over it reads as zero.
-	got, err := a.large.realloc(a, whole, n+canaryMin)
+	got, err := a.reallocLarge(whole, n+canaryMin)
 	if err == nil {
 		if addrOf(got) != addrOf(whole) {
 			d.move(whole, addrOf(got))

@@ -106,6 +106,6 @@
 //
 // # Lock order
 //
-// idle.mu, class.mu, then pages.mu, then the locks of package arena. The locks of debug
+// idle.mu, class.mu, then that of pages, then the locks of package arena. The locks of debug
 // mode, of the profile, of large and of retired are held alone, or last.
 package slab

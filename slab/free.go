@@ -41,7 +41,10 @@ func (a *Allocator) releaseSlow(method string, b []byte, isRetired bool) {
 	switch {
 	case cap(b) == 0:
 	case e == 0:
-		a.large.free(a, method, b, isRetired)
+		if !a.large.free(b, isRetired) {
+			a.misuse(method, b)
+		}
+		a.idle.arm()
 	case e.class() == mediumClass:
 		a.freeMedium(method, b, isRetired)
 	case !a.putMarked(b, isRetired):
@@ -95,33 +98,6 @@ func (a *Allocator) released(e entry, i uint32, v, next uint64) {
 	a.unused(c, 1)
 }
 
-// freeMedium frees a run of pages. Of two goroutines that free the same one, the
-// lock tells who was first.
-func (a *Allocator) freeMedium(method string, b []byte, isRetired bool) {
-	a.pages.mu.Lock()
-	sp := a.mediumLocked(b)
-	if sp == nil || !a.retired.claim(addrOf(b), isRetired) {
-		a.pages.mu.Unlock()
-		a.misuse(method, b)
-	}
-	a.endSpanLocked(sp)
-	a.pages.mu.Unlock()
-}
-
-// mediumLocked returns the span that b is the medium object of, or nil.
-//
-// Preconditions: pages.mu is held.
-func (a *Allocator) mediumLocked(b []byte) *span {
-	e, off := a.look(addrOf(b))
-	if e.class() != mediumClass || off != 0 {
-		return nil
-	}
-	if sp := a.spans.at(e.number()); cap(b) == int(sp.pages)*pageSize {
-		return sp
-	}
-	return nil
-}
-
 // place is where a small object lies, in use or not.
 type place struct {
 	entry entry   // of its page
@@ -168,12 +144,10 @@ func (a *Allocator) inUse(b []byte) bool {
 	e, _ := a.look(p)
 	switch {
 	case e == 0:
-		a.large.mu.Lock()
-		defer a.large.mu.Unlock()
-		return a.large.hasLocked(b) && !a.retired.has(p)
+		return a.large.inUse(b)
 	case e.class() == mediumClass:
-		a.pages.mu.Lock()
-		defer a.pages.mu.Unlock()
+		a.pages.Lock()
+		defer a.pages.Unlock()
 		return a.mediumLocked(b) != nil && !a.retired.has(p)
 	}
 	o, ok := a.smallAt(p, cap(b))
@@ -205,18 +179,16 @@ func (a *Allocator) why(p uintptr, capacity int) string {
 	}
 	e, off := a.look(p)
 	if e == 0 {
-		for _, r := range *a.regions.Load() {
-			if p-r.base < r.bytes.Load() {
-				return "free already"
-			}
+		if r, _ := a.pages.RegionOf(p); r != nil {
+			return "free already"
 		}
-		return a.large.why(a, p, capacity)
+		return a.large.why(p)
 	}
 	k := kinds[e.class()]
 	if e.class() == mediumClass {
-		a.pages.mu.Lock()
+		a.pages.Lock()
 		sp := *a.spans.at(e.number())
-		a.pages.mu.Unlock()
+		a.pages.Unlock()
 		k.size, k.objects = sp.pages*pageSize, 1
 	}
 	if k.size == 0 {

@@ -7,14 +7,6 @@ import (
 	"testing"
 )
 
-// committed returns the bytes of memory that the regions have.
-func (a *Allocator) committed() (n int) {
-	for _, r := range *a.regions.Load() {
-		n += r.arena.Stats().Committed
-	}
-	return n
-}
-
 // TestFresh_TakesNothing: pages never used, and those that were given back, are zero, and
 // nobody touches them to make them so.
 func TestFresh_TakesNothing(t *testing.T) {
@@ -60,7 +52,7 @@ func TestFresh_TakesNothing(t *testing.T) {
 						all = append(all, b)
 					}
 					// A copy of what was shorter may have touched its half.
-					if got := a.committed(); got > n*size/8 {
+					if got := a.pages.Committed(); got > n*size/8 {
 						t.Errorf("turn %d: %d bytes of memory for %d that nobody touched", turn, got, n*size)
 					}
 					for _, b := range all {

@@ -51,7 +51,7 @@ const lineShift = 2
 type groupTable struct {
 	group table[group]
 	span  table[uint32]           // number of the span a group is in. Protected by class.mu.
-	free  [groupsMax + 1][]uint32 // first numbers of ranges to be used again, by length. Protected by pages.mu.
+	free  [groupsMax + 1][]uint32 // first numbers of ranges to be used again, by length. Protected by pages.
 }
 
 // at returns group number g. Neighbours, which are often of different shards, are

@@ -4,25 +4,26 @@ import (
 	"os"
 
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/pageheap"
 	"github.com/growarena/growarena/internal/sys"
 )
 
 // heldRun is a run of pages that debug mode keeps inaccessible.
 type heldRun struct {
-	r       *region
+	r       *pageheap.Region
 	page, n int
 }
 
-// holdRunLocked makes free pages inaccessible and keeps them; the ones kept
+// holdRunLocked makes pages that were in use inaccessible and keeps them; the ones kept
 // longest are given back. It reports false where that cannot be.
 //
-// Preconditions: pages.mu is held.
-func (d *debug) holdRunLocked(a *Allocator, r *region, page, n int) bool {
-	if sys.Protect(r.base+uintptr(page)*pageSize, uintptr(n)*pageSize, sys.ProtNone) != nil {
+// Preconditions: pages is locked.
+func (d *debug) holdRunLocked(a *Allocator, r *pageheap.Region, page, n int) bool {
+	if sys.Protect(r.Address(page), uintptr(n)*pageSize, sys.ProtNone) != nil {
 		return false // At the limit of VMAs.
 	}
 	d.runs = append(d.runs, heldRun{r, page, n})
-	a.pages.held += n
+	a.pages.HoldLocked(r, page, n)
 	if len(d.runs) > runsMax {
 		d.showRunLocked(a)
 	}
@@ -32,36 +33,40 @@ func (d *debug) holdRunLocked(a *Allocator, r *region, page, n int) bool {
 // showRunLocked makes the pages that were kept longest accessible again, and gives
 // them back. It reports false if it cannot; they stay where they are.
 //
-// Preconditions: pages.mu is held; there is one.
+// Preconditions: pages is locked; there is one.
 func (d *debug) showRunLocked(a *Allocator) bool {
 	h := d.runs[0]
-	if sys.Protect(h.r.base+uintptr(h.page)*pageSize, uintptr(h.n)*pageSize, sys.ProtRead|sys.ProtWrite) != nil {
+	if sys.Protect(h.r.Address(h.page), uintptr(h.n)*pageSize, sys.ProtRead|sys.ProtWrite) != nil {
 		return false
 	}
 	d.runs = d.runs[1:]
-	a.pages.held -= h.n
-	a.freeRunLocked(h.r, h.page, h.n)
+	a.budget.refund(h.n * pageSize)
+	a.pages.ReleaseLocked(h.r, h.page, h.n)
 	return true
 }
 
 // drain gives back all that is kept.
 func (d *debug) drain(a *Allocator) {
 	d.shorten(a, 0, 0)
-	a.pages.mu.Lock()
-	defer a.pages.mu.Unlock()
+	a.pages.Lock()
+	defer a.pages.Unlock()
 	for len(d.runs) > 0 && d.showRunLocked(a) {
 	}
 }
 
 // hide frees a large object but for its addresses: its memory is given back, and
 // the addresses, the earlier ones too, become inaccessible until show. Should the system refuse that, a
-// use after free goes unnoticed.
-func (l *large) hide(a *Allocator, b []byte, earlier [][]byte) {
-	l.claim(a, "Free", b, false).Shrink(b, 0)
-	a.charged.Add(-int64(len(b)))
+// use after free goes unnoticed. It reports false as claim does, and has done nothing then.
+func (l *large) hide(b []byte, earlier [][]byte) bool {
+	if !l.claim(b, false) {
+		return false
+	}
+	l.pool.Load().Shrink(b, 0)
+	l.budget.refund(len(b))
 	for _, p := range append(earlier, b) {
 		_ = sys.Protect(addrOf(p), pagesOf(p), sys.ProtNone)
 	}
+	return true
 }
 
 // show ends what hide began. If the system refuses that, the addresses stay

@@ -39,20 +39,20 @@ func TestDebug_LargePages(t *testing.T) {
 				if live = append(live, b); len(live) > 50 {
 					drop(rng.IntN(len(live)))
 				}
-				a.pages.mu.Lock()
+				a.pages.Lock()
 				for _, h := range a.watch.debug.runs {
-					if start := h.r.base + uintptr(h.page)*pageSize; start%uintptr(system) != 0 || h.n*pageSize%system != 0 {
+					if start := h.r.Address(h.page); start%uintptr(system) != 0 || h.n*pageSize%system != 0 {
 						t.Fatalf("%d bytes at %#x are inaccessible, pages have %d", h.n*pageSize, start, system)
 					}
 				}
-				a.pages.mu.Unlock()
+				a.pages.Unlock()
 			}
 			if s := a.Stats(); s.Held == 0 {
 				t.Error("nothing was held")
 			}
-			a.pages.mu.Lock()
+			a.pages.Lock()
 			a.checkPagesLocked()
-			a.pages.mu.Unlock()
+			a.pages.Unlock()
 			for len(live) > 0 {
 				drop(0)
 			}
@@ -106,7 +106,7 @@ func usesRefusedPages(t *testing.T, errno syscall.Errno) {
 			a.Free(b)
 		}
 		_ = a.Trim() // May say what the system refused.
-		if got := a.committed(); got > 2*n*size {
+		if got := a.pages.Committed(); got > 2*n*size {
 			t.Errorf("turn %d: %d bytes of memory, and at most %d were ever in use", turn, got, n*size)
 		}
 	}

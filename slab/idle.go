@@ -30,8 +30,6 @@ type idle struct {
 	timer *time.Timer // Immutable after init.
 	set   atomic.Bool // the timer runs
 
-	low int // the fewest dirty pages there were since the timer last fired. Protected by pages.mu.
-
 	// peak is the most bytes of large objects that were in use when we looked, since
 	// pages between them were given back. Protected by mu.
 	peak int
@@ -55,16 +53,6 @@ func (i *idle) arm() {
 	}
 }
 
-// armLocked sets the timer, if it is not, where more memory is free than is kept.
-//
-// Preconditions: pages.mu is held; the memory of more pages is free, or fewer pages are in
-// use.
-func (a *Allocator) armLocked() {
-	if a.pages.dirty > a.keepPages() {
-		a.idle.arm()
-	}
-}
-
 // close keeps memory from being given back from now on.
 func (i *idle) close(a *Allocator) {
 	i.mu.Lock()
@@ -84,44 +72,12 @@ func (a *Allocator) giveBackIdle() {
 	i.set.Store(false) // What is freed from now on sets it again.
 	again, err := a.large.trimIdle()
 	if err != nil {
-		a.decommitFailed.Add(1)
+		a.large.refused.Add(1)
 	}
-	if a.decommitIdle() || again {
+	if a.pages.GiveBackIdle() || again {
 		i.arm()
 	}
 	if a.watch == nil {
 		a.punchIdle()
 	}
-}
-
-// decommitIdle gives back what was free all the time since it was last called, but
-// for what is kept, and reports whether there may be more the next time.
-func (a *Allocator) decommitIdle() bool {
-	h := &a.pages
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	keep := a.keepPages()
-	if low := min(a.idle.low, h.dirty); low > keep {
-		// A quarter more than must be, so as not to be back at once.
-		if a.decommitLocked(h.dirty-(low-keep+keep/4)) != nil {
-			return false // It is counted, and tried again when more is freed.
-		}
-	}
-	a.idle.low = h.dirty
-	return h.dirty > keep || a.trimRegionsLocked()
-}
-
-// trimRegionsLocked gives back what arenas have prepared for more, of which nothing
-// has been taken since it was last called, and reports whether to call it again.
-//
-// Preconditions: pages.mu is held.
-func (a *Allocator) trimRegionsLocked() (again bool) {
-	for _, r := range *a.regions.Load() {
-		if r.ahead && r.seen == r.pages {
-			r.ahead = r.arena.Trim() != nil
-		}
-		r.seen = r.pages
-		again = again || r.ahead
-	}
-	return again
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/growarena/growarena/internal/pageheap"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -43,7 +44,7 @@ func (a *Allocator) checkLists() {
 		}
 	}
 	var used, spans int64 // bytes of large objects, and of their spans
-	a.eachSpan(func(e entry, _ *region, _ int) {
+	a.eachSpan(func(e entry, _ *pageheap.Region, _ int) {
 		c := int(e.class())
 		if kinds[c].size >= punchSize {
 			spans += int64(classPages[c]) * pageSize
@@ -78,13 +79,14 @@ func (a *Allocator) Check() {
 	a.idle.mu.Lock() // But the timer.
 	defer a.idle.mu.Unlock()
 	a.checkLists()
-	a.pages.mu.Lock()
-	defer a.pages.mu.Unlock()
+	a.pages.Lock()
+	defer a.pages.Unlock()
 	a.checkPagesLocked()
 	a.large.mu.Lock()
 	defer a.large.mu.Unlock()
-	want := int64(a.pages.used+a.pages.held)*pageSize + int64(a.large.bytes)
-	must(a.charged.Load() == want, "%d bytes are charged, want %d", a.charged.Load(), want)
+	pages := a.pages.CountsLocked()
+	want := int64(pages.Used+pages.Held)*pageSize + int64(a.large.bytes)
+	must(a.budget.charged.Load() == want, "%d bytes are charged, want %d", a.budget.charged.Load(), want)
 }
 
 // TestRealloc_Pages makes medium objects that lie side by side longer and shorter, at
@@ -305,7 +307,7 @@ func TestFree_LooksAtNoSpans(t *testing.T) {
 				a.Free(all[i])
 			}
 		}
-		a.pages.mu.Lock()
+		a.pages.Lock()
 		freed := make(chan struct{})
 		go func() {
 			free(0)
@@ -316,7 +318,7 @@ func TestFree_LooksAtNoSpans(t *testing.T) {
 		case <-time.After(30 * time.Second):
 			t.Errorf("Free of %d bytes waits for what looks at spans", n)
 		}
-		a.pages.mu.Unlock()
+		a.pages.Unlock()
 		<-freed
 		free(1)
 		a.Check()

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/pool"
 )
 
@@ -16,15 +17,26 @@ const largeReserve = 64 << 20
 // slice that begins there; what was handed out, and that nobody else is busy with
 // it, we know ourselves.
 type large struct {
+	name    string // Immutable after init, as the next ones.
+	space   *addrspace.Space
+	budget  *budget
+	retired *retired
+
 	mu    sync.Mutex // Also held to make the pool.
 	pool  atomic.Pointer[pool.Pool]
 	live  map[uintptr]int // length of each object, by address. Protected by mu.
 	bytes int             // sum of those. Protected by mu.
 
+	refused atomic.Int64 // times the system refused to take memory back that had been idle
+
 	changes, seen int // of live so far, and when trimIdle last looked. Protected by mu.
 }
 
-func (l *large) open(a *Allocator) (*pool.Pool, error) {
+func (l *large) init(name string, space *addrspace.Space, b *budget, r *retired) {
+	l.name, l.space, l.budget, l.retired = name, space, b, r
+}
+
+func (l *large) open() (*pool.Pool, error) {
 	if p := l.pool.Load(); p != nil {
 		return p, nil
 	}
@@ -33,7 +45,7 @@ func (l *large) open(a *Allocator) (*pool.Pool, error) {
 	if p := l.pool.Load(); p != nil {
 		return p, nil
 	}
-	p, err := pool.New(pool.Options{Name: a.name + " large", Reserve: largeReserve, Space: a.space})
+	p, err := pool.New(pool.Options{Name: l.name + " large", Reserve: largeReserve, Space: l.space})
 	if err != nil {
 		return nil, err
 	}
@@ -42,17 +54,17 @@ func (l *large) open(a *Allocator) (*pool.Pool, error) {
 	return p, nil
 }
 
-func (l *large) alloc(a *Allocator, n int) ([]byte, error) {
-	if err := a.charge(n); err != nil {
+func (l *large) alloc(n int) ([]byte, error) {
+	if err := l.budget.charge(n); err != nil {
 		return nil, err
 	}
-	p, err := l.open(a)
+	p, err := l.open()
 	var b []byte
 	if err == nil {
 		b, err = p.Alloc(n)
 	}
 	if err != nil {
-		a.charged.Add(-int64(n))
+		l.budget.refund(n)
 		return nil, err
 	}
 	l.add(b)
@@ -69,18 +81,46 @@ func (l *large) add(b []byte) {
 }
 
 // claim takes b off the objects that are handed out, so that it is the caller's
-// alone, and panics if it is none, or not retired or not as the caller says.
-func (l *large) claim(a *Allocator, method string, b []byte, isRetired bool) *pool.Pool {
+// alone, and reports false if it is none, or not retired or not as the caller says.
+func (l *large) claim(b []byte, isRetired bool) bool {
 	l.mu.Lock()
-	if !l.hasLocked(b) || !a.retired.claim(addrOf(b), isRetired) {
-		l.mu.Unlock()
-		a.misuse(method, b)
+	defer l.mu.Unlock()
+	if !l.hasLocked(b) || !l.retired.claim(addrOf(b), isRetired) {
+		return false
 	}
 	delete(l.live, addrOf(b))
 	l.bytes -= cap(b)
 	l.changes++
-	l.mu.Unlock()
-	return l.pool.Load()
+	return true
+}
+
+// retire notes that b is retired, and reports false if it is none that is handed out, or
+// is retired already.
+func (l *large) retire(b []byte) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.hasLocked(b) && l.retired.enter(addrOf(b))
+}
+
+// inUse reports whether b is handed out and not retired.
+func (l *large) inUse(b []byte) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.hasLocked(b) && !l.retired.has(addrOf(b))
+}
+
+// lengthAt returns the length of the object at p, or 0 if there is none.
+func (l *large) lengthAt(p uintptr) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.live[p]
+}
+
+// counts returns how many objects are handed out, and their bytes.
+func (l *large) counts() (objects, bytes int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.live), l.bytes
 }
 
 // hasLocked reports whether b is handed out.
@@ -91,30 +131,35 @@ func (l *large) hasLocked(b []byte) bool {
 	return ok && n == cap(b)
 }
 
-// free gives a large object back, or panics because b is nothing that is in use.
-func (l *large) free(a *Allocator, method string, b []byte, isRetired bool) {
+// free gives a large object back. It reports false as claim does, and has done nothing
+// then.
+func (l *large) free(b []byte, isRetired bool) bool {
+	if !l.claim(b, isRetired) {
+		return false
+	}
 	n := cap(b)
-	l.claim(a, method, b, isRetired).Free(b)
-	a.charged.Add(-int64(n))
-	a.idle.arm()
+	l.pool.Load().Free(b)
+	l.budget.refund(n)
+	return true
 }
 
-// realloc makes a large object n bytes long; it stays large.
-func (l *large) realloc(a *Allocator, b []byte, n int) ([]byte, error) {
-	p, have := l.claim(a, "Realloc", b, false), cap(b)
+// resize makes a large object, which the caller has claimed, n bytes long, and hands it
+// out again; it stays large.
+func (l *large) resize(b []byte, n int) ([]byte, error) {
+	p, have := l.pool.Load(), cap(b)
 	if n <= have {
 		b = p.Shrink(b, n)
-		a.charged.Add(int64(n - have))
+		l.budget.refund(have - n)
 		l.add(b)
 		return b, nil
 	}
-	if err := a.charge(n - have); err != nil {
+	if err := l.budget.charge(n - have); err != nil {
 		l.add(b[:have])
 		return nil, err
 	}
 	got, err := p.Grow(b, n)
 	if err != nil {
-		a.charged.Add(int64(have - n))
+		l.budget.refund(n - have)
 		l.add(b[:have])
 		return nil, err
 	}
@@ -122,8 +167,8 @@ func (l *large) realloc(a *Allocator, b []byte, n int) ([]byte, error) {
 	return got, nil
 }
 
-// why says why capacity bytes at p, which are in no region, are no object in use.
-func (l *large) why(a *Allocator, p uintptr, capacity int) string {
+// why says why some bytes at p, which are in no region, are no object in use.
+func (l *large) why(p uintptr) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for start, n := range l.live {
@@ -134,7 +179,7 @@ func (l *large) why(a *Allocator, p uintptr, capacity int) string {
 			return fmt.Sprintf("that is %d bytes inside an object of %d bytes", in, n)
 		}
 	}
-	return fmt.Sprintf("not allocated by %q, or free already", a.name)
+	return fmt.Sprintf("not allocated by %q, or free already", l.name)
 }
 
 func (l *large) trim() error {

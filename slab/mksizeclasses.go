@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"go/format"
 	"os"
+
+	"github.com/growarena/growarena/internal/pageheap"
 )
 
 const (
-	pageSize  = 8 << 10
+	pageSize  = pageheap.PageSize
 	sizeMax   = 32 << 10
 	objectMin = 32 // objects a span holds at least: a full group
 )
@@ -58,7 +60,7 @@ func main() {
 		p("// %5d %10d %11d %8d %11d %9.2f%%\n", i+1, size, n, objects, tail, worst)
 		prev = size
 	}
-	p("\nconst (\n\tclassCount = %d // with 0, which is none\n\tsmallMax = %d\n\tpageSize = %d\n)\n", len(all)+1, sizeMax, pageSize)
+	p("\nconst (\n\tclassCount = %d // with 0, which is none\n\tsmallMax = %d\n)\n", len(all)+1, sizeMax)
 	p("\n// classSize is the size of an object of each class.\nvar classSize = [classCount]uint32{0, ")
 	for _, s := range all {
 		p("%d, ", s)

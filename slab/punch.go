@@ -3,6 +3,8 @@ package slab
 import (
 	"math/bits"
 	"time"
+
+	"github.com/growarena/growarena/internal/pageheap"
 )
 
 // punchSize is the smallest size of objects whose pages are given back between
@@ -24,13 +26,10 @@ func (a *Allocator) inSpan(e entry) (n int) {
 
 // eachSpan calls f for each span of small objects: with its entry in the page
 // table, its region, and its first page. Spans begin and end meanwhile.
-func (a *Allocator) eachSpan(f func(e entry, r *region, page int)) {
-	for _, r := range *a.regions.Load() {
-		a.pages.mu.Lock()
-		pages := r.pages
-		a.pages.mu.Unlock()
-		for page := 0; page < pages; page++ {
-			e := entry(r.entry(page).Load())
+func (a *Allocator) eachSpan(f func(e entry, r *pageheap.Region, page int)) {
+	for _, r := range a.pages.Regions() {
+		for page, pages := 0, r.Pages(); page < pages; page++ {
+			e := entry(r.Tag(page))
 			if e.class() == 0 || e.class() == mediumClass || e.page() != 0 {
 				continue
 			}
@@ -43,7 +42,7 @@ func (a *Allocator) eachSpan(f func(e entry, r *region, page int)) {
 // punch gives the memory of all pages back that belong to spans of class first and
 // above and hold no object in use.
 func (a *Allocator) punch(first int) (err error) {
-	a.eachSpan(func(e entry, r *region, page int) {
+	a.eachSpan(func(e entry, r *pageheap.Region, page int) {
 		if int(e.class()) < first || a.inSpan(e) == int(kinds[e.class()].objects) {
 			return
 		}
@@ -57,13 +56,13 @@ func (a *Allocator) punch(first int) (err error) {
 // punchSpan gives the memory of a span's pages back that hold no object in use. The
 // groups with free objects are apart meanwhile, so that nobody takes those; they stay
 // free in the groups' words, where Free finds them.
-func (a *Allocator) punchSpan(e entry, r *region, page int) (err error) {
+func (a *Allocator) punchSpan(e entry, r *pageheap.Region, page int) (err error) {
 	c := int(e.class())
 	k, cl := &kinds[c], &a.classes[c]
 	var free [groupsMax]uint32 // of the groups that are apart
 	var mine uint32            // a bit for each of those
 	cl.mu.Lock()
-	if entry(r.entry(page).Load()) != e {
+	if entry(r.Tag(page)) != e {
 		cl.mu.Unlock()
 		return nil // It has ended meanwhile.
 	}
@@ -80,11 +79,8 @@ func (a *Allocator) punchSpan(e entry, r *region, page int) (err error) {
 			to++
 		}
 		if to > from {
-			if failed := r.arena.Decommit((page+from)*pageSize, (to-from)*pageSize); failed != nil {
+			if failed := a.pages.Punch(r, page+from, to-from); failed != nil {
 				err = failed
-				a.decommitFailed.Add(1)
-			} else {
-				a.decommitted.Add(int64((to - from) * pageSize))
 			}
 		}
 		from = to + 1
@@ -137,7 +133,7 @@ func (a *Allocator) unused(c, objects int) {
 	}
 	s, i := a.shard(), &a.idle
 	n := s.used.Add(-int64(objects) * int64(kinds[c].size))
-	if a.watch != nil || s.most.Load()-n < max(keepMin, i.spans.Load())/lookShare {
+	if a.watch != nil || s.most.Load()-n < max(pageheap.KeepMin, i.spans.Load())/lookShare {
 		return
 	}
 	s.most.Store(n)
@@ -175,7 +171,7 @@ func (a *Allocator) lookLarge(now time.Time) (used, total int) {
 // Preconditions: idle.mu is held.
 func (a *Allocator) punchIdle() {
 	used, total := a.lookLarge(time.Now())
-	if used < a.idle.peak/2 && total-used > keepMin {
+	if used < a.idle.peak/2 && total-used > pageheap.KeepMin {
 		a.idle.peak = used
 		_ = a.punch(classOf(punchSize)) // What is refused is counted.
 	}

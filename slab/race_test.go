@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/growarena/growarena/internal/pageheap"
 )
 
 // smallRegions makes an allocator that needs a new region every 4 MiB.
@@ -15,7 +17,7 @@ func smallRegions(t *testing.T) *Allocator {
 		t.Skip("needs Linux")
 	}
 	a := New(Options{})
-	a.regionMax = regionMin
+	a.pages.RegionMax = pageheap.RegionMin
 	return a
 }
 
@@ -26,7 +28,7 @@ func TestRegions(t *testing.T) {
 	const regions = 16
 	rng := rand.New(rand.NewPCG(1, 13))
 	var all [][]byte
-	for bytes := 0; bytes < regions*regionMin; {
+	for bytes := 0; bytes < regions*pageheap.RegionMin; {
 		n := 1 + rng.IntN(mediumMax)
 		if rng.IntN(2) == 0 {
 			n = 1 + rng.IntN(smallMax)
@@ -39,7 +41,7 @@ func TestRegions(t *testing.T) {
 		all = append(all, b)
 		bytes += n
 	}
-	if n := len(*a.regions.Load()); n < regions {
+	if n := len(a.pages.Regions()); n < regions {
 		t.Errorf("there are %d regions", n)
 	}
 	rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })

@@ -40,7 +40,7 @@ func (a *Allocator) reallocSlow(b []byte, n int, zero bool) ([]byte, error) {
 func (a *Allocator) realloc(b []byte, n int, zero bool) ([]byte, error) {
 	e, _ := a.look(addrOf(b))
 	if e == 0 {
-		return a.large.realloc(a, b, n)
+		return a.reallocLarge(b, n)
 	}
 	a.mustBeObject("Realloc", b)
 	switch {
@@ -52,6 +52,14 @@ func (a *Allocator) realloc(b []byte, n int, zero bool) ([]byte, error) {
 		}
 	}
 	return a.reallocCopy(b, n, zero)
+}
+
+// reallocLarge makes a large object n bytes long, or panics because b is none in use.
+func (a *Allocator) reallocLarge(b []byte, n int) ([]byte, error) {
+	if !a.large.claim(b, false) {
+		a.misuse("Realloc", b)
+	}
+	return a.large.resize(b, n)
 }
 
 // smallest is the capacity from which an object that is twice too large is not
@@ -78,62 +86,4 @@ func (a *Allocator) reallocCopy(b []byte, n int, zero bool) ([]byte, error) {
 	}
 	done = true
 	return to, nil
-}
-
-// resize makes a medium object n bytes long where it is: shorter by giving back
-// its last pages, or longer if the pages behind it are free. It returns nil if that
-// cannot be.
-func (a *Allocator) resize(b []byte, n int, zero bool) []byte {
-	a.pages.mu.Lock()
-	got, stale := a.resizeLocked(b, n)
-	a.pages.mu.Unlock()
-	if zero && got != nil {
-		stale.clear(got)
-	}
-	return got
-}
-
-// resizeLocked is resize, and returns which of the new pages may hold old bytes.
-func (a *Allocator) resizeLocked(b []byte, n int) (got []byte, stale pageSet) {
-	h, sp := &a.pages, a.mediumLocked(b)
-	if sp == nil || a.retired.has(addrOf(b)) {
-		return nil, stale // Freed or retired meanwhile: it will be noticed.
-	}
-	r := (*a.regions.Load())[sp.region]
-	page, have, want := int(sp.page), int(sp.pages), (n+pageSize-1)/pageSize
-	switch {
-	case want < have:
-		for i := want; i < have; i++ {
-			r.entry(page + i).Store(0)
-		}
-		h.used -= have - want
-		r.soilLocked(page+want, have-want)
-		a.freeRunLocked(r, page+want, have-want)
-	case want > have:
-		var ok bool
-		if stale, ok = a.lengthenLocked(r, page, have, want); !ok {
-			return nil, stale
-		}
-		number := entry(r.entry(page).Load()).number()
-		a.enterLocked(r, page, have, want, mediumClass, number)
-		h.used += want - have
-	}
-	sp.pages = uint32(want)
-	return bytesAt(addrOf(b), n, want*pageSize), stale
-}
-
-// lengthenLocked takes the free pages behind [page, page+have) up to page+want, and
-// returns which of them may hold old bytes.
-func (a *Allocator) lengthenLocked(r *region, page, have, want int) (stale pageSet, ok bool) {
-	behind, n := page+have, want-have
-	if behind >= r.pages {
-		return stale, false
-	}
-	c, i := r.chunk(behind)
-	if int(c.run[i]) < n || a.charge(n*pageSize) != nil {
-		return stale, false
-	}
-	stale = r.staleLocked(page, have, want)
-	a.takeLocked(r, behind, n)
-	return stale, true
 }

@@ -23,11 +23,11 @@ func RefTo[T any](a *Allocator, p *T) Ref[T] {
 		return Ref[T]{}
 	}
 	addr := addrOfValue(p)
-	r, off := a.regionOf(addr)
+	r, off := a.pages.RegionOf(addr)
 	if e, _ := a.look(addr); e == 0 {
 		panic(fmt.Sprintf("slab: RefTo of a %v at %#x that is in no small or medium object of %q", reflect.TypeFor[T](), addr, a.name))
 	}
-	return Ref[T]{uint64(r.index)<<refShift | uint64(off) + 1}
+	return Ref[T]{uint64(r.Index())<<refShift | uint64(off) + 1}
 }
 
 // IsNil reports whether r refers to nothing.
@@ -40,10 +40,10 @@ func (r Ref[T]) In(a *Allocator) *T {
 		return nil
 	}
 	at := r.at1 - 1
-	regions := *a.regions.Load()
+	regions := a.pages.Regions()
 	i, off := at>>refShift, uintptr(at&(1<<refShift-1))
 	if i < uint64(len(regions)) {
-		addr := regions[i].base + off
+		addr := regions[i].Address(0) + off
 		if e, _ := a.look(addr); e != 0 && (a.watch == nil || a.watch.isLive(a, addr)) {
 			return valueAt[T](addr)
 		}

@@ -15,7 +15,7 @@ var errNoDomain = errors.New("slab: Retire needs Options.Domain")
 // retired knows the objects that were retired and are not free yet, so that
 // freeing or retiring one again is found out by whoever does it, not by the
 // goroutine that frees. A medium or large one is entered, and taken off, under the
-// lock that says whether it is in use: pages.mu or large.mu. While there are small ones
+// lock that says whether it is in use: that of pages or large.mu. While there are small ones
 // the word of their group is marked, and who frees one of that comes here. Debug mode
 // has a record of each object instead.
 type retired struct {
@@ -137,12 +137,10 @@ func (a *Allocator) mark(b []byte) bool {
 	p := addrOf(b)
 	switch e, _ := a.look(p); {
 	case e == 0:
-		a.large.mu.Lock()
-		defer a.large.mu.Unlock()
-		return a.large.hasLocked(b) && a.retired.enter(p)
+		return a.large.retire(b)
 	case e.class() == mediumClass:
-		a.pages.mu.Lock()
-		defer a.pages.mu.Unlock()
+		a.pages.Lock()
+		defer a.pages.Unlock()
 		return a.mediumLocked(b) != nil && a.retired.enter(p)
 	}
 	o, ok := a.smallAt(p, cap(b))

@@ -87,7 +87,6 @@ package slab
 const (
 	classCount = 81 // with 0, which is none
 	smallMax   = 32768
-	pageSize   = 8192
 )
 
 // classSize is the size of an object of each class.

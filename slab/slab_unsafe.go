@@ -3,7 +3,6 @@ package slab
 import (
 	"unsafe"
 
-	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -23,9 +22,6 @@ func bytesAt(p uintptr, n, capacity int) []byte {
 
 // addrOf returns where b begins, also if it is empty.
 func addrOf(b []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(b))) }
-
-// baseOf returns the address of an empty arena's first byte.
-func baseOf(a *arena.Arena) uintptr { return addrOf(a.Bytes()) }
 
 // stackHash returns a number that is mostly different on different goroutines:
 // where this one's stack is.

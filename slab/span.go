@@ -1,8 +1,10 @@
 package slab
 
+import "github.com/growarena/growarena/internal/pageheap"
+
 // span is a run of pages in use: objects of one class, or one medium object.
 // Fast paths do not look at it: they find all they need in the page table.
-// Written and read under pages.mu; of a small span the numbers stay what they
+// Written and read under the lock of pages; of a small span the numbers stay what they
 // are while it lives, and it begins and ends under class.mu, which is enough to
 // read them.
 type span struct {
@@ -22,7 +24,7 @@ const spansShift = 6
 // spanTable is the table of all spans.
 type spanTable struct {
 	table[span]
-	free []uint32 // numbers to be used again. Protected by pages.mu.
+	free []uint32 // numbers to be used again. Protected by pages.
 }
 
 // allocLocked returns an unused record and its number, 0 if there are no more.
@@ -73,14 +75,23 @@ func (a *Allocator) newSpanLocked(cl *class, c int) (uint32, error) {
 // wholeRun returns the number of pages in a run for n of them.
 func (a *Allocator) wholeRun(n int) int { return (n + a.runUnit - 1) / a.runUnit * a.runUnit }
 
+// pagesOfLocked returns the number of pages of the span that e is of.
+//
+// Preconditions: pages is locked.
+func (a *Allocator) pagesOfLocked(e entry) int {
+	if e.class() == mediumClass {
+		return int(a.spans.at(e.number()).pages)
+	}
+	return a.wholeRun(int(classPages[e.class()]))
+}
+
 // beginSpan takes a run of pages for class c (or mediumClass), enters it into the
-// page table, and returns its number and address, and as allocRunLocked what may hold
+// page table, and returns its number and address, and as TakeLocked what may hold
 // old bytes.
-func (a *Allocator) beginSpan(pages, c int, zero bool) (number uint32, start uintptr, stale pageSet, err error) {
-	h := &a.pages
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	r, page, stale, err := a.allocRunLocked(pages, zero)
+func (a *Allocator) beginSpan(pages, c int, zero bool) (number uint32, start uintptr, stale pageheap.PageSet, err error) {
+	a.pages.Lock()
+	defer a.pages.Unlock()
+	r, page, stale, err := a.takeRunLocked(pages, zero)
 	if err != nil {
 		return 0, 0, stale, err
 	}
@@ -93,46 +104,56 @@ func (a *Allocator) beginSpan(pages, c int, zero bool) (number uint32, start uin
 		}
 	}
 	if !ok {
-		r.soilLocked(page, pages) // As they may have been.
-		a.freeRunLocked(r, page, pages)
+		a.putRunLocked(r, page, pages)
 		return 0, 0, stale, errTables
 	}
-	*sp = span{page: uint32(page), pages: uint32(pages), group: first, class: uint8(c), region: r.index}
+	*sp = span{page: uint32(page), pages: uint32(pages), group: first, class: uint8(c), region: r.Index()}
 	a.enterLocked(r, page, 0, pages, c, first)
-	h.used += pages
-	return number, r.base + uintptr(page)*pageSize, stale, nil
+	return number, r.Address(page), stale, nil
+}
+
+// takeRunLocked takes n pages from the page heap, as the limit allows.
+func (a *Allocator) takeRunLocked(n int, zero bool) (r *pageheap.Region, page int, stale pageheap.PageSet, err error) {
+	if err := a.budget.charge(n * pageSize); err != nil {
+		return nil, 0, stale, err
+	}
+	r, page, stale, err = a.pages.TakeLocked(n, zero)
+	if err != nil {
+		a.budget.refund(n * pageSize)
+	}
+	return r, page, stale, err
+}
+
+// putRunLocked gives pages back to the page heap.
+func (a *Allocator) putRunLocked(r *pageheap.Region, page, n int) {
+	a.budget.refund(n * pageSize)
+	a.pages.PutLocked(r, page, n)
 }
 
 // enterLocked enters pages [from, to) of a span that begins at page into the page
 // table.
-func (a *Allocator) enterLocked(r *region, page, from, to, c int, number uint32) {
+func (a *Allocator) enterLocked(r *pageheap.Region, page, from, to, c int, number uint32) {
 	for i := from; i < to; i++ {
-		r.entry(page + i).Store(uint64(newEntry(c, i, number)))
+		r.SetTagLocked(page+i, uint64(newEntry(c, i, number)))
 	}
 }
 
 // endSpanLocked gives the pages of a span back.
 //
-// Preconditions: pages.mu is held; nothing of the span is in use, and it can no
+// Preconditions: pages is locked; nothing of the span is in use, and it can no
 // longer be found to be.
 func (a *Allocator) endSpanLocked(sp *span) {
-	r := (*a.regions.Load())[sp.region]
+	r := a.pages.Regions()[sp.region]
 	page, n := int(sp.page), int(sp.pages)
-	number := entry(r.entry(page).Load()).number()
+	number := entry(r.Tag(page)).number()
 	if sp.class < classCount {
 		number = *a.groups.spanOf(sp.group)
 		a.groups.releaseLocked(sp.group, int(kinds[sp.class].groups))
 	}
-	for i := range n {
-		r.entry(page + i).Store(0)
-	}
 	a.spans.free = append(a.spans.free, number)
-	a.pages.used -= n
-	r.soilLocked(page, n)
 	if a.watch == nil || !a.watch.holdRun(a, r, page, n) { // Or it is given back later.
-		a.freeRunLocked(r, page, n)
+		a.putRunLocked(r, page, n)
 	}
-	a.armLocked() // Fewer are kept.
 }
 
 // sweep ends the span of class c whose first group is number first if nothing of
@@ -168,9 +189,9 @@ func (a *Allocator) sweepLocked(c int, first uint32) bool {
 		w := &a.groups.at(first + uint32(i)).word
 		w.Store((w.Load() + 1<<genShift) & genBits) // No class, no free objects, and another generation.
 	}
-	a.pages.mu.Lock()
+	a.pages.Lock()
 	a.endSpanLocked(a.spans.at(*a.groups.spanOf(first)))
-	a.pages.mu.Unlock()
+	a.pages.Unlock()
 	a.idle.countSpan(c, -1)
 	return true
 }

@@ -1,6 +1,9 @@
 package slab
 
-import "github.com/growarena/growarena/internal/invariants"
+import (
+	"github.com/growarena/growarena/internal/invariants"
+	"github.com/growarena/growarena/internal/pageheap"
+)
 
 // Stats is a snapshot of what an allocator holds. Taken while others allocate,
 // its parts are of slightly different moments.
@@ -41,43 +44,33 @@ func (a *Allocator) Stats() Stats {
 	defer a.idle.mu.Unlock()
 	var s Stats
 	var classes [classCount]ClassStats
-	h := &a.pages
-	h.mu.Lock()
 	if a.closed.Load() {
-		h.mu.Unlock()
 		return s
 	}
-	for _, r := range *a.regions.Load() {
-		for page := 0; page < r.pages; {
-			e := entry(r.entry(page).Load())
-			if e == 0 {
-				c, i := r.chunk(page)
-				page += max(int(c.run[i]), 1) // 1 in runs that are held, or being given back.
-				continue
-			}
-			if e.class() == mediumClass {
-				n := int(a.spans.at(e.number()).pages)
-				s.MediumObjects++
-				s.MediumBytes += n * pageSize
-				page += n
-				continue
-			}
-			c := &classes[e.class()]
-			c.Spans++
-			n := a.wholeRun(int(classPages[e.class()]))
-			c.Bytes += n * pageSize
-			c.Objects += a.inSpan(e)
-			page += n
+	a.pages.Lock()
+	a.pages.EachLocked(func(_ *pageheap.Region, _ int, tag uint64) int {
+		e := entry(tag)
+		n := a.pagesOfLocked(e)
+		if e.class() == mediumClass {
+			s.MediumObjects++
+			s.MediumBytes += n * pageSize
+			return n
 		}
-	}
-	s.FreePages, s.Kept, s.Held = h.free*pageSize, h.dirty*pageSize, h.held*pageSize
+		c := &classes[e.class()]
+		c.Spans++
+		c.Bytes += n * pageSize
+		c.Objects += a.inSpan(e)
+		return n
+	})
+	pages := a.pages.CountsLocked()
+	s.FreePages, s.Kept, s.Held = pages.Free*pageSize, pages.Dirty*pageSize, pages.Held*pageSize
 	if invariants.Enabled {
 		a.checkPagesLocked()
 	}
-	h.mu.Unlock()
-	s.Charged = int(a.charged.Load())
-	s.Returned = int(a.decommitted.Load())
-	s.Refused = int(a.decommitFailed.Load())
+	a.pages.Unlock()
+	s.Charged = int(a.budget.charged.Load())
+	s.Returned, s.Refused = a.pages.Returned()
+	s.Refused += int(a.large.refused.Load())
 	s.Objects, s.Live = s.MediumObjects, s.MediumBytes
 	for c := range classes {
 		k := &classes[c]
@@ -90,9 +83,7 @@ func (a *Allocator) Stats() Stats {
 		s.Live += k.Objects * k.Size
 		s.Classes = append(s.Classes, *k)
 	}
-	a.large.mu.Lock()
-	s.LargeObjects, s.LargeBytes = len(a.large.live), a.large.bytes
-	a.large.mu.Unlock()
+	s.LargeObjects, s.LargeBytes = a.large.counts()
 	s.Objects += s.LargeObjects
 	s.Live += s.LargeBytes
 	return s

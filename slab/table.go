@@ -8,8 +8,8 @@ package slab
 // A chunk is entered before any number of it is known to anyone, and numbers go from hand
 // to hand through locks and atomics, so looking one up takes neither.
 type table[T any] struct {
-	chunks [1 << (32 - tableShift)][]T // Written under pages.mu.
-	next   uint32                      // first number never used. Protected by pages.mu.
+	chunks [1 << (32 - tableShift)][]T // Written under the lock of pages.
+	next   uint32                      // first number never used. Protected by pages.
 }
 
 const (

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestTables_Full: where the tables of spans, groups or regions are full, an
+// TestTables_Full: where the tables of spans or groups are full, an
 // allocation is an error that says so and leaves nothing, and the next one works
 // when there is room.
 func TestTables_Full(t *testing.T) {
@@ -41,9 +41,6 @@ func TestTables_Full(t *testing.T) {
 				t.Errorf("%s, %d bytes: %+v, before %+v", name, n, after, before)
 			}
 		}
-	}
-	if _, err := a.newRegionLocked(regionsMax); !errors.Is(err, errTables) {
-		t.Errorf("regions: %v", err)
 	}
 	for _, n := range []int{24, 20 << 10} {
 		b, err := a.Alloc(n)

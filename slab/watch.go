@@ -1,5 +1,7 @@
 package slab
 
+import "github.com/growarena/growarena/internal/pageheap"
+
 // watch is what stands between the methods of an allocator and its mechanism in
 // debug mode and with a profile.
 type watch struct {
@@ -99,10 +101,10 @@ func (w *watch) begun(start uintptr, n int) {
 	}
 }
 
-// holdRun keeps free pages from being used again for a while, if it reports true.
+// holdRun keeps pages that were in use from being used again for a while, if it reports true.
 //
-// Preconditions: pages.mu is held.
-func (w *watch) holdRun(a *Allocator, r *region, page, n int) bool {
+// Preconditions: pages is locked.
+func (w *watch) holdRun(a *Allocator, r *pageheap.Region, page, n int) bool {
 	return w.debug != nil && w.debug.holdRunLocked(a, r, page, n)
 }
 

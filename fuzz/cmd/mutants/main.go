@@ -7,7 +7,7 @@
 // Before that it runs the named tests on the code as it is, where they must pass.
 //
 // The tables are one file per package under test: addrspace.go, arena.go,
-// epoch.go, slab.go; and explorer.go for those mistakes in epoch that need an
+// epoch.go, pageheap.go, slab.go and so on; and explorer.go for those mistakes in epoch that need an
 // interleaving, which the explorer (tag explore) has to find. To add a mistake, add an entry; the old text must stand in
 // its file exactly once. If the tests do not notice it, that is a finding: write
 // the test that does.

@@ -1,9 +1,6 @@
-package slab
+package pageheap
 
-import (
-	"math/bits"
-	"sync"
-)
+import "math/bits"
 
 // Free runs of pages are kept in lists by length, eight to each doubling, with
 // a bitmap of the lists that are not empty: taking a run that is long enough and
@@ -17,24 +14,6 @@ const (
 	binShift = 3
 	binCount = (32 - binShift) << binShift
 )
-
-// pages is the heap of pages.
-//
-// Invariants, checked by checkPagesLocked:
-//
-//	P1: every page that was taken from an arena is in one span, free run, or held run.
-//	P2: free, dirty and used count the pages of free runs, those that may have
-//	    memory, and those of spans.
-//	P3: of two free runs none begins where another ends.
-type pageHeap struct {
-	mu     sync.Mutex
-	bins   [2 * binCount]pageID // first run of each list; clean ones, then dirty ones. Protected by mu.
-	filled [2*binCount/64 + 1]uint64
-	used   int // pages of spans. Protected by mu.
-	dirty  int // free pages that may have memory. Protected by mu.
-	free   int // free pages. Protected by mu.
-	held   int // pages that debug mode keeps from being used again. Protected by mu.
-}
 
 // dirtyBins is where the lists of dirty runs begin.
 const dirtyBins = binCount
@@ -62,7 +41,7 @@ func binFor(n int) int {
 }
 
 // firstIn returns the first list in [from, to) that is not empty, or -1.
-func (h *pageHeap) firstIn(from, to int) int {
+func (h *Heap) firstIn(from, to int) int {
 	word := h.filled[from/64] >> (from % 64) << (from % 64)
 	for i := from / 64; ; word = h.filled[i] {
 		if word != 0 {
@@ -78,7 +57,7 @@ func (h *pageHeap) firstIn(from, to int) int {
 }
 
 // lastIn returns the last list in [from, to) that is not empty, or -1.
-func (h *pageHeap) lastIn(from, to int) int {
+func (h *Heap) lastIn(from, to int) int {
 	for b := to - 1; b >= from; b-- {
 		word := h.filled[b/64] << (63 - b%64)
 		if word != 0 {
@@ -94,8 +73,8 @@ func (h *pageHeap) lastIn(from, to int) int {
 
 // linkLocked puts the free run [page, page+n), of which dirt pages are soiled,
 // into its list.
-func (a *Allocator) linkLocked(r *region, page, n, dirt int) {
-	h, b := &a.pages, binOf(n)
+func (h *Heap) linkLocked(r *Region, page, n, dirt int) {
+	b := binOf(n)
 	if dirt > 0 {
 		b += dirtyBins
 	}
@@ -106,7 +85,7 @@ func (a *Allocator) linkLocked(r *region, page, n, dirt int) {
 	last.run[j] = uint32(n)
 	c.prev[i], c.next[i] = 0, h.bins[b]
 	if c.next[i] != 0 {
-		nr, np := a.pageOf(c.next[i])
+		nr, np := h.pageOf(c.next[i])
 		nc, k := nr.chunk(np)
 		nc.prev[k] = id
 	}
@@ -117,8 +96,7 @@ func (a *Allocator) linkLocked(r *region, page, n, dirt int) {
 }
 
 // unlinkLocked takes the free run that begins at page out of its list.
-func (a *Allocator) unlinkLocked(r *region, page int) (n, dirt int) {
-	h := &a.pages
+func (h *Heap) unlinkLocked(r *Region, page int) (n, dirt int) {
 	c, i := r.chunk(page)
 	n, dirt = int(c.run[i]), int(c.dirt[i])
 	b := binOf(n)
@@ -126,12 +104,12 @@ func (a *Allocator) unlinkLocked(r *region, page int) (n, dirt int) {
 		b += dirtyBins
 	}
 	if c.next[i] != 0 {
-		nr, np := a.pageOf(c.next[i])
+		nr, np := h.pageOf(c.next[i])
 		nc, k := nr.chunk(np)
 		nc.prev[k] = c.prev[i]
 	}
 	if c.prev[i] != 0 {
-		pr, pp := a.pageOf(c.prev[i])
+		pr, pp := h.pageOf(c.prev[i])
 		pc, k := pr.chunk(pp)
 		pc.next[k] = c.next[i]
 	} else {
@@ -147,42 +125,10 @@ func (a *Allocator) unlinkLocked(r *region, page int) (n, dirt int) {
 	return n, dirt
 }
 
-// allocRunLocked takes n free pages, from a region made longer if need be. If they shall
-// be zero, it returns which of them may hold old bytes, and no memory is prepared.
-func (a *Allocator) allocRunLocked(n int, zero bool) (r *region, page int, stale pageSet, err error) {
-	if err := a.charge(n * pageSize); err != nil {
-		return nil, 0, stale, err
-	}
-	id := a.findRunLocked(n)
-	if id == 0 {
-		if err := a.growLocked(n, zero); err != nil {
-			a.charged.Add(-int64(n * pageSize))
-			return nil, 0, stale, err
-		}
-		id = a.findRunLocked(n)
-	}
-	r, page = a.pageOf(id)
-	if zero {
-		stale = r.staleLocked(page, 0, n)
-	}
-	a.takeLocked(r, page, n)
-	return r, page, stale, nil
-}
-
-// takeLocked takes the first n pages of the free run that begins at page.
-func (a *Allocator) takeLocked(r *region, page, n int) {
-	have, dirt := a.unlinkLocked(r, page)
-	dirt -= r.cleanLocked(page, n)
-	if have > n {
-		a.linkLocked(r, page+n, have-n, dirt)
-	}
-	a.idle.low = min(a.idle.low, a.pages.dirty)
-}
-
 // findRunLocked returns a free run of at least n pages, if possible one that has
 // memory already, or 0.
-func (a *Allocator) findRunLocked(n int) pageID {
-	h, b := &a.pages, binFor(n)
+func (h *Heap) findRunLocked(n int) pageID {
+	b := binFor(n)
 	if i := h.firstIn(dirtyBins+b, 2*binCount); i >= 0 {
 		return h.bins[i]
 	}
@@ -192,28 +138,21 @@ func (a *Allocator) findRunLocked(n int) pageID {
 	return 0
 }
 
-// freeRunLocked gives pages back, merged with free neighbours.
-func (a *Allocator) freeRunLocked(r *region, page, n int) {
-	a.charged.Add(-int64(n * pageSize))
-	a.mergeLocked(r, page, n)
-	a.armLocked()
-}
-
 // mergeLocked makes [page, page+n) a free run, or a part of one.
-func (a *Allocator) mergeLocked(r *region, page, n int) {
+func (h *Heap) mergeLocked(r *Region, page, n int) {
 	dirt := r.dirtLocked(page, n)
 	if page > 0 {
 		if c, i := r.chunk(page - 1); c.run[i] != 0 {
 			before := int(c.run[i])
-			_, d := a.unlinkLocked(r, page-before)
+			_, d := h.unlinkLocked(r, page-before)
 			page, n, dirt = page-before, n+before, dirt+d
 		}
 	}
 	if page+n < r.pages {
 		if c, i := r.chunk(page + n); c.run[i] != 0 {
-			behind, d := a.unlinkLocked(r, page+n)
+			behind, d := h.unlinkLocked(r, page+n)
 			n, dirt = n+behind, dirt+d
 		}
 	}
-	a.linkLocked(r, page, n, dirt)
+	h.linkLocked(r, page, n, dirt)
 }
