@@ -1,7 +1,8 @@
 // Package pool holds very many growable byte buffers in one memory file and few
 // mappings: 300,000 of them under the default limits of a system that ends at
 // 65,530 mappings and 20,000 descriptors. No growth copies, and every address a
-// buffer ever had stays valid until it is freed.
+// buffer ever had stays valid until it is freed. A buffer takes a page of memory at
+// least, and 16 MiB of addresses.
 //
 // # When to use it, and when not
 //
