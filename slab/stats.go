@@ -37,13 +37,16 @@ type ClassStats struct {
 
 // Stats takes a snapshot. What debug mode keeps from being used again counts as in
 // use. It looks at every group: a millisecond for ten million
-// small objects or so, during which no span begins or ends. After Close all is 0.
+// small objects or so, during which no span begins or ends. After Close, Returned and
+// Refused stay what they were, and all else is 0.
 // It has the shape of what package expvar publishes; see the example.
 func (a *Allocator) Stats() Stats {
 	a.idle.mu.Lock() // Free pages that are being given back are in hand.
 	defer a.idle.mu.Unlock()
 	var s Stats
 	var classes [classCount]ClassStats
+	s.Returned, s.Refused = a.pages.Returned()
+	s.Refused += int(a.large.refused.Load())
 	if a.closed.Load() {
 		return s
 	}
@@ -69,8 +72,6 @@ func (a *Allocator) Stats() Stats {
 	}
 	a.pages.Unlock()
 	s.Charged = int(a.budget.charged.Load())
-	s.Returned, s.Refused = a.pages.Returned()
-	s.Refused += int(a.large.refused.Load())
 	s.Objects, s.Live = s.MediumObjects, s.MediumBytes
 	for c := range classes {
 		k := &classes[c]

@@ -1,8 +1,9 @@
 package slab
 
 import (
-	"errors"
 	"fmt"
+
+	"github.com/growarena/growarena/internal/memfile"
 )
 
 // Trim gives all free memory back to the system: free pages, spans that only a
@@ -27,7 +28,7 @@ func (a *Allocator) Trim() error {
 		errs = append(errs, a.punch(1))
 	}
 	errs = append(errs, a.pages.Trim())
-	if err := errors.Join(errs...); err != nil {
+	if err := memfile.JoinOnce(errs...); err != nil {
 		return fmt.Errorf("slab: trim %q: %w", a.name, err)
 	}
 	return nil

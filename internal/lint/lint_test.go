@@ -34,7 +34,7 @@ var layers = map[string][]string{
 	"epoch":                {"internal/invariants"},
 	"pool":                 {"arena", "addrspace", "internal/memfile", "internal/sys", "internal/align", "internal/invariants"},
 	"internal/pageheap":    {"arena", "addrspace", "internal/memfile", "internal/sys", "internal/align"},
-	"slab":                 {"internal/pageheap", "pool", "arena", "addrspace", "epoch", "internal/sys", "internal/align", "internal/invariants", "internal/pointerfree"},
+	"slab":                 {"internal/pageheap", "internal/memfile", "pool", "arena", "addrspace", "epoch", "internal/sys", "internal/align", "internal/invariants", "internal/pointerfree"},
 	"fuzz/conformance":     {},
 	"fuzz/faults":          {},
 	"fuzz/limits":          {},

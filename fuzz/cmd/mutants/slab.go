@@ -255,6 +255,13 @@ var slabMutants = []mutant{
 		new:     "int(i)&(1<<tableShift-1) >= len(t.chunks[k])",
 		test:    "TestTable",
 	}, {
+		name:    "Stats: counters lost",
+		mistake: "after Close nobody knows how much was given back, and how often that was refused",
+		file:    "slab/stats.go",
+		old:     "\ts.Refused += int(a.large.refused.Load())\n",
+		new:     "\ts.Refused += int(a.large.refused.Load())\n\tif a.closed.Load() {\n\t\treturn Stats{}\n\t}\n",
+		test:    "TestClose",
+	}, {
 		name:    "debug: half a page of the system",
 		mistake: "what becomes inaccessible ends in the middle of a large page",
 		file:    "slab/allocator.go",
