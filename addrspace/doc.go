@@ -40,7 +40,8 @@
 //	Space.Reserve      None        → Reserved
 //	Window.Extend      None        → Reserved     behind the window
 //	Window.MapFile     Reserved    → Mapped
-//	Window.Rehome      Reserved    → Mapped       in the other window, page tables and all
+//	Window.Rehome, RehomePart
+//	                   Reserved    → Mapped       in the other window, page tables and all
 //	Window.Unmap       Mapped      → Reserved
 //	Window.Quarantine  any of ours → Quarantined
 //	Window.Release     any of ours → None         at once, or after a time in the cache

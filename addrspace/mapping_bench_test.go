@@ -91,7 +91,7 @@ func BenchmarkRehome(b *testing.B) {
 				}
 				b.StopTimer()
 				// Back to w, whose own mapping has no page tables left.
-				if err := sys.MoveKeep(v.start, uintptr(n), w.start); err != nil {
+				if err := sys.Remap(v.start, uintptr(n), uintptr(n), w.start, sys.RemapKeep); err != nil {
 					b.Fatal(err)
 				}
 				if err := v.Release(); err != nil {

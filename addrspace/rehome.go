@@ -14,35 +14,59 @@ import (
 // unless what is mapped in w starts at its start and has no holes, and nothing
 // is mapped there in dst.
 func (w *Window) Rehome(dst *Window) error {
-	if w == dst || w.space != dst.space {
-		panic(fmt.Sprintf("addrspace: Rehome of window %v to %v: not two windows of a Space", w, dst))
-	}
 	for _, v := range w.inOrder(dst) {
 		v.mu.Lock()
 		defer v.mu.Unlock()
 	}
 	w.checkHeld("Rehome")
 	dst.checkHeld("Rehome")
-	if len(w.segs) == 0 {
+	n := uintptr(w.mapped.Load())
+	if n == 0 {
 		return nil
 	}
-	w.advise()
-	g := w.segs[0]
-	if g.off != 0 || uintptr(w.mapped.Load()) != g.n && !w.segs.covers(0, uintptr(w.mapped.Load())) {
+	if !w.segs.covers(0, n) {
 		panic(fmt.Sprintf("addrspace: Rehome of window %v: its mapped part is not a prefix", w))
 	}
-	if dst.len() < g.n || dst.segs.overlap(0, g.n) {
-		panic(fmt.Sprintf("addrspace: Rehome of window %v to %v: no %d bytes Reserved there", w, dst, g.n))
+	return w.rehome(0, n, dst, 0)
+}
+
+// RehomePart is [Window.Rehome] for [off, off+n) of w, which comes to offset to of dst.
+// It panics unless that is whole pages, all of them mapped in w, and nothing is mapped
+// there in dst.
+func (w *Window) RehomePart(off, n int, dst *Window, to int) error {
+	for _, v := range w.inOrder(dst) {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+	}
+	w.checkHeld("Rehome")
+	dst.checkHeld("Rehome")
+	w.checkPart("Rehome", off, n)
+	dst.checkPart("Rehome", to, n)
+	if !w.segs.covers(uintptr(off), uintptr(n)) {
+		panic(fmt.Sprintf("addrspace: Rehome of %d bytes at %d of window %v: part of it is not mapped", n, off, w))
+	}
+	return w.rehome(uintptr(off), uintptr(n), dst, uintptr(to))
+}
+
+// rehome is RehomePart for a range that is mapped.
+//
+// Preconditions: w.mu and dst.mu are held.
+func (w *Window) rehome(off, n uintptr, dst *Window, to uintptr) error {
+	if to+n > dst.len() || dst.segs.overlap(to, n) {
+		panic(fmt.Sprintf("addrspace: Rehome of window %v to %v: no %d bytes Reserved there", w, dst, n))
 	}
 	fail := func(err error) error {
-		return fmt.Errorf("addrspace: rehome %d bytes of window %v to %v: %w", g.n, w, dst, err)
+		return fmt.Errorf("addrspace: rehome %d bytes of window %v to %v: %w", n, w, dst, err)
 	}
-	if len(w.segs) > 1 {
-		// One prefix, but of several VMAs: parts of several files or protections,
-		// or one that refused the advice against dumping. Before 6.17 the kernel
-		// answers EFAULT to these; the caller maps the file again instead.
+	w.advise()
+	g, ok := w.segs.part(off, n)
+	if !ok {
+		// Several VMAs: parts of several files or protections, or one that refused
+		// the advice against dumping. Before 6.17 the kernel answers EFAULT to these;
+		// the caller maps the file again instead.
 		return fail(sys.EINVAL)
 	}
+	g.off = to
 	if err := dst.mend(); err != nil {
 		return fail(err)
 	}
@@ -51,10 +75,8 @@ func (w *Window) Rehome(dst *Window) error {
 	if err := dst.settle(segments(next).add(g)); err != nil {
 		return fail(err)
 	}
-	// The kernel unmaps the destination, maps the file there and moves the page
-	// tables, by whole pages of them where both places are aligned alike.
-	if err := sys.MoveKeep(w.start, g.n, dst.start); err != nil {
-		dst.restore(0, g.n)
+	if err := mremapMoveKeep(w.start+off, n, dst.start+to); err != nil {
+		dst.restore(to, n)
 		dst.mustSettle(dst.segs)
 		return fail(err)
 	}
@@ -62,10 +84,18 @@ func (w *Window) Rehome(dst *Window) error {
 	return nil
 }
 
+// mremapMoveKeep moves the page tables of [from, from+n), and leaves the place mapped. The
+// kernel unmaps the destination, maps the file there and moves the page tables, by
+// whole pages of them where both places are aligned alike.
+func mremapMoveKeep(from, n, to uintptr) error { return sys.Remap(from, n, n, to, sys.RemapKeep) }
+
 // inOrder returns w and v in the order their locks are taken, the lower first,
 // so that two goroutines rehoming in opposite directions do not wait for each
 // other. Two windows that are both held never start at the same address.
 func (w *Window) inOrder(v *Window) [2]*Window {
+	if w == v || w.space != v.space {
+		panic(fmt.Sprintf("addrspace: Rehome of window %v to %v: not two windows of a Space", w, v))
+	}
 	if w.start < v.start {
 		return [2]*Window{w, v}
 	}

@@ -52,6 +52,19 @@ func (l segments) covers(off, n uintptr) bool {
 	return false
 }
 
+// part returns what of a segment is mapped in [off, off+n), and false if no single
+// segment covers that.
+func (l segments) part(off, n uintptr) (segment, bool) {
+	for _, g := range l {
+		if g.off <= off && off+n <= g.end() {
+			g.fileOff += int64(off - g.off)
+			g.off, g.n = off, n
+			return g, true
+		}
+	}
+	return segment{}, false
+}
+
 // add returns l with g.
 //
 // Preconditions: g overlaps no segment of l.

@@ -94,6 +94,27 @@ func TestWindow_Rehome(t *testing.T) {
 	s.agree(t)
 }
 
+// TestWindow_RehomePart moves the page tables of what lies in the middle of one window
+// to the middle of another.
+func TestWindow_RehomePart(t *testing.T) {
+	s := newSpace(t, Options{Zones: testZones(64 * gib)})
+	fd := memfd(t, 16*mib)
+	w, v := reserve(t, s, 16*mib, ReserveOptions{}), reserve(t, s, 64*mib, ReserveOptions{})
+	mapFile(t, w, 16*mib, fd)
+	w.data(16 * mib)[5*mib] = 42
+	ok(t, w.RehomePart(4*mib, 2*mib, v, 8*mib))
+	s.agree(t)
+	// What goes on there in the file is one VMA with it.
+	ok(t, v.MapFile(10*mib, 6*mib, fd, 6*mib, readWrite))
+	if len(v.segs) != 1 || v.segs[0].fileOff != 4*mib {
+		t.Errorf("segments %+v", v.segs)
+	}
+	s.agree(t)
+	if b := v.data(16 * mib)[9*mib]; b != 42 {
+		t.Errorf("the byte is %d", b)
+	}
+}
+
 func TestWindow_Misuse(t *testing.T) {
 	s := newSpace(t, Options{})
 	other := newSpace(t, Options{Seed: 2})
@@ -141,6 +162,7 @@ func TestWindow_Misuse(t *testing.T) {
 		"rehome to another Space":       {func() { w.Rehome(foreign) }, []string{"not two windows of a Space"}},
 		"rehome to a shorter window":    {func() { w.Rehome(short) }, []string{"no 4194304 bytes Reserved there"}},
 		"rehome what is no prefix":      {func() { split.Rehome(w) }, []string{"not a prefix"}},
+		"rehome a part not mapped":      {func() { split.RehomePart(0, 2*mib, w, 0) }, []string{"part of it is not mapped"}},
 		"rehome over something mapped":  {func() { w.Rehome(split) }, []string{"Reserved there"}},
 		"rehome to a quarantined one":   {func() { w.Rehome(shut) }, []string{"it is quarantined"}},
 		"rehome from a quarantined one": {func() { shut.Rehome(w) }, []string{"it is quarantined"}},

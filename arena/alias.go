@@ -7,6 +7,7 @@ import (
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/mapping"
 	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
 )
@@ -49,9 +50,9 @@ func (a *Arena) Alias(o AliasOptions) (*Alias, error) {
 	defer a.mu.Unlock()
 	v := a.load()
 	// Of a page that the capacity ends in there is all in the file, or it reads as zero.
-	most, ok := align.Up(v.cap, a.file.Page())
+	most, ok := align.Up(v.Cap, a.file.Page())
 	if !ok {
-		most = align.Down(v.cap, a.file.Page())
+		most = align.Down(v.Cap, a.file.Page())
 	}
 	if o.Len == 0 {
 		o.Len = min(align.Down(a.Len()+a.file.Page()-1, a.file.Page()), most) - o.Off
@@ -68,13 +69,13 @@ func (a *Arena) Alias(o AliasOptions) (*Alias, error) {
 	if o.ReadOnly {
 		prot = sys.ProtRead
 	}
-	w, err := a.space.Reserve(o.Len*repeat, addrspace.ReserveOptions{Name: a.name + " alias", Compact: true, MapAll: true})
+	w, err := a.mapping.Space.Reserve(o.Len*repeat, addrspace.ReserveOptions{Name: a.name + " alias", Compact: true, MapAll: true})
 	for i := 0; err == nil && i < repeat; i++ {
 		err = w.MapFile(i*o.Len, o.Len, a.file.Fd(), int64(o.Off), prot)
 	}
 	if err != nil {
 		if w != nil {
-			release(w)
+			mapping.Release(w)
 		}
 		return nil, fmt.Errorf("arena: alias [%d, %d) of %q: %w", o.Off, o.Off+o.Len, a.name, err)
 	}
@@ -101,7 +102,7 @@ func (l *Alias) Bytes() []byte {
 // Panics if the alias has been released. Not safe for concurrent use.
 func (l *Alias) Release() {
 	l.Bytes()
-	release(l.window)
+	mapping.Release(l.window)
 	l.window = nil
 	if l.gone != nil {
 		l.gone()
@@ -119,7 +120,7 @@ func (a *Arena) checkRange(method string, off, n, limit int) {
 //
 // Preconditions: mu is held; the range lies within the capacity.
 func (a *Arena) punch(off, n int) error {
-	if _, err := memfile.Zero(a.file.Fd(), int64(off), a.view.Load().addr(off), n); err != nil {
+	if _, err := memfile.Zero(a.file.Fd(), int64(off), a.mapping.View().Addr(off), n); err != nil {
 		return fmt.Errorf("arena: decommit [%d, %d) of %q: %w", off, off+n, a.name, err)
 	}
 	return nil

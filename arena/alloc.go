@@ -21,20 +21,20 @@ func (a *Arena) Alloc(n int) ([]byte, error) {
 		if off < a.dirty.Load() {
 			a.clean(int(off), n)
 		}
-		return a.view.Load().slice(int(off), n), nil
+		return a.mapping.View().Slice(int(off), n), nil
 	}
 	v, start, err := a.allocSlow(n, 1, a.cross)
 	if err != nil {
 		return nil, err
 	}
-	return v.slice(start, n), nil
+	return v.Slice(start, n), nil
 }
 
 // clean clears what of [off, off+n), which lies within the capacity, may hold old
 // bytes.
 func (a *Arena) clean(off, n int) {
 	if n = min(n, int(a.dirty.Load())-off); n > 0 {
-		a.touch(func(v *view) { clear(v.slice(off, n)) })
+		a.touch(func(v *view) { clear(v.Slice(off, n)) })
 	}
 }
 
@@ -49,7 +49,7 @@ func (a *Arena) AllocAligned(n, alignment int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return v.slice(start, n), nil
+	return v.Slice(start, n), nil
 }
 
 // alloc hands out n bytes at a multiple of alignment.
@@ -63,7 +63,7 @@ func (a *Arena) alloc(n, alignment int) (*view, int, error) {
 		if start < a.dirty.Load() {
 			a.clean(int(start), n)
 		}
-		return a.view.Load(), int(start), nil
+		return a.mapping.View(), int(start), nil
 	}
 	return a.allocSlow(n, alignment, a.cross)
 }
@@ -75,7 +75,7 @@ func (a *Arena) AllocSparse(n int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return v.slice(start, n), nil
+	return v.Slice(start, n), nil
 }
 
 // allocSlow is alloc where something is to be done on the way, be it growing or
@@ -92,7 +92,7 @@ func (a *Arena) allocSlow(n, alignment int, cross func(v *view, from, to int)) (
 			return nil, 0, a.growError(off, math.MaxInt, ErrFull)
 		}
 		end := start + n
-		if end > v.ready {
+		if end > v.Ready {
 			if err := a.grow(end); err != nil {
 				return nil, 0, err
 			}
@@ -118,7 +118,7 @@ func (a *Arena) allocSlow(n, alignment int, cross func(v *view, from, to int)) (
 // never leaves a larger one: what makes it smaller (Truncate, Trim, Free) needs the
 // arena to itself.
 func (a *Arena) resetSoft() {
-	soft := min(int64(a.view.Load().ready), a.head.mark(a.length.Load()))
+	soft := min(int64(a.mapping.View().Ready), a.head.mark(a.length.Load()))
 	if a.soft.Load() != soft { // A store is far dearer than a look.
 		a.soft.Store(soft)
 	}

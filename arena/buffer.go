@@ -154,10 +154,10 @@ func (b *Buffer) Bytes() []byte {
 		return nil
 	}
 	end := int(b.arena.length.Load())
-	if v := b.arena.view.Load(); b.off < min(end, v.cap) {
-		return v.slice(b.off, end-b.off)
+	if v := b.arena.mapping.View(); b.off < min(end, v.Cap) {
+		return v.Slice(b.off, end-b.off)
 	}
-	return b.arena.load().slice(end, 0) // Or a panic: after Free the capacity is 0.
+	return b.arena.load().Slice(end, 0) // Or a panic: after Free the capacity is 0.
 }
 
 // String returns the unread bytes as a string, and "<nil>" if b is nil.
@@ -203,7 +203,7 @@ func (b *Buffer) Available() int {
 	if b.arena == nil {
 		return 0
 	}
-	return max(b.arena.load().ready-b.end()-b.gap(), 0)
+	return max(b.arena.load().Ready-b.end()-b.gap(), 0)
 }
 
 // AvailableBuffer returns an empty slice of capacity b.Available(), to be appended
@@ -214,8 +214,8 @@ func (b *Buffer) AvailableBuffer() []byte {
 		return nil
 	}
 	v := b.arena.load()
-	b.arena.lend(v.ready)
-	return v.slice(v.ready-n, n)[:0]
+	b.arena.lend(v.Ready)
+	return v.Slice(v.Ready-n, n)[:0]
 }
 
 // lend notes that [length, to) may hold bytes that nobody has published: whoever

@@ -97,7 +97,7 @@ func writeAt[T text](b *Buffer, p T, off int) (n int, err error) {
 // comes from behind.
 func place[T text](b *Buffer, v *view, end int, p T, off int) {
 	inside := min(max(end-off, 0), len(p))
-	copy(v.slice(off, inside), p)
+	copy(v.Slice(off, inside), p)
 	if inside < len(p) {
 		b.arena.clearGap(v, end, off)
 		appendText(b, v, off+inside, p[inside:])
@@ -109,6 +109,6 @@ func place[T text](b *Buffer, v *view, end int, p T, off int) {
 // Preconditions: from is the arena's length; v is the newest view and holds to.
 func (a *Arena) clearGap(v *view, from, to int) {
 	if to = min(to, int(a.dirty.Load())); from < to {
-		clear(v.slice(from, to-from))
+		clear(v.Slice(from, to-from))
 	}
 }

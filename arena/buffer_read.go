@@ -56,8 +56,8 @@ func (b *Buffer) Peek(n int) ([]byte, error) {
 func (b *Buffer) ReadByte() (byte, error) {
 	if a := b.arena; a != nil {
 		// As in Bytes, but inline.
-		if v := a.view.Load(); b.off < min(int(a.length.Load()), v.cap) {
-			c := v.slice(b.off, 1)[0]
+		if v := a.mapping.View(); b.off < min(int(a.length.Load()), v.Cap) {
+			c := v.Slice(b.off, 1)[0]
 			b.advance(1)
 			return c, nil
 		}

@@ -69,7 +69,7 @@ func (b *Buffer) ReadFrom(r io.Reader) (n int64, err error) {
 func (a *Arena) faulted(v *view, off int, err error) error {
 	page := os.Getpagesize()
 	at := align.Down(off, page)
-	if memErr := memfile.Allocate(a.file.Fd(), int64(at), v.addr(at), page); memErr != nil {
+	if memErr := memfile.Allocate(a.file.Fd(), int64(at), v.Addr(at), page); memErr != nil {
 		err = fmt.Errorf("%w: there is no memory for the page: %w", err, memErr)
 	}
 	return fmt.Errorf("arena: read into %q at %d: %w", a.name, off, err)
@@ -88,14 +88,14 @@ func (b *Buffer) readRoom(size int) (v *view, at int, room []byte, err error) {
 	}
 	at = end + gap
 	b.arena.clearGap(v, end, at)
-	to := at + min(size, v.ready-at)
+	to := at + min(size, v.Ready-at)
 	// From the second read on begin with an extent, as preparing does.
 	if edge := align.Down(to, extentSize); edge-at >= bytes.MinRead {
 		to = edge
 	}
 	b.arena.cross(v, at, to)
 	b.arena.lend(to)
-	return v, at, v.slice(at, to-at), nil
+	return v, at, v.Slice(at, to-at), nil
 }
 
 // lastRoom is makeRoom for gap and for less than bytes.MinRead bytes behind it,
@@ -109,7 +109,7 @@ func (b *Buffer) lastRoom(gap int, full error) (v *view, end int, err error) {
 	if !b.kept.Load() {
 		held = b.Len()
 	}
-	for _, top := range [...]int{b.arena.limit, b.arena.load().ready} {
+	for _, top := range [...]int{b.arena.limit, b.arena.load().Ready} {
 		if left := top - held - gap; 0 < left && left < bytes.MinRead {
 			if v, end, err = b.makeRoom(gap + left); err == nil {
 				return v, end, nil

@@ -10,8 +10,8 @@ func (b *Buffer) Write(p []byte) (n int, err error) {
 	if a := b.arena; a != nil {
 		end := int(a.length.Load())
 		// After Free the capacity is 0. A sum could overflow, a difference not.
-		if v := a.view.Load(); len(p) <= min(b.soft, v.ready)-end {
-			copy(v.slice(end, len(p)), p)
+		if v := a.mapping.View(); len(p) <= min(b.soft, v.Ready)-end {
+			copy(v.Slice(end, len(p)), p)
 			// Publish what has been copied. Pairs with Guard.Bytes, which loads the
 			// length before the bytes are looked at.
 			a.length.Store(int64(end + len(p)))
@@ -26,8 +26,8 @@ func (b *Buffer) Write(p []byte) (n int, err error) {
 func (b *Buffer) WriteString(s string) (n int, err error) {
 	if a := b.arena; a != nil {
 		end := int(a.length.Load())
-		if v := a.view.Load(); len(s) <= min(b.soft, v.ready)-end {
-			copy(v.slice(end, len(s)), s)
+		if v := a.mapping.View(); len(s) <= min(b.soft, v.Ready)-end {
+			copy(v.Slice(end, len(s)), s)
 			a.length.Store(int64(end + len(s))) // See Write.
 			b.last = opWrite
 			return len(s), nil
@@ -40,8 +40,8 @@ func (b *Buffer) WriteString(s string) (n int, err error) {
 func (b *Buffer) WriteByte(c byte) error {
 	if a := b.arena; a != nil {
 		end := int(a.length.Load())
-		if v := a.view.Load(); end < min(b.soft, v.ready) {
-			v.slice(end, 1)[0] = c
+		if v := a.mapping.View(); end < min(b.soft, v.Ready) {
+			v.Slice(end, 1)[0] = c
 			a.length.Store(int64(end + 1)) // See Write.
 			b.last = opWrite
 			return nil
@@ -105,11 +105,11 @@ func (b *Buffer) makeRoom(n int) (v *view, end int, err error) {
 	v, end = a.load(), a.Len()
 	unread := end - b.off
 	mayDrop := b.off > 0 && !b.kept.Load()
-	if mayDrop && (unread == 0 || n > v.ready-end && n <= v.ready/2-unread) {
+	if mayDrop && (unread == 0 || n > v.Ready-end && n <= v.Ready/2-unread) {
 		b.dropRead(v, end)
 		end = a.Len()
 	}
-	if n <= v.ready-end {
+	if n <= v.Ready-end {
 		return v, end, nil
 	}
 	if err := a.Grow(n); err == nil {
@@ -128,7 +128,7 @@ func (b *Buffer) makeRoom(n int) (v *view, end int, err error) {
 // Preconditions: v is the newest view, end the arena's length, off at most end.
 func (b *Buffer) dropRead(v *view, end int) {
 	unread := end - b.off
-	copy(v.slice(0, unread), v.slice(b.off, unread))
+	copy(v.Slice(0, unread), v.Slice(b.off, unread))
 	b.arena.Truncate(unread)
 	b.off, b.last = 0, opOther
 }
@@ -143,7 +143,7 @@ func appendText[T text](b *Buffer, v *view, off int, p T) {
 	for i := 0; i < len(p); {
 		n := min(len(p)-i, extentSize-off&(extentSize-1))
 		b.arena.cross(v, off, off+n)
-		copy(v.slice(off, n), p[i:])
+		copy(v.Slice(off, n), p[i:])
 		i, off = i+n, off+n
 	}
 	b.publish(v, off)
@@ -156,6 +156,6 @@ func appendText[T text](b *Buffer, v *view, off int, p T) {
 func (b *Buffer) publish(v *view, end int) {
 	b.arena.length.Store(int64(end)) // See Write.
 	if !b.seeked {
-		b.soft = int(min(int64(v.ready), b.arena.head.mark(int64(end))))
+		b.soft = int(min(int64(v.Ready), b.arena.head.mark(int64(end))))
 	}
 }

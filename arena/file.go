@@ -1,14 +1,11 @@
 package arena
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"math"
 	"os"
 	"sync"
-
-	"github.com/growarena/growarena/epoch"
 )
 
 // File opens the backing file for reading: for another process, for sendfile and the
@@ -108,22 +105,6 @@ func (h *holders) hold() (gone func()) {
 			_ = end()
 		}
 	})
-}
-
-// whenUnpinned calls f when no guard of the domain is left that is pinned now: at once, if
-// there is none.
-func (a *Arena) whenUnpinned(f func()) {
-	done, cancel := context.WithCancel(context.Background())
-	cancel()
-	if a.domain.Synchronize(done) == nil {
-		f()
-	} else if a.domain.Retire(epoch.Retired{Free: f}) != nil { // It is closed, or takes no more.
-		go func() {
-			if a.domain.Synchronize(context.Background()) == nil {
-				f()
-			}
-		}()
-	}
 }
 
 // last leaves end to the last holder, or does it, where there is none. No new one comes

@@ -22,16 +22,16 @@ type Guard struct {
 // reader need not know of, or after Close of the domain.
 func (a *Arena) Pin() (Guard, error) {
 	g := Guard{arena: a, n: a.Len()}
-	if a.domain == nil {
-		g.view = a.view.Load()
+	if a.mapping.Domain == nil {
+		g.view = a.mapping.View()
 	} else {
 		var err error
-		if g.pin, err = a.domain.Pin(); err != nil {
+		if g.pin, err = a.mapping.Domain.Pin(); err != nil {
 			return Guard{}, a.pinError(err)
 		}
-		g.view = a.viewOf(&g.pin)
+		g.view = a.mapping.ViewOf(&g.pin)
 	}
-	if g.view.window == nil {
+	if g.view.Window == nil {
 		g.Unpin() // It would hold what others retire in the domain, for good.
 		return Guard{}, a.pinError(epoch.ErrClosed)
 	}
@@ -47,11 +47,11 @@ func (a *Arena) pinError(err error) error {
 // any that was loaded before the call. All that reads or writes bytes of an arena
 // on behalf of a caller who need not hold a guard does it here. Panics after Free.
 func (a *Arena) touch(f func(v *view)) {
-	if a.domain == nil {
+	if a.mapping.Domain == nil {
 		f(a.load()) // All windows are kept.
 		return
 	}
-	pin, err := a.domain.Pin()
+	pin, err := a.mapping.Domain.Pin()
 	if err != nil {
 		// Nobody can be kept waiting by a domain that is closed. Without mu no
 		// window is left.
@@ -61,26 +61,16 @@ func (a *Arena) touch(f func(v *view)) {
 		return
 	}
 	defer pin.Unpin() // Touching may fault; see CatchFault.
-	v := a.viewOf(&pin)
-	if v.window == nil {
+	v := a.mapping.ViewOf(&pin)
+	if v.Window == nil {
 		a.load() // Panics.
 	}
 	f(v)
 }
 
-// viewOf returns the view a pin protects: the very one that was published with
-// the pinned version (exact rule), or the newest one, loaded after the pin
-// (classic rule), which has no window after Free.
-func (a *Arena) viewOf(pin *epoch.Guard) *view {
-	if a.exact {
-		return pin.Value().(*view)
-	}
-	return a.view.Load()
-}
-
 // Bytes returns what had been handed out, or written through a [Buffer], when g
 // was pinned or last refreshed. Panics (nil dereference) if g is not pinned.
-func (g *Guard) Bytes() []byte { return g.view.slice(0, g.n) }
+func (g *Guard) Bytes() []byte { return g.view.Slice(0, g.n) }
 
 // Alloc is Arena.Alloc with a slice that g protects. It refreshes g: slices
 // obtained from it before may no longer be valid if the arena has moved.
@@ -92,7 +82,7 @@ func (g *Guard) Alloc(n int) ([]byte, error) {
 	if err := g.Refresh(); err != nil {
 		return nil, err
 	}
-	return g.view.slice(off, n), nil
+	return g.view.Slice(off, n), nil
 }
 
 // Refresh moves the guard to the newest bytes; what Bytes returned before may
@@ -101,16 +91,16 @@ func (g *Guard) Alloc(n int) ([]byte, error) {
 func (g *Guard) Refresh() error {
 	a := g.arena
 	g.n = a.Len()
-	if a.domain == nil {
-		g.view = a.view.Load()
+	if a.mapping.Domain == nil {
+		g.view = a.mapping.View()
 	} else {
 		if err := g.pin.Refresh(); err != nil {
 			g.view = nil
 			return a.pinError(err)
 		}
-		g.view = a.viewOf(&g.pin)
+		g.view = a.mapping.ViewOf(&g.pin)
 	}
-	if g.view.window == nil {
+	if g.view.Window == nil {
 		g.Unpin()
 		return a.pinError(epoch.ErrClosed)
 	}
@@ -121,7 +111,7 @@ func (g *Guard) Refresh() error {
 // through a copy, panics.
 func (g *Guard) Unpin() {
 	g.view = nil
-	if g.arena.domain != nil {
+	if g.arena.mapping.Domain != nil {
 		g.pin.Unpin()
 	}
 }

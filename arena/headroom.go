@@ -161,7 +161,7 @@ func (a *Arena) cross(v *view, from, to int) {
 	if next < end && h.next.CompareAndSwap(next, end) {
 		// An allocation of many extents may be for touching here and there: it is
 		// left to page faults.
-		if to-from <= extentSize && end <= int64(v.cap) && !h.paused(end) && a.makesHuge() && a.prep.TryRLock() {
+		if to-from <= extentSize && end <= int64(v.Cap) && !h.paused(end) && a.makesHuge() && a.prep.TryRLock() {
 			a.prepareByWriter(end)
 			a.prep.RUnlock()
 		}
@@ -217,8 +217,8 @@ func (a *Arena) lookAhead(end int64) {
 //
 // Preconditions: prep is held, shared.
 func (a *Arena) prepare(off int, counter *atomic.Int64) {
-	v := a.view.Load()
-	if off+extentSize > v.cap { // Also after Free.
+	v := a.mapping.View()
+	if off+extentSize > v.Cap { // Also after Free.
 		return
 	}
 	if a.prepareExtent(v, off) != nil {
@@ -264,7 +264,7 @@ func (a *Arena) hasWork() bool {
 	h := &a.head
 	next := h.next.Load()
 	end := next + extentSize
-	return next < h.goal.Load() && end <= int64(a.view.Load().cap) && !h.paused(end)
+	return next < h.goal.Load() && end <= int64(a.mapping.View().Cap) && !h.paused(end)
 }
 
 // helpOnce is one turn of the helper.

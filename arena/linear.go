@@ -88,7 +88,7 @@ func (m *LinearMemory) Reallocate(size uint64) []byte {
 		return nil
 	}
 	m.arena.length.Store(int64(size)) // For Stats.
-	return m.arena.load().slice(0, int(size))
+	return m.arena.load().Slice(0, int(size))
 }
 
 // Err returns why the last Reallocate returned nil, or nil if it did not.
@@ -106,10 +106,10 @@ func (m *LinearMemory) grow(size uint64) error {
 	a := m.arena
 	v := a.load()
 	if size > uint64(m.limit) {
-		return a.growError(v.cap, int(min(size, math.MaxInt)), fmt.Errorf("%w: the limit is %d bytes", ErrFull, m.limit))
+		return a.growError(v.Cap, int(min(size, math.MaxInt)), fmt.Errorf("%w: the limit is %d bytes", ErrFull, m.limit))
 	}
 	n := int(size)
-	if n > v.cap {
+	if n > v.Cap {
 		if err := a.grow(n); err != nil {
 			return err
 		}
@@ -131,7 +131,7 @@ func (m *LinearMemory) commit(n int) (err error) {
 	defer a.mu.Unlock()
 	to, _ := align.Up(n, a.file.Page())
 	if to < extentSize {
-		err = memfile.Commit(a.file.Fd(), int64(m.committed), a.load().addr(m.committed), to-m.committed)
+		err = memfile.Commit(a.file.Fd(), int64(m.committed), a.load().Addr(m.committed), to-m.committed)
 	} else {
 		to, _ = align.Up(n, extentSize) // As the size of the file is.
 		err = a.commitRange(a.load(), m.committed, to)

@@ -49,8 +49,8 @@ func (a *Arena) NewLocal() *Local {
 
 // Alloc is [Arena.Alloc], except that consecutive slices need not be contiguous.
 func (l *Local) Alloc(n int) ([]byte, error) {
-	if v := l.v; uint(n) <= uint(l.end-l.off) && l.a.view.Load() == v && l.a.cuts.Load() == l.cuts {
-		b := v.slice(l.off, n)
+	if v := l.v; uint(n) <= uint(l.end-l.off) && l.a.mapping.View() == v && l.a.cuts.Load() == l.cuts {
+		b := v.Slice(l.off, n)
 		l.off += n
 		return b, nil
 	}
@@ -63,9 +63,9 @@ func (l *Local) AllocAligned(n, alignment int) ([]byte, error) {
 		panic(fmt.Sprintf("arena: AllocAligned in %q: alignment is %d, want a power of two up to %d", l.a.name, alignment, extentSize))
 	}
 	start := align.Down(l.off+alignment-1, alignment)
-	if v := l.v; start <= l.end && uint(n) <= uint(l.end-start) && l.a.view.Load() == v && l.a.cuts.Load() == l.cuts {
+	if v := l.v; start <= l.end && uint(n) <= uint(l.end-start) && l.a.mapping.View() == v && l.a.cuts.Load() == l.cuts {
 		l.off = start + n
-		return v.slice(start, n), nil
+		return v.Slice(start, n), nil
 	}
 	return l.allocSlow(n, alignment)
 }
@@ -102,7 +102,7 @@ func (l *Local) allocSlow(n, alignment int) ([]byte, error) {
 		start = align.Down(l.off+alignment-1, alignment)
 	}
 	l.off = start + n
-	return l.v.slice(start, n), nil
+	return l.v.Slice(start, n), nil
 }
 
 // take takes a block.
@@ -124,5 +124,5 @@ func (l *Local) direct(n, alignment int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return v.slice(start, n), nil
+	return v.Slice(start, n), nil
 }

@@ -38,31 +38,6 @@ func orderArena(t *testing.T, o Options) *Arena {
 	return a
 }
 
-// TestArena_OffsetOfPublished: with Retire a guard can be pinned on a view that is
-// published and not yet the arena's: Offset knows its window, and the one before it.
-func TestArena_OffsetOfPublished(t *testing.T) {
-	a, next := orderArena(t, Options{Retire: true}), orderArena(t, Options{})
-	before := a.view.Load()
-	if _, err := a.domain.Publish(next.view.Load()); err != nil { // As in publishMove.
-		t.Fatal(err)
-	}
-	a.old.add(before.window)
-	g, err := a.Pin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, v := range []*view{before, g.view} {
-		if off := a.Offset(v.slice(100, 1)); off != 100 {
-			t.Errorf("offset %d, want 100", off)
-		}
-	}
-	g.Unpin()
-	a.old.forget(before.window)
-	if _, err := a.domain.Publish(before); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // TestArena_ViewBeforeRetire: in a shared domain the new view is there before
 // the old window is retired, or a guard that is pinned in between would find a
 // window that nobody keeps for it.
@@ -104,7 +79,7 @@ func TestArena_ViewBeforeRetire(t *testing.T) {
 // TestArena_MovesAlone: page tables do not move while memory is being prepared
 // (CVE-2024-50066).
 func TestArena_MovesAlone(t *testing.T) {
-	if !memfile.CanMoveKeep() {
+	if !memfile.CanRehome() {
 		t.Skip("this kernel does not move page tables of shared memory")
 	}
 	a := orderArena(t, Options{})
@@ -217,19 +192,19 @@ func TestArena_TouchHolds(t *testing.T) {
 				if err := a.Grow(2 * extentSize); err != nil {
 					t.Fatal(err)
 				}
-				a.domain.TryReclaim()
-				if n := o.Space.Stats().Windows; n != 2 || a.load().window == v.window {
+				a.mapping.Domain.TryReclaim()
+				if n := o.Space.Stats().Windows; n != 2 || a.load().Window == v.Window {
 					t.Errorf("%d windows while the old one is being touched", n)
 				}
 			})
-			if err := a.domain.Barrier(t.Context()); err != nil {
+			if err := a.mapping.Domain.Barrier(t.Context()); err != nil {
 				t.Error(err)
 			}
 			if n := o.Space.Stats().Windows; n != 1 {
 				t.Errorf("%d windows afterwards", n)
 			}
 			// A domain that is closed keeps nothing; then the arena must not move.
-			if err := a.domain.Shutdown(t.Context()); err != nil {
+			if err := a.mapping.Domain.Shutdown(t.Context()); err != nil {
 				t.Error(err)
 			}
 			a.touch(func(*view) {
@@ -278,7 +253,7 @@ func TestArena_FreesAlone(t *testing.T) {
 	go func() { done <- a.Free() }()
 	for a.prep.TryRLock() { // Until Free waits for us.
 		a.prep.RUnlock()
-		if a.view.Load().window == nil {
+		if a.mapping.View().Window == nil {
 			t.Error("the window has been given up while memory is being prepared")
 			break
 		}

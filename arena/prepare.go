@@ -12,7 +12,7 @@ import (
 // makesHuge reports whether memory that is prepared is huge pages. Only then a writer
 // prepares it himself: small ones are no cheaper than the page faults.
 func (a *Arena) makesHuge() bool {
-	return a.huge != HugeNever && !a.small.Load() && memfile.CanCollapse()
+	return a.mapping.Huge != HugeNever && !a.small.Load() && memfile.CanCollapse()
 }
 
 // prepareExtent makes the extent at off memory that is there: with pages in the
@@ -22,13 +22,13 @@ func (a *Arena) makesHuge() bool {
 // and v maps it; prep is held.
 func (a *Arena) prepareExtent(v *view, off int) error {
 	if a.makesHuge() {
-		_, err := memfile.MakeHuge(a.file.Fd(), int64(off), v.addr(off))
+		_, err := memfile.MakeHuge(a.file.Fd(), int64(off), v.Addr(off))
 		if a.file.Memfd() || !sys.IsDenied(err) {
 			return err
 		}
 		a.small.Store(true) // The probe was of a memfd, a file on disk has no huge pages.
 	}
-	return sys.Advise(v.addr(off), extentSize, sys.AdvisePopulateWrite)
+	return sys.Advise(v.Addr(off), extentSize, sys.AdvisePopulateWrite)
 }
 
 // commits reports whether what may be handed out has memory: as asked for, or because a
@@ -38,14 +38,14 @@ func (a *Arena) commits() bool { return a.commit || a.file.Page() > extentSize/2
 // commitAgain gives what Trim has taken memory again, so that need bytes have it, and
 // some more if there is a capacity for it.
 //
-// Preconditions: mu is held; v is the newest view; v.ready < need <= v.cap.
+// Preconditions: mu is held; v is the newest view; v.Ready < need <= v.Cap.
 func (a *Arena) commitAgain(v *view, need int) error {
 	next := *v
-	next.ready = min(a.nextCap(v.ready, need), v.cap)
-	if err := a.commitRange(v, v.ready, next.ready); err != nil {
+	next.Ready = min(a.nextCap(v.Ready, need), v.Cap)
+	if err := a.commitRange(v, v.Ready, next.Ready); err != nil {
 		return err
 	}
-	return a.publishView(&next)
+	return a.mapping.Publish(&next)
 }
 
 // commitRange gives every byte of [from, to) a page, or none at all and an
@@ -68,7 +68,7 @@ func (a *Arena) commitRange(v *view, from, to int) error {
 	// capacity, and beyond what others have written there, are given back.
 	if from, _ := align.Up(max(from, a.file.Others()), unit); from < to {
 		// Where nothing can be given back it stays: as zero as it was.
-		if perr := memfile.Punch(a.file.Fd(), int64(from), v.addr(from), to-from); perr != nil && !errors.Is(perr, memfile.ErrNoPunch) {
+		if perr := memfile.Punch(a.file.Fd(), int64(from), v.Addr(from), to-from); perr != nil && !errors.Is(perr, memfile.ErrNoPunch) {
 			err = errors.Join(err, perr)
 		}
 	}
@@ -79,10 +79,10 @@ func (a *Arena) commitRange(v *view, from, to int) error {
 func (a *Arena) commitExtents(v *view, from, to int) error {
 	from = align.Down(from, a.file.Page())
 	if a.file.Page() >= extentSize {
-		return memfile.Allocate(a.file.Fd(), int64(from), v.addr(from), to-from)
+		return memfile.Allocate(a.file.Fd(), int64(from), v.Addr(from), to-from)
 	}
 	small := func(from, to int) error {
-		return memfile.Commit(a.file.Fd(), int64(from), v.addr(from), to-from)
+		return memfile.Commit(a.file.Fd(), int64(from), v.Addr(from), to-from)
 	}
 	head, _ := align.Up(from, extentSize)
 	if head = min(head, to); !a.makesHuge() {
@@ -93,7 +93,7 @@ func (a *Arena) commitExtents(v *view, from, to int) error {
 	}
 	off := head
 	for ; off+extentSize <= to; off += extentSize {
-		huge, err := memfile.MakeHuge(a.file.Fd(), int64(off), v.addr(off))
+		huge, err := memfile.MakeHuge(a.file.Fd(), int64(off), v.Addr(off))
 		if !huge && !memfile.IsMemory(err) {
 			err = small(off, off+extentSize) // Small pages will do.
 		}
@@ -109,12 +109,12 @@ func (a *Arena) commitExtents(v *view, from, to int) error {
 //
 // Preconditions: as of commitRange, but for the content.
 func (a *Arena) fillHoles(v *view) error {
-	to, _ := align.Up(v.cap, a.file.Page())
+	to, _ := align.Up(v.Cap, a.file.Page())
 	if !a.commit || a.file.Allocated() >= to {
 		return nil
 	}
-	if err := memfile.Commit(a.file.Fd(), 0, v.addr(0), to); err != nil {
-		return fmt.Errorf("fill the holes of %d bytes: %w", v.cap, err)
+	if err := memfile.Commit(a.file.Fd(), 0, v.Addr(0), to); err != nil {
+		return fmt.Errorf("fill the holes of %d bytes: %w", v.Cap, err)
 	}
 	return nil
 }
@@ -129,7 +129,7 @@ func (a *Arena) Decommit(off, n int) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	v := a.load()
-	a.checkRange("Decommit", off, n, v.cap)
+	a.checkRange("Decommit", off, n, v.Cap)
 	if n == 0 {
 		return nil
 	}
@@ -156,10 +156,10 @@ func (a *Arena) Trim() error {
 	if from >= a.file.Size() {
 		return nil
 	}
-	if a.commits() && from < v.ready {
+	if a.commits() && from < v.Ready {
 		next := *v
-		next.ready = from
-		if err := a.publishView(&next); err != nil {
+		next.Ready = from
+		if err := a.mapping.Publish(&next); err != nil {
 			return fmt.Errorf("arena: trim %q to %d bytes: %w", a.name, from, err)
 		}
 	}
@@ -197,8 +197,8 @@ func (a *Arena) trimRange(v *view, from, to int) error {
 	if from >= to {
 		return nil
 	}
-	addr := v.addr(from)
-	if to > v.window.Mapped() { // After a growth that failed.
+	addr := v.Addr(from)
+	if to > v.Window.Mapped() { // After a growth that failed.
 		addr = 0
 	}
 	return memfile.Punch(a.file.Fd(), int64(from), addr, to-from)

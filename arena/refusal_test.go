@@ -135,9 +135,9 @@ func TestNewArena_Refused(t *testing.T) {
 // TestNewArena_NoRehome: an arena that could move its page tables only is refused at once
 // where the kernel does not do that, and not when its first window is full.
 func TestNewArena_NoRehome(t *testing.T) {
-	real := memfile.NoMoveKeep
-	defer func() { memfile.NoMoveKeep = real }()
-	memfile.NoMoveKeep = func() error { return sys.EINVAL }
+	real := memfile.NoRehome
+	defer func() { memfile.NoRehome = real }()
+	memfile.NoRehome = func() error { return sys.EINVAL }
 	for _, forced := range []arena.Rungs{arena.RungRehome, arena.RungInWindow | arena.RungRehome} {
 		a, err := arena.NewArena(arena.Options{Name: "log", Rungs: forced})
 		if a != nil || !errors.Is(err, errors.ErrUnsupported) || !errors.Is(err, sys.EINVAL) || !strings.Contains(fmt.Sprint(err), "RungAlias, too") {

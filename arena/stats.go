@@ -35,15 +35,15 @@ func (a *Arena) Stats() Stats {
 	defer a.mu.Unlock()
 	s := Stats{
 		Limit:  a.limit,
-		Growth: a.grown,
+		Growth: Growth(a.mapping.Grown()),
 
 		PreparedByWriter: int(a.head.byWriter.Load()),
 		PreparedByHelper: int(a.head.byHelper.Load()),
 	}
-	s.Windows, s.Kept = a.old.size()
-	if v := a.view.Load(); v.window != nil { // Not free.
+	s.Windows, s.Kept = a.mapping.Old()
+	if v := a.mapping.View(); v.Window != nil { // Not free.
 		s.Windows++
-		s.Len, s.Cap, s.Window = a.Len(), v.cap, v.window.Size()
+		s.Len, s.Cap, s.Window = a.Len(), v.Cap, v.Window.Size()
 		s.Committed = a.file.Allocated()
 		s.HeadroomOff = a.head.paused(int64(s.Len))
 	}

@@ -106,7 +106,8 @@ type Ref[T any] struct{ off1 int }
 // RefTo returns a Ref to p, which must lie in a window of the arena: panics if it
 // does not.
 func RefTo[T any](a *Arena, p *T) Ref[T] {
-	off, ok := offsetOf(a, p)
+	a.load()
+	off, ok := a.mapping.Offset(addressOf(p))
 	if !ok {
 		panic(fmt.Sprintf("arena: RefTo in %q of a %T that is in none of its windows", a.name, p))
 	}
@@ -137,8 +138,8 @@ func (r Ref[T]) in(name string, v *view) *T {
 	}
 	size, alignment := layout[T]()
 	off := r.off1 - 1
-	if off < 0 || size > v.cap || off > v.cap-size || off&(alignment-1) != 0 {
-		panic(fmt.Sprintf("arena: %T to offset %d does not fit %q with a capacity of %d bytes", r, off, name, v.cap))
+	if off < 0 || size > v.Cap || off > v.Cap-size || off&(alignment-1) != 0 {
+		panic(fmt.Sprintf("arena: %T to offset %d does not fit %q with a capacity of %d bytes", r, off, name, v.Cap))
 	}
 	return &sliceAt[T](v, off, 1)[0]
 }

@@ -19,12 +19,12 @@ import (
 // TestArena_FailedMoveLeavesNothing: the window that was meant to be moved to is
 // given back when the move fails, and the one that there is serves on.
 func TestArena_FailedMoveLeavesNothing(t *testing.T) {
-	if !memfile.CanMoveKeep() {
+	if !memfile.CanRehome() {
 		t.Skip("this kernel does not move page tables of shared memory")
 	}
 	space := addrspace.New(addrspace.Options{CacheWindows: -1})
 	a := orderArena(t, Options{Space: space})
-	a.rungs = RungInWindow | RungRehome // Without an alias to fall back to.
+	a.mapping.Rungs = RungInWindow | RungRehome // Without an alias to fall back to.
 	for range 3 {
 		restore := testutil.FailAll(sys.CallMremap, syscall.ENOMEM)
 		err := a.Grow(2 * extentSize)
@@ -164,14 +164,14 @@ func TestNewArena_NoSuchWindow(t *testing.T) {
 func TestArena_LongerWindowServesLater(t *testing.T) {
 	space := addrspace.New(addrspace.Options{CacheWindows: -1})
 	a := orderArena(t, Options{Space: space})
-	a.rungs = RungInWindow | RungExtend
-	size := a.load().window.Size()
+	a.mapping.Rungs = RungInWindow | RungExtend
+	size := a.load().Window.Size()
 	for range 2 {
 		// The addresses can be had, the mapping of the file over them fails.
 		mmaps := 0
 		restore := sys.SetHook(func(c sys.Call) syscall.Errno {
 			if c == sys.CallMmap {
-				if mmaps++; mmaps > 1 || a.load().window.Size() > size {
+				if mmaps++; mmaps > 1 || a.load().Window.Size() > size {
 					return syscall.ENOMEM
 				}
 			}
@@ -183,7 +183,7 @@ func TestArena_LongerWindowServesLater(t *testing.T) {
 		if !errors.Is(err, sys.ENOMEM) && !errors.Is(err, addrspace.ErrNoSpace) || a.Cap() != extentSize {
 			t.Fatalf("capacity %d, %v", a.Cap(), err)
 		}
-		if got := a.load().window.Size(); got <= size {
+		if got := a.load().Window.Size(); got <= size {
 			t.Fatalf("the window is %d bytes long", got)
 		}
 	}

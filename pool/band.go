@@ -2,11 +2,9 @@ package pool
 
 import (
 	"errors"
-	"fmt"
 	"math/bits"
 
 	"github.com/growarena/growarena/internal/align"
-	"github.com/growarena/growarena/internal/invariants"
 	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
 )
@@ -175,9 +173,6 @@ func (p *Pool) unkeepLocked(k int) {
 	p.kept -= p.held(b)
 }
 
-// bandPart returns the range of the file that band i is.
-func (p *Pool) bandPart(i uint32) part { return part{p.file.Fd(), int64(i) << p.shift, p.band} }
-
 // held returns the bytes of memory that b may hold.
 func (p *Pool) held(b *band) int {
 	n, _ := align.Up(int(b.high), p.page)
@@ -260,42 +255,5 @@ func (p *Pool) guardBand(addr uintptr) {
 		p.mu.Lock()
 		p.stats.GuardsRefused++
 		p.mu.Unlock()
-	}
-}
-
-// checkLocked panics if an invariant does not hold.
-func (p *Pool) checkLocked() {
-	if !invariants.Enabled {
-		return
-	}
-	if p.ops++; p.next > 128 && p.ops%1024 != 0 {
-		return
-	}
-	var live, used, free, kept int
-	for i := range p.next {
-		switch b := p.at(i); b.state {
-		case bandLive:
-			live, used = live+1, used+int(b.length)
-			if b.length > b.high {
-				panic(fmt.Sprintf("pool: BUG: band %d of %q: length %d above high %d", i, p.name, b.length, b.high))
-			}
-		case bandFree:
-			free, kept = free+1, kept+p.held(b)
-		case bandFresh:
-			panic(fmt.Sprintf("pool: BUG: band %d of %q is fresh, %d were used", i, p.name, p.next))
-		}
-	}
-	listed := 0
-	for i := p.empty; i != noBand; i = p.at(i).next {
-		listed++
-	}
-	for k := range p.keeps {
-		for i := p.keeps[k]; i != noBand; i = p.at(i).next {
-			listed++
-		}
-	}
-	if free != listed || kept != p.kept || live > p.live || p.next > p.ready {
-		panic(fmt.Sprintf("pool: BUG: %q: %d free bands, %d on lists; %d bytes kept, counted %d; %d live bands of %d buffers; %d of %d used",
-			p.name, free, listed, kept, p.kept, live, p.live, p.next, p.ready))
 	}
 }

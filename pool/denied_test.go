@@ -22,7 +22,7 @@ func denied(t *testing.T, o Options, errno syscall.Errno, calls ...sys.Call) *Po
 	// What the system has is remembered: it must not be found out while all is denied.
 	memfile.CanCollapse()
 	memfile.CanGuard()
-	memfile.CanMoveKeep()
+	memfile.CanRehome()
 	t.Cleanup(sys.SetHook(func(c sys.Call) syscall.Errno {
 		for _, d := range calls {
 			if c == d {

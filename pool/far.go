@@ -7,6 +7,7 @@ import (
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/mapping"
 	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
 )
@@ -69,7 +70,7 @@ func (f *farFile) take(off, n, least int) (g part, dirty int, err error) {
 		return part{}, 0, err
 	}
 	f.cut(at, skew+n)
-	return part{f.file.Fd(), int64(at + skew), n}, 0, nil
+	return part{Fd: f.file.Fd(), Off: int64(at + skew), N: n}, 0, nil
 }
 
 // grow makes the file n bytes long, of which so many are going to be used soon.
@@ -91,24 +92,24 @@ func (f *farFile) takeOwed(skew, n, least int) (g part, dirty int, ok bool) {
 	for k, o := range f.owed {
 		// The range begins in the first extent, or in the second where what is dirty in the
 		// first would be in front of it.
-		start := align.Down(int(o.off), memfile.ExtentSize) + skew
-		if start > int(o.off) {
+		start := align.Down(int(o.Off), memfile.ExtentSize) + skew
+		if start > int(o.Off) {
 			start += memfile.ExtentSize
 		}
-		end := int(o.off) + o.n
+		end := int(o.Off) + o.N
 		if start > end || end-start < least {
 			continue
 		}
 		f.owed = slices.Delete(f.owed, k, k+1)
 		n = min(n, end-start)
-		if lead := start - skew; lead > int(o.off) {
-			f.putOwed(owed{part{o.fd, o.off, lead - int(o.off)}, min(o.high, lead-int(o.off))})
+		if lead := start - skew; lead > int(o.Off) {
+			f.putOwed(owed{part{Fd: o.Fd, Off: o.Off, N: lead - int(o.Off)}, min(o.high, lead-int(o.Off))})
 		}
-		high := int(o.off) + o.high
+		high := int(o.Off) + o.high
 		if rest := start + n; rest < end {
-			f.putOwed(owed{part{o.fd, int64(rest), end - rest}, max(high-rest, 0)})
+			f.putOwed(owed{part{Fd: o.Fd, Off: int64(rest), N: end - rest}, max(high-rest, 0)})
 		}
-		return part{o.fd, int64(start), n}, min(max(high-start, 0), n), true
+		return part{Fd: o.Fd, Off: int64(start), N: n}, min(max(high-start, 0), n), true
 	}
 	return part{}, 0, false
 }
@@ -169,7 +170,7 @@ func (f *farFile) punchHigh(g part, high int) error {
 	if high == 0 {
 		return nil
 	}
-	err := punch(g.fd, g.off, 0, high, f.page)
+	err := punch(g.Fd, g.Off, 0, high, f.page)
 	if !errors.Is(err, memfile.ErrNoPunch) || f.space == nil {
 		return err
 	}
@@ -179,11 +180,11 @@ func (f *farFile) punchHigh(g part, high int) error {
 	if reserveErr != nil {
 		return err
 	}
-	defer release(w)
-	if w.MapFile(0, n, g.fd, g.off, sys.ProtRead|sys.ProtWrite) != nil {
+	defer mapping.Release(w)
+	if w.MapFile(0, n, g.Fd, g.Off, sys.ProtRead|sys.ProtWrite) != nil {
 		return err
 	}
-	return punch(g.fd, g.off, w.Range().Start, high, f.page)
+	return punch(g.Fd, g.Off, w.Range().Start, high, f.page)
 }
 
 // retry gives back what could not be given back before.
@@ -211,8 +212,8 @@ func (f *farFile) retry() (errs []error) {
 //
 // Preconditions: mu is held.
 func (f *farFile) put(g part) {
-	skew := int(g.off) % memfile.ExtentSize
-	off, n := int(g.off)-skew, g.n+skew
+	skew := int(g.Off) % memfile.ExtentSize
+	off, n := int(g.Off)-skew, g.N+skew
 	f.taken -= n
 	k, _ := f.search(off)
 	if k < len(f.free) && f.free[k].off == off+n {

@@ -31,10 +31,10 @@ func TestFarFile_Model(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if int(g.off)%memfile.ExtentSize != skew || g.n != n || f.file.Size() < int(g.off)+n {
+			if int(g.Off)%memfile.ExtentSize != skew || g.N != n || f.file.Size() < int(g.Off)+n {
 				t.Fatalf("took %+v for %d bytes at %d", g, n, skew)
 			}
-			for e := int(g.off) / memfile.ExtentSize; e < (int(g.off)+n)/memfile.ExtentSize; e++ {
+			for e := int(g.Off) / memfile.ExtentSize; e < (int(g.Off)+n)/memfile.ExtentSize; e++ {
 				if k, taken := owner[e]; taken {
 					t.Fatalf("extent %d was handed out as part of range %d", e, k)
 				}
@@ -45,7 +45,7 @@ func TestFarFile_Model(t *testing.T) {
 			k := rng.IntN(len(all))
 			g := all[k]
 			f.give(g, rng.IntN(2)*4096)
-			for e := int(g.off) / memfile.ExtentSize; e < (int(g.off)+g.n)/memfile.ExtentSize; e++ {
+			for e := int(g.Off) / memfile.ExtentSize; e < (int(g.Off)+g.N)/memfile.ExtentSize; e++ {
 				delete(owner, e)
 			}
 			all[k] = all[len(all)-1]

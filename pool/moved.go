@@ -5,6 +5,7 @@ import (
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/mapping"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -16,11 +17,9 @@ import (
 type moved struct {
 	band    uint32              // the buffer's first part, which stays taken; noBand if it was longer from the start
 	start   int                 // offset of the first byte in every window, as it was in the band. Immutable.
-	at      uintptr             // where the parts are mapped: the newest window, before there is one the band
+	place   mapping.Place       // where the parts are mapped: the newest window, before there is one the band
 	first   uintptr             // the oldest key in Pool.moved: the band, or the first window. Immutable.
-	windows []*addrspace.Window // the newest last
-	parts   []part
-	mapped  int // bytes: the sum of parts
+	windows []*addrspace.Window // of its own, the newest last
 	length  int
 	high    int   // what was ever handed out since it was zero
 	ahead   ahead // what was prepared, or is
@@ -30,25 +29,34 @@ type moved struct {
 }
 
 // part is a range of one of the pool's files.
-type part struct {
-	fd  int
-	off int64
-	n   int
+type part = mapping.Part
+
+// bandPart returns the range of the file that band i is.
+func (p *Pool) bandPart(i uint32) part {
+	return part{Fd: p.file.Fd(), Off: int64(i) << p.shift, N: p.band}
 }
 
-// newest returns the window m lies in, or nil while that is a band.
-func (m *moved) newest() *addrspace.Window {
-	if len(m.windows) == 0 {
-		return nil
+// bandPlace returns where band i is mapped: among others.
+//
+// Preconditions: mu is held; i < next.
+func (p *Pool) bandPlace(i uint32) mapping.Place {
+	r := &p.runs[p.at(i).run]
+	return mapping.Place{
+		Window: r.window, At: int(i-r.first) << p.shift, Lent: true,
+		Parts: []part{p.bandPart(i)}, Mapped: p.band,
 	}
-	return m.windows[len(m.windows)-1]
 }
 
 // mayHold returns up to where m may hold memory.
-func (m *moved) mayHold() int { return m.ahead.highOf(m.high, m.start, m.mapped-m.start) }
+func (m *moved) mayHold() int { return m.ahead.highOf(m.high, m.start, m.place.Mapped-m.start) }
+
+// where returns where m lies.
+func (m *moved) where() bufferPlace { return bufferPlace{m.place.Addr(), m.start, m.place.Parts} }
 
 // bytes returns the buffer.
-func (m *moved) bytes() []byte { return bytesAt(sys.Pointer(m.at+uintptr(m.start)), m.length) }
+func (m *moved) bytes() []byte {
+	return bytesAt(sys.Pointer(m.place.Addr()+uintptr(m.start)), m.length)
+}
 
 // allocMoved is Alloc for buffers too long for a band, which is counted already.
 func (p *Pool) allocMoved(n int) ([]byte, error) {
@@ -60,11 +68,11 @@ func (p *Pool) allocMoved(n int) ([]byte, error) {
 		p.mu.Unlock()
 		return nil, p.allocError(n, err)
 	}
-	m.ahead, m.preparing = p.prepareFirst(bufferPlace{m.at, 0, m.parts}, n)
+	m.ahead, m.preparing = p.prepareFirst(m.where(), n)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	m.first = m.at
-	p.moved[m.at] = m
+	m.first = m.place.Addr()
+	p.moved[m.first] = m
 	return m.bytes(), nil
 }
 
@@ -78,10 +86,8 @@ func (p *Pool) outgrow(i uint32, n int) ([]byte, error) {
 	old := int(b.length)
 	at := p.bandAddr(i)
 	m := &moved{
-		band: i, start: p.start(i), at: at, first: at, length: old, high: int(b.high),
-		parts:  []part{p.bandPart(i)},
-		mapped: p.band,
-		ahead:  b.ahead,
+		band: i, start: p.start(i), place: p.bandPlace(i), first: at, length: old, high: int(b.high),
+		ahead: b.ahead,
 	}
 	p.mu.Unlock()
 	err := p.enlarge(m, n)
@@ -113,7 +119,7 @@ func (p *Pool) growMoved(m *moved, n int) ([]byte, error) {
 		p.mu.Unlock()
 		return nil, p.growError(old, n, err)
 	}
-	if n > m.mapped-m.start {
+	if n > m.place.Mapped-m.start {
 		m.busy = true
 		p.mu.Unlock()
 		err := p.enlarge(m, n)
@@ -132,13 +138,13 @@ func (p *Pool) growMoved(m *moved, n int) ([]byte, error) {
 //
 // Preconditions: mu is held, and is released.
 func (p *Pool) grownMoved(m *moved, n int) []byte {
-	p.moved[m.at] = m
+	p.moved[m.place.Addr()] = m
 	m.busy = false
 	old := m.length
 	dirty := max(old, min(n, m.high))
 	m.length, m.high = n, max(m.high, n)
 	buf := m.bytes()
-	at, was := bufferPlace{m.at, m.start, m.parts}, m.ahead
+	at, was := m.where(), m.ahead
 	p.checkLocked()
 	p.mu.Unlock()
 	if p.prepares(old) {
@@ -180,14 +186,14 @@ func (p *Pool) shrinkMoved(m *moved, n int) []byte {
 func (m *moved) punchParts(keep, page int) error {
 	from, to := m.start+keep, m.start+m.mayHold()
 	off := 0
-	for _, g := range m.parts {
-		lo, hi := max(from, off), min(to, off+g.n)
+	for _, g := range m.place.Parts {
+		lo, hi := max(from, off), min(to, off+g.N)
 		if lo < hi {
-			if err := punch(g.fd, g.off+int64(lo-off), m.at+uintptr(lo), hi-lo, page); err != nil {
+			if err := punch(g.Fd, g.Off+int64(lo-off), m.place.Addr()+uintptr(lo), hi-lo, page); err != nil {
 				return err
 			}
 		}
-		off += g.n
+		off += g.N
 	}
 	return nil
 }
@@ -207,16 +213,16 @@ func (p *Pool) freeMoved(m *moved) {
 	}
 	p.mu.Unlock()
 	high := m.mayHold()
-	p.noteFull(bufferPlace{m.at, m.start, m.parts}, m.ahead, m.length)
+	p.noteFull(m.where(), m.ahead, m.length)
 	for _, w := range m.windows {
-		release(w)
+		mapping.Release(w)
 	}
 	off := 0
-	for k, g := range m.parts {
+	for k, g := range m.place.Parts {
 		if k > 0 || m.band == noBand {
-			p.far.give(g, min(max(m.start+high-off, 0), g.n))
+			p.far.give(g, min(max(m.start+high-off, 0), g.N))
 		}
-		off += g.n
+		off += g.N
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

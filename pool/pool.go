@@ -11,7 +11,9 @@ import (
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/mapping"
 	"github.com/growarena/growarena/internal/memfile"
+	"github.com/growarena/growarena/internal/sys"
 )
 
 const (
@@ -27,47 +29,6 @@ const (
 	// push out very many small ones. With the defaults a full band is kept.
 	keepShare = 4
 )
-
-// Options say how to make a [Pool]. The zero value works.
-type Options struct {
-	// Name appears in errors and in /proc/self/maps. "" means "pool".
-	Name string
-
-	// Band is the address space of one buffer, a power of two from 64 KiB to
-	// 1 GiB: up to Room, some 15/16 of it, a buffer grows where it is.
-	// 0 means 16 MiB.
-	Band int
-
-	// Reserve is the address space of the first bands, in bytes, for where there are very
-	// many pools of few buffers each. The next are eight times as long as all before, up
-	// to 64 GiB. 0 means 64 GiB, or 64 MiB where addresses have 32 bits.
-	Reserve int
-
-	// Limit is the most that all buffers' lengths may sum up to, in bytes;
-	// beyond is ErrFull. 0 means no limit but the system's.
-	Limit int
-
-	// Keep bounds the memory of freed buffers that is kept to be handed out
-	// again. 0 means 64 MiB, a negative number none.
-	Keep int
-
-	// HugePages says how to use huge pages: HugeAuto, HugeNever or HugeAlways. With
-	// HugeAuto, the zero value, a buffer of 2 MiB or more that is full when it grows
-	// gets the memory of what is added at once, in huge pages, instead of by page
-	// faults: a tenth of the time. It is never more than as much again as the buffer
-	// had in use. What a buffer begins with is left to page faults, unless it
-	// is longer than Room and follows within a second one that was full. With HugeNever
-	// all is left to them.
-	HugePages arena.HugePages
-
-	// NoGuards leaves out the guard page between bands. With guards, where the
-	// kernel has them without VMAs (Linux 6.15), running over the end of a band
-	// faults; the first use of a band costs a system call for it.
-	NoGuards bool
-
-	// Space holds the windows. nil means addrspace.Default().
-	Space *addrspace.Space
-}
 
 // Pool holds very many growable buffers in one backing file and, nearly, one
 // VMA. Make one with [New].
@@ -118,6 +79,7 @@ type Pool struct {
 	room    int              // bytes a buffer can have in any band. Immutable after New.
 	huge    arena.HugePages  // Immutable after New.
 	space   *addrspace.Space // Immutable after New.
+	ladder  mapping.Ladder   // of buffers that have outgrown their band. Immutable after New.
 	far     farFile          // Has its own lock.
 
 	credit    credit       // Protected by mu.
@@ -193,6 +155,7 @@ func newPool(o Options) *Pool {
 	}
 	p.colours = coloursFor(p.band, p.page)
 	p.room = p.band - p.guard - (p.colours-1)*p.page
+	p.ladder = mapping.Ladder{Name: p.name, Space: p.space, Rungs: mapping.AllRungs, Prot: sys.ProtRead | sys.ProtWrite, Huge: p.huge}
 	p.far.page, p.far.space = p.page, p.space
 	p.empty = noBand
 	for k := range p.keeps {
@@ -210,7 +173,7 @@ func (p *Pool) open() error {
 	}
 	if err = p.moreBands(); err != nil {
 		for _, r := range p.runs {
-			release(r.window)
+			mapping.Release(r.window)
 		}
 		p.file.Close()
 	}
@@ -247,12 +210,12 @@ func (p *Pool) Close() error {
 				<-w.ended
 			}
 			for _, w := range m.windows {
-				release(w)
+				mapping.Release(w)
 			}
 		}
 	}
 	for _, r := range runs {
-		release(r.window)
+		mapping.Release(r.window)
 	}
 	p.file.Close()
 	p.far.close()

@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -224,8 +223,8 @@ func (p *Pool) prepareExtents(at bufferPlace, from, to int) {
 	made, off := 0, 0
 	for _, g := range at.parts {
 		first, _ := align.Up(max(from, off), memfile.ExtentSize)
-		for e := first; e+memfile.ExtentSize <= min(to, off+g.n); e += memfile.ExtentSize {
-			if _, err := memfile.MakeHuge(g.fd, g.off+int64(e-off), at.base+uintptr(e)); err != nil {
+		for e := first; e+memfile.ExtentSize <= min(to, off+g.N); e += memfile.ExtentSize {
+			if _, err := memfile.MakeHuge(g.Fd, g.Off+int64(e-off), at.base+uintptr(e)); err != nil {
 				// No memory left, or this place cannot have a huge page: the buffer has
 				// what it would have had without.
 				p.prepareAt.Store(int64(time.Since(processStart) + prepareAgain))
@@ -234,7 +233,7 @@ func (p *Pool) prepareExtents(at bufferPlace, from, to int) {
 			}
 			made++
 		}
-		off += g.n
+		off += g.N
 	}
 	p.prepared.Add(int64(made))
 }
@@ -250,11 +249,4 @@ func (a ahead) highOf(high, start, most int) int {
 func (a *ahead) cut(end int) {
 	a.ready = min(a.ready, uint32(end/memfile.ExtentSize))
 	a.goal = min(a.goal, uint32(end/memfile.ExtentSize))
-}
-
-// checkHuge panics if o does not say how a pool can use huge pages.
-func (o *Options) checkHuge() {
-	if o.HugePages > arena.HugeAlways {
-		panic(fmt.Sprintf("pool: make %q: HugePages is %d: the file of a pool cannot come from the hugetlb pool", o.Name, o.HugePages))
-	}
 }

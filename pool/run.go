@@ -9,6 +9,7 @@ import (
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/arena"
+	"github.com/growarena/growarena/internal/mapping"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -159,7 +160,7 @@ func (p *Pool) newRun(n uint32) error {
 	}
 	n = min(n, uint32(w.Size()>>p.shift))
 	if err := p.mapBands(w, p.ready, 0, n); err != nil {
-		release(w)
+		mapping.Release(w)
 		return err
 	}
 	r := run{start: w.Range().Start, first: p.ready, n: n, window: w}
@@ -176,20 +177,11 @@ func (p *Pool) newRun(n uint32) error {
 	return nil
 }
 
-// mapPart maps g at off of w.
-func (p *Pool) mapPart(w *addrspace.Window, off int, g part) error {
-	if err := w.MapFile(off, g.n, g.fd, g.off, sys.ProtRead|sys.ProtWrite); err != nil {
-		return err
-	}
-	p.huge.Advise(w.Range().Start+uintptr(off), g.n)
-	return nil
-}
-
 // mapBands maps n bands of the file, from first on, at off of w.
 func (p *Pool) mapBands(w *addrspace.Window, first uint32, off int, n uint32) error {
-	return p.mapPart(w, off, part{p.file.Fd(), int64(first) << p.shift, int(n) << p.shift})
+	if err := w.MapFile(off, int(n)<<p.shift, p.file.Fd(), int64(first)<<p.shift, p.ladder.Prot); err != nil {
+		return err
+	}
+	p.huge.Advise(w.Range().Start+uintptr(off), int(n)<<p.shift)
+	return nil
 }
-
-// release gives a window back. The space keeps what it cannot release, counts
-// it and tries again later, so there is nothing to be done about an error.
-func release(w *addrspace.Window) { _ = w.Release() }

@@ -17,7 +17,7 @@ import (
 // TestPool_RefusedGrowthLeavesNothing: a buffer that cannot leave its band has
 // taken nothing of the file of tails, wherever it failed.
 func TestPool_RefusedGrowthLeavesNothing(t *testing.T) {
-	memfile.CanMoveKeep() // Finds out with system calls of its own, once.
+	memfile.CanRehome() // Finds out with system calls of its own, once.
 	space := addrspace.New(addrspace.Options{CacheWindows: -1})
 	p, err := New(Options{Name: t.Name(), Band: bandMin, Space: space})
 	if err != nil {

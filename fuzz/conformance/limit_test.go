@@ -56,7 +56,7 @@ func TestMapLimit(t *testing.T) {
 	results[2] = sys.Unmap(at+4*mib, mib)                                      // unmap the middle of a VMA
 	results[3] = sys.Protect(at+4*mib, mib, unix.PROT_NONE)                    // protect the middle of a VMA
 	results[4] = sys.Advise(at+4*mib, mib, sys.AdviseDontDump)                 // advise the middle of a VMA
-	results[5] = sys.MoveKeep(at, 2*mib, at+32*mib)                            // move page tables
+	results[5] = sys.Remap(at, 2*mib, 2*mib, at+32*mib, sys.RemapKeep)         // move page tables
 	results[6] = sys.Advise(at, 2*mib, sys.AdviseDontNeed)                     // drop page tables
 	results[7] = unix.Ftruncate(fd, 64*mib)                                    // make the file longer
 	results[8] = sys.Protect(at+2*mib, mib, unix.PROT_NONE)                    // protect a whole VMA

@@ -32,7 +32,8 @@ var layers = map[string][]string{
 	"internal/memfile":     {"internal/sys", "internal/align"},
 	"addrspace":            {"internal/sys", "internal/align", "internal/invariants", "internal/placement"},
 	"epoch":                {"internal/invariants"},
-	"pool":                 {"arena", "addrspace", "internal/memfile", "internal/sys", "internal/align", "internal/invariants"},
+	"internal/mapping":     {"addrspace", "epoch", "internal/memfile", "internal/sys", "internal/align"},
+	"pool":                 {"arena", "addrspace", "internal/mapping", "internal/memfile", "internal/sys", "internal/align", "internal/invariants"},
 	"internal/pageheap":    {"arena", "addrspace", "internal/memfile", "internal/sys", "internal/align"},
 	"slab":                 {"internal/pageheap", "internal/memfile", "pool", "arena", "addrspace", "epoch", "internal/sys", "internal/align", "internal/invariants", "internal/pointerfree"},
 	"fuzz/conformance":     {},
@@ -41,7 +42,7 @@ var layers = map[string][]string{
 	"fuzz":                 {"slab", "pool", "arena", "addrspace", "epoch", "internal/sys", "internal/testutil"},
 	"fuzz/cmd/soak":        {"fuzz", "slab", "pool", "arena", "addrspace", "epoch", "internal/sys", "internal/testutil"},
 	"fuzz/cmd/smoke":       {"slab", "pool", "arena", "epoch", "internal/testutil"},
-	"arena":                {"addrspace", "epoch", "internal/memfile", "internal/sys", "internal/align", "internal/invariants", "internal/pointerfree"},
+	"arena":                {"addrspace", "epoch", "internal/mapping", "internal/memfile", "internal/sys", "internal/align", "internal/invariants", "internal/pointerfree"},
 }
 
 // lineLimit is how long a file may be before it is two.

@@ -44,7 +44,7 @@ var probes = []probe{
 	}},
 	{"seals", "nobody can make a backing file shorter", withTrial(func(t *trial) error { return sys.Seal(t.fd, sys.SealShrink) })},
 	{"alias", "growing into a bigger window by a second mapping", withTrial(tryAlias)},
-	{"move page tables", "growing into a bigger window without page faults (mremap MREMAP_DONTUNMAP)", withTrial(tryMoveKeep)},
+	{"move page tables", "growing into a bigger window without page faults (mremap MREMAP_DONTUNMAP)", withTrial(tryRehome)},
 	{"collapse", "huge pages ahead of the cursor whatever shmem_enabled says (MADV_COLLAPSE)", withTrial(tryCollapse)},
 	{"populate", "page tables filled ahead (MADV_POPULATE_WRITE)", withTrial(func(t *trial) error {
 		return sys.Advise(t.addr, ExtentSize, sys.AdvisePopulateWrite)
@@ -62,15 +62,17 @@ var probes = []probe{
 // What the probes found, remembered. Each says why something is missing here, nil
 // where it is not.
 var (
-	NoMoveKeep = remember(withTrial(tryMoveKeep))
+	// NoRehome: page tables of shared memory that move, and the old place stays mapped.
+	NoRehome = remember(withTrial(tryRehome))
+
 	NoCollapse = remember(withTrial(tryCollapse))
 
 	// NoGuard: guard pages that take no VMA, for mappings of files.
 	NoGuard = remember(withTrial(tryGuard))
 )
 
-// CanMoveKeep reports whether the system has it, as far as is known.
-func CanMoveKeep() bool { return NoMoveKeep() == nil }
+// CanRehome reports whether the system has it, as far as is known.
+func CanRehome() bool { return NoRehome() == nil }
 
 // CanCollapse reports whether the system has it, as far as is known.
 func CanCollapse() bool { return NoCollapse() == nil }
@@ -179,9 +181,9 @@ func tryAlias(t *trial) error {
 	return t.sameBytes()
 }
 
-func tryMoveKeep(t *trial) error {
+func tryRehome(t *trial) error {
 	bytesAt(sys.Pointer(t.addr), 1)[0] = 1 // Something to move.
-	if err := sys.MoveKeep(t.addr, ExtentSize, t.spare); err != nil {
+	if err := sys.Remap(t.addr, ExtentSize, ExtentSize, t.spare, sys.RemapKeep); err != nil {
 		return err
 	}
 	return t.sameBytes()

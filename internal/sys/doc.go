@@ -7,7 +7,7 @@
 //	Reserve   None     → Reserved  mmap PROT_NONE at a place that must be free
 //	Cover     any      → Reserved  mmap PROT_NONE over a range of ours
 //	MapShared Reserved → Mapped    mmap MAP_SHARED of a file over a range of ours
-//	MoveKeep  Mapped   → Mapped    mremap MREMAP_DONTUNMAP: the page tables move, both places stay mapped
+//	Remap     Mapped   → Mapped    mremap to another place; with RemapKeep the page tables move and both stay mapped
 //	Unmap     any      → None      munmap
 //
 // Contract, for every function and every operating system:

@@ -75,15 +75,19 @@ func MapShared(addr, n uintptr, fd int, off int64, prot int) error {
 	return result(CallMmap, e)
 }
 
-// MoveKeep moves the page tables of [from, from+n) to [to, to+n) and leaves the
-// old range mapped to the same file: the new place is populated, the old one
-// refaults lazily. Linux 5.13 for shared files (a4609387859f). The source must
-// be one VMA.
-func MoveKeep(from, n, to uintptr) error {
+// RemapKeep leaves the old place mapped to the same file: the page tables move, so
+// the new place is populated and the old one refaults lazily. Both are of the same
+// size, and the old one is one VMA. Linux 5.13 for shared files (a4609387859f).
+const RemapKeep = unix.MREMAP_DONTUNMAP
+
+// Remap moves the mapping of [old, old+oldSize) over [to, to+newSize), which it unmaps
+// first. An oldSize of 0 leaves the old place as it is and maps the same pages of
+// shared memory a second time.
+func Remap(old, oldSize, newSize, to uintptr, flags int) error {
 	e := injected(CallMremap)
 	if e == 0 {
-		_, _, e = unix.Syscall6(unix.SYS_MREMAP, from, n, n,
-			unix.MREMAP_MAYMOVE|unix.MREMAP_FIXED|unix.MREMAP_DONTUNMAP, to, 0)
+		_, _, e = unix.Syscall6(unix.SYS_MREMAP, old, oldSize, newSize,
+			uintptr(unix.MREMAP_MAYMOVE|unix.MREMAP_FIXED|flags), to, 0)
 	}
 	return result(CallMremap, e)
 }

@@ -26,6 +26,8 @@ const (
 	AdviseGuardInstall
 	AdviseGuardRemove
 
+	RemapKeep = 4
+
 	SealSeal   = 1
 	SealShrink = 2
 	SealGrow   = 4
@@ -64,7 +66,9 @@ func Cover(addr, n uintptr) error              { return unsupported(CallMmap) }
 func MapShared(addr, n uintptr, fd int, off int64, prot int) error {
 	return unsupported(CallMmap)
 }
-func MoveKeep(from, n, to uintptr) error           { return unsupported(CallMremap) }
+func Remap(old, oldSize, newSize, to uintptr, flags int) error {
+	return unsupported(CallMremap)
+}
 func Unmap(addr, n uintptr) error                  { return unsupported(CallMunmap) }
 func Protect(addr, n uintptr, prot int) error      { return unsupported(CallMprotect) }
 func Advise(addr, n uintptr, advice int) error     { return unsupported(CallMadvise) }

@@ -14,7 +14,7 @@ import (
 
 // The packages whose statements count, and those whose tests reach them.
 var (
-	counted = []string{"./addrspace", "./arena", "./epoch", "./internal/memfile", "./internal/pageheap", "./pool", "./slab"}
+	counted = []string{"./addrspace", "./arena", "./epoch", "./internal/mapping", "./internal/memfile", "./internal/pageheap", "./pool", "./slab"}
 	tested  = append([]string{".", "./fuzz", "./fuzz/faults"}, counted...)
 )
 

@@ -177,9 +177,9 @@ var addrspaceMutants = []mutant{
 	}, {
 		name:    "page tables moved for good",
 		mistake: "rehoming takes the old window away under its readers",
-		file:    "internal/sys/mem_linux.go",
-		old:     "unix.MREMAP_MAYMOVE|unix.MREMAP_FIXED|unix.MREMAP_DONTUNMAP",
-		new:     "unix.MREMAP_MAYMOVE|unix.MREMAP_FIXED",
+		file:    "addrspace/rehome.go",
+		old:     "n, to, sys.RemapKeep)",
+		new:     "n, to, 0)",
 		pkg:     "addrspace",
 		test:    "TestWindow_Rehome",
 	}, {

@@ -22,15 +22,15 @@ var commitMutants = []mutant{
 		name:    "trimmed and taken for committed",
 		mistake: "with Commit, what Trim gave back is handed out without memory",
 		file:    "arena/prepare.go",
-		old:     "\t\tnext.ready = from\n",
+		old:     "\t\tnext.Ready = from\n",
 		new:     "",
 		test:    "TestArena_CommitAfterTrim",
 	}, {
 		name:    "committed from the old capacity",
 		mistake: "growing after Trim leaves without memory what lies below the old capacity",
 		file:    "arena/grow.go",
-		old:     "a.commitRange(v, old.ready, goal)",
-		new:     "a.commitRange(v, old.cap, goal)",
+		old:     "a.commitRange(next, v.Ready, goal)",
+		new:     "a.commitRange(next, v.Cap, goal)",
 		test:    "TestArena_CommitAfterTrim",
 	}, {
 		name:    "holes left",
@@ -70,9 +70,10 @@ var commitMutants = []mutant{
 	}, {
 		name:    "no offset of nothing",
 		mistake: "Offset panics for the empty slice of an empty arena",
-		file:    "arena/arena_unsafe.go",
-		old:     "off <= uintptr(v.cap)",
-		new:     "off < uintptr(v.cap)",
+		file:    "internal/mapping/mapping.go",
+		old:     "off <= uintptr(v.Cap)",
+		new:     "off < uintptr(v.Cap)",
+		pkg:     "arena",
 		test:    "TestArena_OffsetOfNothing",
 	}, {
 		name:    "disk file like a memory file",

@@ -13,8 +13,8 @@ var poolMutants = []mutant{
 		name:    "owed memory handed out as it is",
 		mistake: "where holes cannot be punched a new buffer shows an old one's bytes",
 		file:    "pool/enlarge.go",
-		old:     "clear(bytesAt(sys.Pointer(w.Range().Start+uintptr(off)), dirty))",
-		new:     "_ = dirty",
+		old:     "clear(bytesAt(sys.Pointer(s.Window.Range().Start+uintptr(from)), t.dirty))",
+		new:     "_ = from",
 		test:    "TestPool_NoPunch",
 	}, {
 		name:    "owed memory never used again",
@@ -90,8 +90,8 @@ var poolMutants = []mutant{
 		name:    "pool: tail at the wrong offset",
 		mistake: "two buffers that have outgrown their bands share bytes",
 		file:    "pool/enlarge.go",
-		old:     "if err := p.mapPart(w, off, g); err != nil {\n\t\tp.far.give(g, dirty)",
-		new:     "if err := p.mapPart(w, off, part{g.fd, 0, g.n}); err != nil {\n\t\tp.far.give(g, dirty)",
+		old:     "\treturn g, err\n",
+		new:     "\tg.Off = 0\n\treturn g, err\n",
 		test:    "TestPool_TailsAreApart",
 	}, {
 		name:    "pool: prepared memory is lost track of",
@@ -111,8 +111,8 @@ var poolMutants = []mutant{
 		name:    "pool: tail leaks",
 		mistake: "a range of the far file is lost when it cannot be mapped",
 		file:    "pool/enlarge.go",
-		old:     "\t\tp.far.give(g, dirty)\n",
-		new:     "",
+		old:     "{ t.far.give(g, t.dirty) }",
+		new:     "{}",
 		test:    "TestPool_RefusedGrowthLeavesNothing",
 	}, {
 		name:    "pool: limit ignored",

@@ -14,7 +14,7 @@ import (
 )
 
 // packages are those that are looked at.
-const packages = "internal/align,internal/memfile,addrspace,epoch,arena,pool,slab"
+const packages = "internal/align,internal/mapping,internal/memfile,addrspace,epoch,arena,pool,slab"
 
 // least is how many percent of the changes have to die in each package.
 const least = 90

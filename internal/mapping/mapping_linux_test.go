@@ -1,0 +1,218 @@
+package mapping
+
+import (
+	"errors"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/internal/memfile"
+	"github.com/growarena/growarena/internal/sys"
+	"github.com/growarena/growarena/internal/testutil"
+)
+
+const extent = memfile.ExtentSize
+
+// newFile makes a file of n bytes, which ends with the test.
+func newFile(t *testing.T, n int) *memfile.File {
+	t.Helper()
+	f, err := memfile.New(t.Name(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.Close)
+	if err := f.Grow(n); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// open makes a mapping of the first extent of f, in a window as long as that, so that the
+// next growth leaves it.
+func open(t *testing.T, f *memfile.File, rungs Rungs, prot int) *Mapping {
+	t.Helper()
+	m := &Mapping{
+		Ladder: Ladder{Name: t.Name(), Space: addrspace.New(addrspace.Options{CacheWindows: -1}), Rungs: rungs, Prot: prot},
+		Limit:  1 << 30, Page: f.Page(), Source: WholeFile(f.Fd()),
+	}
+	if err := m.Open(extent, extent, extent, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// end ends m, which leaves nothing.
+func end(t *testing.T, m *Mapping) {
+	t.Helper()
+	m.Shut()
+	m.LetGo(nil)
+	if s := m.Space.Stats(); s.Windows != 0 {
+		t.Errorf("%d windows are left", s.Windows)
+	}
+}
+
+const readWrite = sys.ProtRead | sys.ProtWrite
+
+// TestMapping_OffsetOfPublished: with Retire a guard can be pinned on a view that is
+// published and not yet the mapping's: Offset knows its window, and the one before it.
+func TestMapping_OffsetOfPublished(t *testing.T) {
+	f := newFile(t, extent)
+	m, next := open(t, f, AllRungs, readWrite), open(t, f, AllRungs, readWrite)
+	m.RetireExactly()
+	before := m.View()
+	if _, err := m.Domain.Publish(next.View()); err != nil { // As in publish.
+		t.Fatal(err)
+	}
+	m.old.add(before.Window)
+	pin, err := m.Domain.Pin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []*View{before, m.ViewOf(&pin)} {
+		if off, ok := m.Offset(v.Addr(100)); off != 100 || !ok {
+			t.Errorf("offset %d, want 100", off)
+		}
+	}
+	pin.Unpin()
+	m.old.forget(before.Window)
+	if _, err := m.Domain.Publish(before); err != nil {
+		t.Fatal(err)
+	}
+	end(t, m)
+	end(t, next)
+}
+
+// TestMapping_Follows: a mapping that can only be read follows a file that somebody else
+// makes longer and writes to, by each rung, and all its windows show the same bytes.
+func TestMapping_Follows(t *testing.T) {
+	for _, rungs := range []Rungs{RungExtend, RungRehome, RungAlias, AllRungs} {
+		t.Run(rungs.String(), func(t *testing.T) {
+			if rungs == RungRehome && !memfile.CanRehome() {
+				t.Skip("this kernel does not move page tables of shared memory")
+			}
+			f := newFile(t, extent)
+			writer := open(t, f, RungAlias, readWrite)
+			m := open(t, f, rungs, sys.ProtRead)
+			var views []*View
+			for n := extent; n <= 16*extent; n *= 2 {
+				if n > extent {
+					if err := f.Grow(n); err != nil {
+						t.Fatal(err)
+					}
+					for _, m := range []*Mapping{writer, m} {
+						if err := m.Grow(n, nil); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				writer.View().Slice(n-1, 1)[0] = byte(n / extent)
+				views = append(views, m.View())
+				for i, v := range views {
+					for at := extent; at <= v.Cap; at *= 2 {
+						if b := v.Slice(at-1, 1)[0]; b != byte(at/extent) {
+							t.Errorf("view %d of %d bytes shows %d at %d", i, v.Cap, b, at-1)
+						}
+					}
+				}
+			}
+			g := m.Grown()
+			if n := g.InWindow + g.Extended + g.Rehomed + g.Aliased; n != 4 {
+				t.Errorf("%d steps: %+v", n, g)
+			}
+			if rungs&RungExtend == 0 && g.Extended > 0 || rungs&RungRehome == 0 && g.Rehomed > 0 || rungs&RungAlias == 0 && g.Aliased > 0 {
+				t.Errorf("a rung that is off was climbed: %+v", g)
+			}
+			if off, ok := m.Offset(views[0].Addr(7)); off != 7 || !ok {
+				t.Errorf("offset %d, %t", off, ok)
+			}
+			end(t, m)
+			end(t, writer)
+		})
+	}
+}
+
+// list is a source of parts, each of another file, that counts what it gets back.
+type list struct {
+	files    []*memfile.File
+	returned int
+}
+
+func (l *list) Take(off, n, least int) (Part, error) {
+	f := l.files[0]
+	l.files = l.files[1:]
+	return Part{f.Fd(), 0, least}, nil
+}
+
+func (l *list) Return(Part) { l.returned++ }
+
+// TestLadder_Parts: what lies among others' bytes in a window, and goes on in another file,
+// comes to a window of its own with what it has, and on from there. What fails is undone.
+func TestLadder_Parts(t *testing.T) {
+	space := addrspace.New(addrspace.Options{CacheWindows: -1})
+	first := newFile(t, 4*extent)
+	shared, err := space.Reserve(4*extent, addrspace.ReserveOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := shared.MapFile(0, 4*extent, first.Fd(), 0, readWrite); err != nil {
+		t.Fatal(err)
+	}
+	v := &View{Base: shared.Base(), Cap: 4 * extent, Ready: 4 * extent, Window: shared}
+	v.Slice(2*extent+5, 1)[0] = 42
+	p := Place{Window: shared, At: 2 * extent, Lent: true, Parts: []Part{{first.Fd(), 2 * extent, extent}}, Mapped: extent}
+	l := &Ladder{Name: t.Name(), Space: space, Rungs: AllRungs, Prot: readWrite, Alone: new(sync.Mutex)}
+	src := &list{files: []*memfile.File{newFile(t, extent), newFile(t, extent), newFile(t, 2*extent)}}
+
+	memfile.CanRehome() // Finds out with system calls of its own, once.
+	for _, call := range []sys.Call{sys.CallMmap, sys.CallMremap} {
+		restore := testutil.FailAll(call, syscall.ENOMEM)
+		l.Rungs = RungRehome
+		err := l.Climb(&p, src, 2*extent, 2*extent, func(Step) error { return errors.New("called") })
+		restore()
+		if call == sys.CallMremap && !memfile.CanRehome() {
+			continue
+		}
+		if !errors.Is(err, sys.ENOMEM) || p.Window != shared || p.Mapped != extent || space.Stats().Windows != 1 {
+			t.Fatalf("%v failed: %v; %+v, %d windows", call, err, p, space.Stats().Windows)
+		}
+	}
+	l.Rungs = AllRungs
+	refused := errors.New("refused")
+	if err := l.Climb(&p, src, 2*extent, 2*extent, func(Step) error { return refused }); !errors.Is(err, refused) || p.Window != shared {
+		t.Fatalf("%v, %+v", err, p)
+	}
+	if src.returned == 0 || len(src.files)+src.returned != 3 {
+		t.Errorf("%d parts were given back, %d are left", src.returned, len(src.files))
+	}
+	var windows []*addrspace.Window
+	for n := 2; n <= 4; n += 2 {
+		if n == 2 {
+			src.files = append([]*memfile.File{newFile(t, extent)}, src.files...)
+		}
+		err := l.Climb(&p, src, n*extent, n*extent, func(s Step) error {
+			if s.Window != shared && (len(windows) == 0 || windows[len(windows)-1] != s.Window) {
+				windows = append(windows, s.Window)
+			}
+			return nil
+		})
+		if err != nil || p.Mapped != n*extent || p.Lent || p.At != 0 {
+			t.Fatalf("%v, %+v", err, p)
+		}
+		now := &View{Base: p.Window.Base(), Cap: p.Mapped, Ready: p.Mapped, Window: p.Window}
+		if now.Slice(5, 1)[0] != 42 {
+			t.Error("the part has not come along")
+		}
+		now.Slice(6, 1)[0] = byte(n)
+		if v.Slice(2*extent+6, 1)[0] != byte(n) {
+			t.Error("a write to the new window does not show in the old one")
+		}
+		now.Slice(n*extent-1, 1)[0] = 1 // It is mapped to the end.
+	}
+	for _, w := range append(windows, shared) {
+		Release(w)
+	}
+	if s := space.Stats(); s.Windows != 0 {
+		t.Errorf("%d windows are left", s.Windows)
+	}
+}
