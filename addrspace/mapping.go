@@ -213,7 +213,7 @@ func (s *Space) cover(r Range) error {
 // Preconditions: w.mu is held; w.space.mu is not.
 func (w *Window) restore(off, n uintptr) {
 	r := Range{w.start + off, w.start + off + n}
-	if s := w.space; !s.fill(r) {
+	if s := w.space; s.fill(r) != nil {
 		s.mu.Lock()
 		w.place.hole = r
 		s.mu.Unlock()
@@ -222,12 +222,15 @@ func (w *Window) restore(off, n uintptr) {
 	w.rename(off)
 }
 
-// fill reserves r unless it is mapped, and reports whether it now is. That a
+// fill reserves r unless it is mapped; on an error it is not. That a
 // stranger came in between, into a place nobody gave a hint for, is not
 // told from our own mapping being intact.
-func (s *Space) fill(r Range) bool {
+func (s *Space) fill(r Range) error {
 	_, err := sys.Reserve(r.Start, r.Len())
-	return err == nil || errors.Is(err, sys.EEXIST)
+	if errors.Is(err, sys.EEXIST) {
+		return nil
+	}
+	return err
 }
 
 // mend tries again to close the hole that restore could not close.
@@ -244,8 +247,10 @@ func (w *Window) mend() error {
 //
 // Preconditions: s.mu is held.
 func (s *Space) mendLocked(p *place) error {
-	if p.hole.Len() > 0 && !s.fill(p.hole) {
-		return fmt.Errorf("%w: %v is not ours since a call failed there", ErrNoSpace, p.hole)
+	if p.hole.Len() > 0 {
+		if err := s.fill(p.hole); err != nil {
+			return fmt.Errorf("%w: %v is not ours since a call failed there: %w", ErrNoSpace, p.hole, err)
+		}
 	}
 	p.hole = Range{}
 	return nil

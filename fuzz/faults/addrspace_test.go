@@ -204,6 +204,22 @@ var addrspaceOperations = []operation{
 		},
 	},
 	{
+		name: "addrspace.RehomePart", covers: []string{"addrspace.Window.RehomePart"},
+		setup: func(t *testing.T) *scene {
+			m := newWindows(t, addrspace.Options{})
+			s := m.scene(func() error { return m.w.RehomePart(4*mib, 2*mib, m.v, 2*mib) })
+			s.once = true
+			check := s.check
+			s.check = func(t *testing.T, done bool) {
+				check(t, done)
+				if moved := unsafe.Slice((*byte)(m.v.Base()), 8*mib); done && moved[3*mib] != 7 {
+					t.Error("the content has not moved along")
+				}
+			}
+			return s
+		},
+	},
+	{
 		// The window is two VMAs until the advice is taken.
 		name: "addrspace.Rehome/after advice refused", covers: []string{"addrspace.Window.Rehome"},
 		setup: func(t *testing.T) *scene {

@@ -133,7 +133,6 @@ var silent = map[string]func(w *world){
 	"pool.Pool.Room":               func(w *world) { w.pool.Room() },
 	"pool.Pool.Len":                func(w *world) { w.pool.Len(w.inPool) },
 	"pool.Pool.Owns":               func(w *world) { w.pool.Owns(w.inPool) },
-	"arena.Rungs.String":           func(w *world) { _ = arena.RungAlias.String() },
 	"arena.ParseRung":              func(w *world) { _, _ = arena.ParseRung("alias") },
 	"arena.PointerFree":            func(w *world) { _ = arena.PointerFree[int]() },
 	"arena.RefTo":                  func(w *world) { arena.RefTo(w.arena, w.number) },
