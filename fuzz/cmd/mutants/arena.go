@@ -149,15 +149,15 @@ var arenaMutants = []mutant{
 		name:    "tail lost after a failed move",
 		mistake: "what was taken for a move that failed is not given back",
 		file:    "internal/mapping/ladder.go",
-		old:     "\t\ts.Return(tail)\n",
+		old:     "\t\t\ts.Return(tail)\n",
 		new:     "",
 		test:    "TestLadder_Parts",
 	}, {
 		name:    "window leaks after a failed move",
 		mistake: "the window that was reserved for a move that failed is not given back",
 		file:    "internal/mapping/ladder.go",
-		old:     "\t\ts.Return(tail)\n\t\tRelease(w)\n\t\treturn err\n",
-		new:     "\t\ts.Return(tail)\n\t\treturn err\n",
+		old:     "\t\t}\n\t\tRelease(w)\n\t\treturn err\n\t}\n\t*p = next",
+		new:     "\t\t}\n\t\treturn err\n\t}\n\t*p = next",
 		pkg:     "arena",
 		test:    "TestArena_FailedMoveLeavesNothing",
 	}, {

@@ -5,9 +5,10 @@ var poolMutants = []mutant{
 	{
 		name:    "a tail of nothing",
 		mistake: "a buffer that has outgrown its room, and not its band, ends the process where addresses or file lengths are short",
-		file:    "pool/enlarge.go",
-		old:     "	if off == least {",
-		new:     "	if off == least && off == 0 {",
+		file:    "internal/mapping/ladder.go",
+		old:     "if least > p.Mapped {",
+		new:     "if least > 0 {",
+		pkg:     "pool",
 		test:    "TestPool_OutgrowsRoomAlone",
 	}, {
 		name:    "owed memory handed out as it is",
