@@ -9,7 +9,7 @@ import (
 
 // Alloc hands out the next n bytes, zeroed (also where others could write to them before,
 // by an Alias or a WritableFile), with no alignment and no gap before them: consecutive
-// Allocs by one goroutine that has the arena to itself are contiguous. An n of 0 gives an empty slice. Panics if n is negative. An error
+// Allocs by one goroutine are contiguous, if no other allocates. An n of 0 gives an empty slice. Panics if n is negative. An error
 // leaves the arena as it was. Safe for concurrent use; within the capacity it
 // is one atomic operation.
 func (a *Arena) Alloc(n int) ([]byte, error) {
@@ -126,7 +126,8 @@ func (a *Arena) resetSoft() {
 
 // Truncate makes the arena n bytes long, at most as long as it is. The memory
 // stays; what is handed out of it again is cleared first. Panics if n is
-// negative or above Len. Needs the arena to itself, but for readers.
+// negative or above Len. Nothing else may write, allocate or free
+// meanwhile; readers may go on.
 func (a *Arena) Truncate(n int) {
 	a.load()
 	length := a.Len()

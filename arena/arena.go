@@ -218,7 +218,8 @@ func (a *Arena) Domain() *epoch.Domain { return a.mapping.Domain }
 // length; failing to is the only error, and the rest is done all the same. As long as
 // an Alias or, with a domain, a guard may show bytes of it, it stays as it is: the
 // last of them to go cuts it, and nobody is told of an error then. Panics if the
-// arena is free already. Needs the arena to itself, but for guards and aliases.
+// arena is free already. Nothing else may use the arena meanwhile,
+// but guards and aliases.
 func (a *Arena) Free() error {
 	length := a.shut()
 	// Nothing is locked: what is ready runs here, which may be others' code.

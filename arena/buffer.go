@@ -16,19 +16,18 @@ import (
 //
 // # What Read and Write do
 //
-//	used so far              Read           Write          bytes that have been read
-//	none of those below      next unread    after the last may be dropped by a write
-//	ReadAt or WriteAt        next unread    after the last are kept
-//	Seek (maybe others too)  at the position, both         are kept
+//	mode    used so far              Read             Write           bytes that have been read
+//	pipe    none of those below      next unread      after the last  may be dropped by a write
+//	shared  ReadAt or WriteAt        next unread      after the last  are kept
+//	file    Seek (maybe others too)  at the position  at the position  are kept
 //
-// Reset and Truncate(0) lead back to the first line, where the Buffer is a pipe as
-// bytes.Buffer is: bytes that have been read make room for new ones, and in a
-// steady flow the Buffer does not grow. In the last line it is a file. The first
+// Reset and Truncate(0) lead back to the pipe, which bytes.Buffer is: bytes that have
+// been read make room for new ones, and in a steady flow the Buffer does not grow. The first
 // Seek finds the position where a file's would be, behind what the last Read or
 // Write has passed; seeking beyond the end is allowed, and a write there fills
 // the gap with zeros. Len, Bytes, Next, Peek and the like are about the bytes
 // from the position to the end. An arena on a caller's file (Options.File) begins
-// in the second line: reading must not shorten a file.
+// as shared: reading must not shorten a file.
 //
 // Offsets of Seek, ReadAt and WriteAt count from the first byte held, that is the
 // arena's byte 0.
@@ -45,9 +44,9 @@ import (
 // What Bytes, Next, Peek and AvailableBuffer return stays valid, and in place, by
 // the pointer rule of the arena: by default until Free, however much the Buffer
 // grows. What is seen there changes by writes to these very bytes (WriteAt, or
-// Write after Seek), by writes after Reset or Truncate, and, only in the first
-// line of the table, by any write or Grow once something has been read: what is
-// unread may move to the front then. All but the last have no spare capacity: append copies.
+// Write after Seek), by writes after Reset or Truncate, and, only in a
+// pipe, by any write or Grow once something has been read: what is unread may move
+// to the front then. All but the last have no spare capacity: append copies.
 //
 // # Concurrency
 //

@@ -123,8 +123,8 @@ func (a *Arena) fillHoles(v *view) error {
 // and alias at once: the bytes read as zero, and the next touch of a page takes
 // memory again (also with Options.Commit). Only whole pages are given back, the
 // edges are cleared. Where the system or the file system cannot punch holes (see
-// [Features]) all of it is cleared, and the memory stays until Free. Panics if the range is not within [0, Cap). Needs the range
-// to itself.
+// [Features]) all of it is cleared, and the memory stays until Free. Panics if the range is not within [0, Cap). Nobody may
+// read or write the range meanwhile.
 func (a *Arena) Decommit(off, n int) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -140,8 +140,8 @@ func (a *Arena) Decommit(off, n int) error {
 // and what Reset and Truncate kept. The capacity stays; with Options.Commit the next
 // Grow or Alloc takes the memory again, or fails. Where the system or the file
 // system cannot punch holes that is an error, and the memory stays until Free. What others
-// have appended to a caller's file, and was not handed out since, stays as well. Needs the
-// arena to itself, but for readers.
+// have appended to a caller's file, and was not handed out since, stays as well. Nothing
+// else may write, allocate or free meanwhile; readers may go on.
 func (a *Arena) Trim() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 
 // The version number of what is published is the epoch. A thing was reachable
 // in the versions [birth, death), and goes when no pinned version lies in it.
-// Birth 0 makes that the classic rule: it waits for every pin older than the
+// With Birth 0, as in RCU, it waits for every pin older than the
 // retirement. The states of a retired thing:
 //
 //	Live     in the published value
@@ -27,7 +27,7 @@ import (
 // freed. It is passed by value and belongs to the Domain from then on.
 type Retired struct {
 	// Birth is the first version that contained it: what Publish returned.
-	// 0 asks for the classic rule: it waits for every pin older than its
+	// With 0 it waits, as in RCU, for every pin older than its
 	// retirement, whichever value that is of.
 	Birth uint64
 

@@ -2,6 +2,34 @@ package slab
 
 import "sync/atomic"
 
+// States of a group:
+//
+//	Owned     some shard takes objects from it
+//	Apart     a Local has it, and only that takes objects from it; or nobody does,
+//	          while pages of it are given back
+//	Listed    among its shard's recent groups or in its class's list, with free objects
+//	Full      neither: all objects are in use; the first Free lists it
+//	Ending    Listed, and nobody takes from it: it is Dead in a moment, or Listed again
+//	Dead      part of no span
+//
+//	own      Listed → Owned     when a shard's group has nothing left
+//	disown   Owned  → Full      when a shard goes on to another group; Listed
+//	                            if something was freed meanwhile
+//	setApart Owned  → Apart     when a Local's group has nothing left
+//	punch    Listed → Apart     when pages of its span are given back
+//	giveUp   Apart  → Full      when a Local goes on to another group, or ends;
+//	                            Listed if it has free objects
+//	takeLast Listed → Full      when there is but one free object
+//	put      Full   → Listed
+//	sweep    Listed → Ending    when nothing is in use in it
+//	         Ending → Dead      when all groups of a span are
+//	         Ending → Listed    when others are not
+//	newSpan  Dead   → Owned, Listed
+//
+// Lists are hints: an entry may be out of date, or there twice. The word decides,
+// and has the class and a generation in it, so that whoever acts on an old idea of
+// a group fails in the compare-and-swap that would act.
+
 // A group's word: which of its objects are free, what state it is in, and what
 // class it is of, so that whoever comes with an old idea of it finds out in the
 // same compare-and-swap.

@@ -9,7 +9,7 @@ import (
 )
 
 // Local hands out and takes back memory of an [Allocator] for one goroutine at a
-// time, at half of the price or less: it has up to four groups of 32 small objects of each
+// time, in half of the time of [Allocator.Alloc] or less: it has up to four groups of 32 small objects of each
 // size class that nobody else takes from, and needs no atomic operations for them. What it hands out is the allocator's, and anyone may free it, through
 // whatever Local or none. Make one with [Allocator.NewLocal] for a goroutine that
 // allocates much, and close it when that ends.
