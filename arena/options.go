@@ -20,8 +20,8 @@ type HugePages = memfile.HugePages
 
 // How huge pages are used.
 const (
-	// HugeAuto makes huge pages where that is measured to pay: ahead of a
-	// cursor that moves through memory, and for committed memory.
+	// HugeAuto makes huge pages ahead of a cursor that moves through memory, and for
+	// memory that is committed. Memory touched at random keeps small pages.
 	HugeAuto = memfile.HugeAuto
 	// HugeNever leaves all pages small.
 	HugeNever = memfile.HugeNever
@@ -43,7 +43,7 @@ type Options struct {
 
 	// Reserve is the length in bytes of the first window: address space, not
 	// memory. Up to there growing is one cheap system call, beyond there the
-	// arena climbs the ladder. 0 means 256 MiB, or Limit if that is smaller.
+	// arena has to find a bigger window. 0 means 256 MiB, or Limit if that is smaller.
 	// Where the address space is limited the arena makes do with less.
 	Reserve int
 

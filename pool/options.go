@@ -32,9 +32,8 @@ type Options struct {
 
 	// HugePages says how to use huge pages: HugeAuto, HugeNever or HugeAlways. With
 	// HugeAuto, the zero value, a buffer of 2 MiB or more that is full when it grows
-	// gets the memory of what is added at once, in huge pages, instead of by page
-	// faults: a tenth of the time. It is never more than as much again as the buffer
-	// had in use. What a buffer begins with is left to page faults, unless it
+	// gets the memory of what is added at once, in huge pages, which takes a tenth of
+	// the time of page faults. At most as many bytes are prepared as the buffer had in use. What a buffer begins with is left to page faults, unless it
 	// is longer than Room and follows within a second one that was full. With HugeNever
 	// all is left to them.
 	HugePages arena.HugePages

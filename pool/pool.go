@@ -191,7 +191,7 @@ var _ io.Closer = (*Pool)(nil)
 
 // Close gives everything back. An error says that buffers were still live; they
 // are gone all the same, and a touch of them faults, or reads what has taken the
-// place later. Panics if the pool is closed already. Needs the pool to itself.
+// place later. Panics if the pool is closed already. No other call may be made meanwhile.
 func (p *Pool) Close() error {
 	p.growing.Lock()
 	defer p.growing.Unlock()

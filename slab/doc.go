@@ -116,8 +116,5 @@
 // handing out an object is one compare-and-swap on the word of the group that the
 // caller's shard owns, and freeing it is one on the word of whatever group it is in,
 // which also finds out when it is free already. Nothing is written into free objects.
-// The states of a group are told in group.go.
-//
-// Lock order: idle.mu, class.mu, then pages.mu, then the locks of package arena. The
-// locks of debug mode, of the profile, of large and of retired are held alone, or last.
+// The states of a group are told in group.go, the order of locks in DESIGN.md.
 package slab

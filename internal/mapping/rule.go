@@ -23,8 +23,8 @@ func (m *Mapping) RetireExactly() {
 }
 
 // ViewOf returns the view a pin of Domain protects: the very one that was published with
-// the pinned version (exact rule), or the newest one, loaded after the pin
-// (classic rule), which has no window after Shut. Safe for concurrent use.
+// the pinned version (Exact), or the newest one, loaded after the pin
+// (a shared domain), which has no window after Shut. Safe for concurrent use.
 func (m *Mapping) ViewOf(pin *epoch.Guard) *View {
 	if m.exact {
 		return pin.Value().(*View)
