@@ -388,7 +388,7 @@ func TestArena_PinAfterFree(t *testing.T) {
 	}
 }
 
-// TestArena_TrimFile gives back all of a file that does not end with a page.
+// TestArena_TrimFile gives back all whole pages of a file that does not end with one.
 func TestArena_TrimFile(t *testing.T) {
 	fd, err := sys.Memfd(t.Name(), 0)
 	if err != nil {
@@ -405,7 +405,7 @@ func TestArena_TrimFile(t *testing.T) {
 	if err := a.Trim(); err != nil {
 		t.Fatal(err)
 	}
-	if s := a.Stats(); s.Committed != 0 || s.Cap != 5000 {
+	if s := a.Stats(); s.Committed > os.Getpagesize() || s.Cap != 5000 {
 		t.Errorf("after Reset and Trim: %+v", s)
 	}
 	if info, err := f.Stat(); err != nil || info.Size() != 5000 {

@@ -177,6 +177,62 @@ func TestArena_TrimKeepsOthers(t *testing.T) {
 	}
 }
 
+// TestArena_TrimBesideAppending: others append while memory is given back, to the page
+// that is being given back; and what has no lock they use where the file is longer.
+func TestArena_TrimBesideAppending(t *testing.T) {
+	for name, give := range map[string]func(a *arena.Arena) error{
+		"Trim":     (*arena.Arena).Trim,
+		"Decommit": func(a *arena.Arena) error { return a.Decommit(0, a.Cap()) },
+	} {
+		for _, denied := range []syscall.Errno{0, syscall.EOPNOTSUPP} {
+			t.Run(fmt.Sprintf("%s/%d", name, denied), func(t *testing.T) {
+				f := tempFile(t)
+				if _, err := f.WriteString(strings.Repeat("x", os.Getpagesize()+33)); err != nil {
+					t.Fatal(err)
+				}
+				a := newArena(t, arena.Options{File: f})
+				defer free(t, a)
+				a.Reset()
+				size := fileSize(t, f)
+				defer sys.SetHook(func(c sys.Call) syscall.Errno {
+					if c != sys.CallPunch {
+						return 0
+					}
+					if _, err := f.WriteAt([]byte("theirs"), size); err != nil {
+						t.Error(err)
+					}
+					return denied
+				})()
+				if err := give(a); err != nil || !hasString(f, "theirs", size) {
+					t.Errorf("%v, and theirs is there: %v", err, hasString(f, "theirs", size))
+				}
+				if b := make([]byte, size); must(f.ReadAt(b, 0)) != len(b) || !allZero(b) {
+					t.Error("what was given back is not zero")
+				}
+			})
+		}
+	}
+	t.Run("no lock", func(t *testing.T) {
+		f := tempFile(t)
+		a := newArena(t, arena.Options{File: f, NoLock: true})
+		defer free(t, a)
+		fill(must(a.Alloc(mib)), 1)
+		a.Reset()
+		if _, err := f.WriteAt([]byte("theirs"), mib+33); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Trim(); err != nil || !hasString(f, "theirs", mib+33) {
+			t.Errorf("Trim: %v, and theirs is there: %v", err, hasString(f, "theirs", mib+33))
+		}
+		if n := a.Stats().Committed; n > 64<<10 {
+			t.Errorf("%d bytes are left after Trim", n)
+		}
+		if b := must(a.Alloc(2 * mib)); !allZero(b) {
+			t.Error("what is handed out is not zero")
+		}
+	})
+}
+
 // TestArena_FreeKeepsOthers: Free cuts the file to Len where that takes nothing from
 // anybody, and only there.
 func TestArena_FreeKeepsOthers(t *testing.T) {

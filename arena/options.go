@@ -109,8 +109,9 @@ type Options struct {
 	File *os.File
 
 	// NoLock leaves File unlocked, for writers that have agreed who writes where, or
-	// for a caller who holds a lock on it already. Free does not cut it then, since
-	// others may use what this arena has made longer.
+	// for a caller who holds a lock on it already. Free does not cut it then, and Trim
+	// gives back only what was handed out, since others may use what this arena has
+	// made longer.
 	NoLock bool
 }
 

@@ -140,8 +140,9 @@ func (a *Arena) Decommit(off, n int) error {
 // and what Reset and Truncate kept. The capacity stays; with Options.Commit the next
 // Grow or Alloc takes the memory again, or fails. Where the system or the file
 // system cannot punch holes that is an error, and the memory stays until Free. What others
-// have appended to a caller's file, and was not handed out since, stays as well. Nothing
-// else may write, allocate or free meanwhile; readers may go on.
+// have appended to a caller's file, or with NoLock may have put there, and was not handed
+// out since, stays as well. Nothing else may write, allocate or free meanwhile; readers
+// may go on.
 func (a *Arena) Trim() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -163,8 +164,7 @@ func (a *Arena) Trim() error {
 			return fmt.Errorf("arena: trim %q to %d bytes: %w", a.name, from, err)
 		}
 	}
-	// Whole pages: the last one of a caller's file goes only so.
-	to, _ := align.Up(a.file.Size(), a.file.Page())
+	to := a.file.Size() // No whole page at the end: others may append there at any time.
 	ours, others := a.others()
 	for _, r := range [][2]int{{from, min(ours, to)}, {max(from, others), to}} {
 		if err := a.trimRange(v, r[0], r[1]); err != nil {
@@ -177,12 +177,16 @@ func (a *Arena) Trim() error {
 	return nil
 }
 
-// others returns the pages that hold what others have appended to a caller's file and that
-// was not handed out since: an empty range at 0 if there are none.
+// others returns the pages that hold what others have put into a caller's file and that
+// was not handed out since: an empty range at 0 if there are none. Without a lock they
+// may use all that has never been handed out.
 //
 // Preconditions: mu is held.
 func (a *Arena) others() (from, to int) {
 	from, to = max(a.top, a.Len()), a.file.Others()
+	if a.file.Shared() {
+		to = max(to, a.file.Size())
+	}
 	if to <= from {
 		return 0, 0
 	}
@@ -192,7 +196,7 @@ func (a *Arena) others() (from, to int) {
 
 // trimRange gives the memory of [from, to) back, if that is not empty.
 //
-// Preconditions: mu is held; from and to are multiples of the page size.
+// Preconditions: mu is held; from is a multiple of the page size.
 func (a *Arena) trimRange(v *view, from, to int) error {
 	if from >= to {
 		return nil

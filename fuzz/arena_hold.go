@@ -167,7 +167,7 @@ func (m *arenaModel) checkSize(f *os.File) error {
 		return err
 	}
 	size := info.Size()
-	if size < int64(m.capacity) || size%arenaUnit != 0 && size != int64(m.size) {
+	if size < int64(m.capacity) || size%arenaUnit != 0 && size != int64(m.size) && m.others == 0 {
 		return fmt.Errorf("the file is %d bytes, the capacity %d", size, m.capacity)
 	}
 	if m.disk == nil && size > 0 {
@@ -246,7 +246,7 @@ func (m *arenaModel) mustFault(b []byte, window string, off int) error {
 // opShorten makes a file of ours shorter behind the arena's back, which must not
 // grow then, and longer again.
 func opShorten(m *arenaModel) error {
-	if m.disk == nil {
+	if m.disk == nil || m.others > 0 { // It would be theirs that is cut.
 		return nil
 	}
 	info, err := m.disk.Stat()

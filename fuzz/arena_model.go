@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"slices"
@@ -29,6 +30,8 @@ type arenaModel struct {
 	freed   bool
 	punched bool // memory was given back, so not all that was committed still is
 	foreign bool // others have changed the length of the file that it is on
+	others  int  // end of what others have put behind its end; 0 for nothing
+	top     int  // the most that the length has been before it was made shorter
 
 	window  arenaWindow   // the current one
 	windows []arenaWindow // the old ones that are still mapped, the oldest first
@@ -112,6 +115,9 @@ func (m *arenaModel) grown(need int, err error) error {
 		if s.Cap != m.capacity || steps != 0 || start != m.window.start || s.Window < m.window.size {
 			return fmt.Errorf("nothing should have grown: %+v at %#x, before %+v at %#x", s, start, m.stats, m.window.start)
 		}
+		if need > m.capacity && need < math.MaxInt {
+			m.retire() // What was refused is offered again, also when that is all it does.
+		}
 		m.window.size = s.Window // An attempt to grow may have made it longer.
 		return nil
 	}
@@ -122,6 +128,9 @@ func (m *arenaModel) grown(need int, err error) error {
 		return fmt.Errorf("the capacity is %d, limit %d", s.Cap, m.limit)
 	}
 	m.capacity = s.Cap
+	if start == m.window.start {
+		m.retire()
+	}
 	want := old
 	switch {
 	case start == m.window.start && s.Window == m.window.size:
@@ -145,7 +154,7 @@ func (m *arenaModel) grown(need int, err error) error {
 	if g != want {
 		return fmt.Errorf("climbed %+v, want %+v: the window is at %#x, %d bytes", g, want, m.window.start, m.window.size)
 	}
-	if m.run.opts.Commit && s.Committed < m.stats.Committed+m.capacity-max(m.stats.Cap, 0)-arenaUnit {
+	if m.run.opts.Commit && m.others == 0 && s.Committed < m.stats.Committed+m.capacity-max(m.stats.Cap, 0)-arenaUnit {
 		return fmt.Errorf("%d bytes are committed, %d were, for %d bytes of capacity more", s.Committed, m.stats.Committed, m.capacity-m.stats.Cap)
 	}
 	return nil
@@ -200,29 +209,30 @@ func (m *arenaModel) moved(start uintptr, size int) {
 	m.retire()
 }
 
-// retire lets a shared domain take the old windows it has not taken yet, if it
-// has room.
+// retire lets a shared domain take the old windows it has not taken yet, each if it
+// has room for it.
 func (m *arenaModel) retire() {
 	r := m.run
 	if r.opts.Domain == nil {
 		return
 	}
-	var held, waiting int64
+	var held int64
 	for _, other := range r.arenas {
 		other.prune()
 		for _, w := range other.windows {
-			switch {
-			case w.death > 0 && !w.later:
+			if w.death > 0 && !w.later {
 				held += int64(w.size)
-			case w.death == 0 && other == m:
-				waiting += int64(w.size)
 			}
 		}
 	}
-	if r.maxRetired > 0 && waiting > r.maxRetired-held {
-		return
+	r.clock++
+	for i := range m.windows {
+		w := &m.windows[i]
+		if n := int64(w.size); w.death == 0 && (r.maxRetired == 0 || n <= r.maxRetired-held) {
+			w.death = r.clock
+			held += n
+		}
 	}
-	m.retireAll()
 }
 
 // retireAll notes that the domain has taken them.
@@ -327,9 +337,14 @@ func (m *arenaModel) compareStats() error {
 		return fmt.Errorf("%+v without having grown, before %+v", s.Growth, m.stats.Growth)
 	}
 	// What is not touched may be prepared, but not beyond the last unit.
-	there := roundUp(m.capacity)
+	there := roundUp(max(m.capacity, m.others))
 	if m.disk != nil {
-		there += os.Getpagesize() // Growing takes the page at the end of the file, also if it fails then.
+		// Making the file longer takes the page at its end, also if growing fails then.
+		size, _, err := m.fileSize(0)
+		if err != nil {
+			return err
+		}
+		there += (1 + max(size-there, 0)/arenaUnit) * os.Getpagesize()
 	}
 	if s.Committed < 0 || s.Committed > there {
 		return fmt.Errorf("%d bytes are committed, of a capacity of %d", s.Committed, m.capacity)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"slices"
 
 	"github.com/growarena/growarena/arena"
@@ -41,6 +42,9 @@ var arenaOps = []struct {
 	{"misuse", opArenaMisuse},
 	{"fault", opFault},
 	{"shorten file", opShorten},
+	{"append by others", opAppendByOthers},
+	{"lengthen by others", opLengthenByOthers},
+	{"second arena", opSecondArena},
 	{"maps", func(m *arenaModel) error { return m.run.compareMaps() }},
 	{"free", opFree},
 }
@@ -248,6 +252,7 @@ func (m *arenaModel) writeAlias(l *keptAlias) error {
 }
 
 func opArenaTruncate(m *arenaModel) error {
+	m.top = max(m.top, m.length)
 	m.length -= m.run.in.size(m.length)
 	m.run.trace.args(m.length)
 	m.a.Truncate(m.length)
@@ -256,6 +261,7 @@ func opArenaTruncate(m *arenaModel) error {
 
 func opArenaReset(m *arenaModel) error {
 	m.a.Reset()
+	m.top = max(m.top, m.length)
 	m.length = 0
 	return nil
 }
@@ -265,9 +271,19 @@ func opTrim(m *arenaModel) error {
 		return err
 	}
 	end := (m.length + mirrorPage - 1) &^ (mirrorPage - 1)
-	m.want.zero(end, mirrorMax)
 	m.punched = true
-	if s := m.a.Stats(); m.run.opts.Headroom < 0 && s.Committed > end {
+	// What others have put where nothing was handed out yet stays, in whole pages.
+	if ours := max(m.top, m.length); m.others > ours {
+		m.want.zero(end, ours&^(mirrorPage-1))
+		m.want.zero(max(end, roundUpPage(m.others)), mirrorMax)
+		return m.compareWhole()
+	}
+	m.want.zero(end, mirrorMax)
+	most := end
+	if m.disk != nil {
+		most += os.Getpagesize() // The page that the file ends in stays.
+	}
+	if s := m.a.Stats(); m.run.opts.Headroom < 0 && m.others == 0 && s.Committed > most {
 		return fmt.Errorf("%d bytes are committed after Trim to %d", s.Committed, end)
 	}
 	return nil
@@ -333,10 +349,14 @@ func opFree(m *arenaModel) error {
 		}
 		// What others may see, or have made of it, is left alone.
 		size := int(info.Size())
-		if size < m.length || size > m.length && !m.shows() && !m.foreign {
-			return fmt.Errorf("the file is %d bytes after Free, want %d", size, m.length)
+		if most := max(m.length, m.others); size < most || size > most && !m.shows() && !m.foreign && m.others == 0 {
+			return fmt.Errorf("the file is %d bytes after Free, want %d", size, most)
 		}
-		m.want.zero(m.length, mirrorMax)
+		if m.others > 0 {
+			if err := m.compareWhole(); err != nil {
+				return err
+			}
+		}
 	}
 	return m.freedMisuse()
 }

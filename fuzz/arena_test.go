@@ -16,7 +16,7 @@ func TestArena_Reaches(t *testing.T) {
 	var all arena.Growth
 	var most struct{ windows, aliases, files, arenas, full int }
 	ops := make(map[string]bool)
-	for i := range uint64(150) {
+	for i := range uint64(250) {
 		r := &arenaRun{in: newInput(Random(3, i), len(arenaOps))}
 		err := r.run(func() {
 			m := r.live()

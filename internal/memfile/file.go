@@ -222,6 +222,9 @@ func (f *File) Cut(n int) error {
 // been noticed, and 0 for nothing: bytes that are not zero where the file has grown.
 func (f *File) Others() int { return f.others }
 
+// Shared reports whether others may use what has been made longer here: it has no lock.
+func (f *File) Shared() bool { return f.shared }
+
 // Open opens the file anew: with an offset of its own, and for reading alone unless
 // write is set. A file of ours becomes its owner's alone, so that who gets the descriptor
 // cannot open one that does more. Where it cannot be opened anew a writable one is a

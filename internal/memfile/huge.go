@@ -82,23 +82,33 @@ func Allocate(fd int, off int64, addr uintptr, n int) error {
 	return populateErr
 }
 
-// Punch gives the memory of [off, off+n) of file fd, which is mapped at addr, back: it
-// reads as zero. An error has changed nothing; it wraps ErrNoPunch where the file system or
-// a filter knows no way to do that; Zero has one that keeps the memory.
+// Punch makes [off, off+n) of file fd, which is mapped at addr, read as zero, and gives the
+// memory of its whole pages back. Nothing outside is touched, also of a page that the range
+// begins or ends in. An error has changed nothing; it wraps ErrNoPunch where the file system
+// or a filter knows no way to do that; Zero has one that keeps the memory.
 func Punch(fd int, off int64, addr uintptr, n int) error {
 	err := sys.Punch(fd, off, int64(n))
 	if !sys.IsDenied(err) {
 		return err
 	}
-	page := uintptr(os.Getpagesize())
-	if addr == 0 || (addr|uintptr(n))&(page-1) != 0 {
+	if addr == 0 {
 		return fmt.Errorf("%w: %w", ErrNoPunch, err)
 	}
-	if removeErr := sys.Advise(addr, uintptr(n), sys.AdviseRemove); sys.IsDenied(removeErr) {
+	b, page := bytesAt(sys.Pointer(addr), n), uintptr(os.Getpagesize())
+	first, last := (addr+page-1)&^(page-1), (addr+uintptr(n))&^(page-1)
+	if first >= last { // There is no whole page.
+		clear(b)
+		return nil
+	}
+	switch removeErr := sys.Advise(first, last-first, sys.AdviseRemove); {
+	case sys.IsDenied(removeErr):
 		return fmt.Errorf("%w: %w; %w", ErrNoPunch, err, removeErr)
-	} else {
+	case removeErr != nil:
 		return removeErr
 	}
+	clear(b[:first-addr])
+	clear(b[last-addr:])
+	return nil
 }
 
 // ErrNoPunch means that the memory of a file cannot be given back but by closing it.
@@ -112,15 +122,7 @@ func Zero(fd int, off int64, addr uintptr, n int) (given bool, err error) {
 	if !errors.Is(err, ErrNoPunch) {
 		return err == nil, err
 	}
-	b := bytesAt(sys.Pointer(addr), n)
-	page := uintptr(os.Getpagesize())
-	first, last := (addr+page-1)&^(page-1), (addr+uintptr(n))&^(page-1)
-	if first < last && last-first < uintptr(n) && sys.Advise(first, last-first, sys.AdviseRemove) == nil {
-		clear(b[:first-addr])
-		clear(b[last-addr:])
-		return true, nil
-	}
-	clear(b)
+	clear(bytesAt(sys.Pointer(addr), n))
 	return false, nil
 }
 

@@ -375,7 +375,7 @@ var arenaMutants = []mutant{
 		mistake: "Trim gives the last page back and keeps the others",
 		file:    "arena/prepare.go",
 		old:     "memfile.Punch(a.file.Fd(), int64(from), addr, to-from)",
-		new:     "memfile.Punch(a.file.Fd(), int64(to-a.file.Page()), 0, a.file.Page())",
+		new:     "memfile.Punch(a.file.Fd(), int64(to-a.file.Page()), 0*addr, a.file.Page())",
 		test:    "TestArena_Headroom",
 	}, {
 		name:    "too much given back",

@@ -119,6 +119,20 @@ var memfileMutants = []mutant{
 		new:     "	if to > 0 {",
 		test:    "TestArena_TrimKeepsOthers",
 	}, {
+		name:    "Trim takes the page that others append to",
+		mistake: "Trim punches the whole page that a caller's file ends in, where others append meanwhile",
+		file:    "arena/prepare.go",
+		old:     "	to := a.file.Size() //",
+		new:     "	to, _ := align.Up(a.file.Size(), a.file.Page()) //",
+		test:    "TestArena_TrimBesideAppending",
+	}, {
+		name:    "Trim takes what has no lock",
+		mistake: "Trim punches what others may use in a file that is not locked",
+		file:    "arena/prepare.go",
+		old:     "	if a.file.Shared() {",
+		new:     "	if a.file.Shared() && false {",
+		test:    "TestArena_TrimBesideAppending",
+	}, {
 		name:    "Trim keeps what was others' for good",
 		mistake: "what others have appended keeps its memory after it was handed out",
 		file:    "arena/alloc.go",
