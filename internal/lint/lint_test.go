@@ -35,7 +35,7 @@ var layers = map[string][]string{
 	"internal/mapping":     {"addrspace", "epoch", "internal/memfile", "internal/sys", "internal/align"},
 	"pool":                 {"arena", "addrspace", "internal/mapping", "internal/memfile", "internal/sys", "internal/align", "internal/invariants"},
 	"internal/pageheap":    {"arena", "addrspace", "internal/memfile", "internal/sys", "internal/align"},
-	"slab":                 {"internal/pageheap", "internal/memfile", "pool", "arena", "addrspace", "epoch", "internal/sys", "internal/align", "internal/invariants", "internal/pointerfree"},
+	"slab":                 {"internal/pageheap", "internal/memfile", "pool", "addrspace", "epoch", "internal/sys", "internal/align", "internal/invariants", "internal/pointerfree"},
 	"fuzz/conformance":     {},
 	"fuzz/faults":          {},
 	"fuzz/limits":          {},
