@@ -330,3 +330,38 @@ func ExampleParseRung() {
 	fmt.Println(arena.RungInWindow|r, err)
 	// Output: in-window+rehome <nil>
 }
+
+// What was allocated since a mark is taken back, as long as nobody reads it.
+func ExampleArena_Truncate() {
+	a := must(arena.NewArena(arena.Options{}))
+	defer a.Free()
+	copy(must(a.Alloc(5)), "hello")
+	mark := a.Len()
+	must(a.Alloc(1000)) // Something that turns out to be wrong.
+	a.Truncate(mark)
+	fmt.Println(a.Len(), string(a.Bytes()))
+	// Output: 5 hello
+}
+
+// New panics where the memory cannot be had, as new does; TryNew returns an error.
+func ExampleTryNew() {
+	type page [4096]byte
+	a := must(arena.NewArena(arena.Options{Name: "pages", Limit: 8192}))
+	defer a.Free()
+	for {
+		if _, err := arena.TryNew[page](a); err != nil {
+			fmt.Println(errors.Is(err, arena.ErrFull), a.Len())
+			return
+		}
+	}
+	// Output: true 8192
+}
+
+// A Buffer that begins with a text, as bytes.NewBufferString makes it.
+func ExampleNewBufferString() {
+	b := arena.NewBufferString("line 1\nline 2\n")
+	defer b.Free()
+	line, err := b.ReadString('\n')
+	fmt.Printf("%q %v, %d bytes left\n", line, err, b.Len())
+	// Output: "line 1\n" <nil>, 7 bytes left
+}

@@ -4,6 +4,8 @@
 // frees that when no pin can see it any more. Pin and Unpin take 18 ns together, on
 // any number of goroutines; what was pinned is valid until Unpin.
 //
+// # When to use it, and when not
+//
 // Use it for what the garbage collector does not free, such as mapped memory,
 // objects of an allocator or files, where many goroutines read and few replace.
 // Use something simpler
@@ -27,22 +29,23 @@
 //	see who holds things up          Domain.Stats, Options.OnStall, Trace, Profile
 //	find a forgotten Unpin           Options.Debug
 //
-// # When a value is valid
+// # When is a value valid?
 //
 // What [Guard.Value] or [Local.Pin] returned, and everything that was reachable
 // from it, is valid until the Unpin or Refresh of that guard or Local, whatever is
 // published meanwhile. Afterwards it must not be touched. What [Domain.Value]
 // returned is protected by nothing.
 //
-// # What it costs
+// # One writer, many readers
 //
-// Pin and Unpin are two compare-and-swaps, 18 ns together on any number of
-// goroutines; those of a Local are two stores. Refresh, when nothing new was
-// published, is one load. They take no lock and allocate nothing, unless pins are
-// traced. A Domain takes 8 KiB and
-// more, so many small owners share one. A goroutine exists only while something
-// waits to be freed. A reader that stalls holds the value it pinned and nothing
-// that came later; with Birth 0 it holds all that is retired after it pinned.
+//	d := epoch.NewDomain(epoch.Options{})
+//	born, err := d.Publish(table)           // version born contains table
+//
+//	err = d.Read(func(v any) error {        // any number of readers
+//		return lookUp(v.(*Table), key)
+//	})
+//
+//	born, err = d.Publish(bigger, epoch.Retired{Birth: born, Free: table.Close})
 //
 // # Rules
 //
@@ -65,16 +68,15 @@
 // not noticed. Slots that were added when very many guards were pinned at once
 // are not given back.
 //
-// # Example
+// # What it costs
 //
-//	d := epoch.NewDomain(epoch.Options{})
-//	born, err := d.Publish(table)           // version born contains table
-//
-//	err = d.Read(func(v any) error {        // any number of readers
-//		return lookUp(v.(*Table), key)
-//	})
-//
-//	born, err = d.Publish(bigger, epoch.Retired{Birth: born, Free: table.Close})
+// Pin and Unpin are two compare-and-swaps, 18 ns together on any number of
+// goroutines; those of a Local are two stores. Refresh, when nothing new was
+// published, is one load. They take no lock and allocate nothing, unless pins are
+// traced. A Domain takes 8 KiB and more, so many small owners share one. A goroutine
+// exists only while something waits to be freed. A reader that stalls holds the value
+// it pinned and nothing that came later; with Birth 0 it holds all that is retired
+// after it pinned.
 //
 // How it works is told where it is done: pin.go why a pin is never missed,
 // collect.go who frees when, retire.go what state a retired thing is in.

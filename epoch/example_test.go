@@ -141,3 +141,31 @@ func ExampleDomain_Shutdown() {
 	// last freed
 	// <nil>
 }
+
+// Synchronize waits for the readers there are; those that come later do not matter.
+func ExampleDomain_Synchronize() {
+	d := epoch.NewDomain(epoch.Options{})
+	g, _ := d.Pin()
+	go g.Unpin() // A reader that will be done soon.
+	fmt.Println(d.Synchronize(context.Background()))
+	// Output: <nil>
+}
+
+// A limit on what waits for readers makes writers wait, instead of memory grow.
+func ExampleDomain_PublishWait() {
+	d := epoch.NewDomain(epoch.Options{MaxRetired: 1 << 20})
+	born, _ := d.Publish("a")
+	g, _ := d.Pin()
+	born, _ = d.Publish("b", epoch.Retired{Birth: born, Bytes: 1 << 20}) // Waits for g.
+
+	next := epoch.Retired{Birth: born, Bytes: 1 << 20}
+	_, err := d.Publish("c", next)
+	fmt.Println(errors.Is(err, epoch.ErrRetired))
+
+	go g.Unpin()
+	_, err = d.PublishWait(context.Background(), "c", next)
+	fmt.Println(err, d.Value())
+	// Output:
+	// true
+	// <nil> c
+}

@@ -35,3 +35,25 @@ func ExamplePool() {
 	}
 	// Output: HEllo, one of 100000
 }
+
+// A buffer is known by its address, so any slice of it from its start names it.
+func ExamplePool_Shrink() {
+	p, err := pool.New(pool.Options{Name: "queues"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	b, err := p.Alloc(1 << 20)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	old := b
+	b = p.Shrink(b, 100) // What is beyond gives its memory back.
+	fmt.Println(len(b), p.Len(old), p.Owns(old), p.Owns(old[1:]))
+	p.Free(b)
+	fmt.Println(p.Trim(), p.Close())
+	// Output:
+	// 100 100 true false
+	// <nil> <nil>
+}

@@ -212,3 +212,37 @@ func ExampleRef() {
 	// 0
 	// <nil>
 }
+
+// The methods of arrow-go's memory.Allocator: zeroed, and aligned to 64 bytes.
+func ExampleArrow() {
+	a := slab.New(slab.Options{Name: "columns"})
+	mem := slab.NewArrow(a, slab.ArrowOptions{})
+	b := mem.Allocate(100)
+	b = mem.Reallocate(4<<20, b)
+	fmt.Println(len(b), b[0], b[len(b)-1])
+	mem.Free(b)
+	fmt.Println(a.Close())
+	// Output:
+	// 4194304 0 0
+	// <nil>
+}
+
+// Buffers for direct I/O begin at a page; memory comes zeroed only if asked for.
+func ExampleAllocator_AllocAligned() {
+	a := slab.New(slab.Options{})
+	block, err := a.AllocAligned(10_000, 4096)
+	if err != nil {
+		log.Fatal(err)
+	}
+	header, err := a.AllocZero(64)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(block), cap(block) >= 10_000, header[63])
+	a.Free(block)
+	a.Free(header)
+	fmt.Println(a.Trim(), a.Close())
+	// Output:
+	// 10000 true 0
+	// <nil> <nil>
+}

@@ -249,3 +249,33 @@ func load(t *testing.T) []*file {
 	}
 	return files
 }
+
+// TestDocs: the comment of a package that users read has its parts in the order in which
+// they ask.
+func TestDocs(t *testing.T) {
+	parts := []*regexp.Regexp{
+		regexp.MustCompile(`(?m)^# When to use it, and when not$`),
+		regexp.MustCompile(`(?m)^# Which (type|call|package) for which job$`),
+		regexp.MustCompile(`(?m)^# When is an? \w+ valid\?$`),
+		regexp.MustCompile(`(?m)^# What it costs$`),
+	}
+	found := 0
+	for _, f := range load(t) {
+		if !strings.HasSuffix(f.path, "doc.go") || f.ast.Doc == nil || strings.Contains(f.dir, "/") || f.dir == "fuzz" {
+			continue
+		}
+		found++
+		text, at := f.ast.Doc.Text(), 0
+		for _, part := range parts {
+			where := part.FindStringIndex(text[at:])
+			if where == nil {
+				t.Errorf("%s: no part %v, or not in its place", f.path, part)
+				break
+			}
+			at += where[1]
+		}
+	}
+	if found != 6 {
+		t.Errorf("%d package comments, want those of 5 packages and of the module", found)
+	}
+}

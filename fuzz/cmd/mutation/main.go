@@ -1,4 +1,4 @@
-// Command mutation changes each operator of the library's packages in turn, by
+// Command mutation, for those who change growarena, changes each operator of the library's packages in turn, by
 // gremlins (github.com/go-gremlins/gremlins, as in tools/go.mod), and says which
 // changes the packages' own tests do not notice.
 //
