@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"runtime"
 	"slices"
 	"strings"
@@ -19,6 +20,10 @@ import (
 // descriptor or a goroutine behind. settle gives back what may legitimately be
 // kept, such as a cache of windows; nil for nothing.
 func Main(m *testing.M, settle func()) {
+	// Who is told of signals leaves a goroutine of package signal behind for good.
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt)
+	signal.Stop(signals)
 	before := Snapshot()
 	code := m.Run()
 	// The coordinator of fuzzing workers leaves a goroutine behind itself.
