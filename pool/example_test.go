@@ -49,7 +49,7 @@ func ExamplePool_Shrink() {
 		return
 	}
 	old := b
-	b = p.Shrink(b, 100) // What is beyond gives its memory back.
+	b = p.Shrink(b, 100) // Memory behind it goes back, if that is worth a system call.
 	fmt.Println(len(b), p.Len(old), p.Owns(old), p.Owns(old[1:]))
 	p.Free(b)
 	fmt.Println(p.Trim(), p.Close())
