@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	"github.com/growarena/growarena/addrspace"
-	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/pool"
 )
@@ -44,14 +42,6 @@ func (r *poolRun) size(most int) int {
 		return r.in.below(most + 1)
 	}
 	return r.in.size(most)
-}
-
-// nearRoom reads a length about that which fits a band, at least least.
-func (r *poolRun) nearRoom(least int) int {
-	if r.p.Room() > poolSizeMax {
-		return max(r.in.size(r.most), least)
-	}
-	return min(max(r.p.Room()-2+r.in.below(5), least), poolSizeMax)
 }
 
 // pick returns one of the live buffers, nil if there is none.
@@ -107,81 +97,6 @@ func poolAllocMany(r *poolRun) error {
 		r.write(b, b.newest(), 0, 1)
 	}
 	return nil
-}
-
-func poolGrow(r *poolRun) error {
-	if b := r.pick(); b != nil {
-		return r.grow(b, max(r.size(r.most), b.length))
-	}
-	return nil
-}
-
-func poolGrowTwice(r *poolRun) error {
-	if b := r.pick(); b != nil {
-		return r.grow(b, max(min(2*b.length+1, r.most), b.length))
-	}
-	return nil
-}
-
-func poolGrowLittle(r *poolRun) error {
-	if b := r.pick(); b != nil {
-		return r.grow(b, min(b.length+r.in.size(8<<10), poolSizeMax))
-	}
-	return nil
-}
-
-func poolGrowToRoom(r *poolRun) error {
-	if b := r.pick(); b != nil {
-		return r.grow(b, r.nearRoom(b.length))
-	}
-	return nil
-}
-
-// poolGrowToWindow makes a buffer as long as its window has room for, or one byte
-// less or more.
-func poolGrowToWindow(r *poolRun) error {
-	b := r.pick()
-	if b == nil || !b.moved {
-		return nil
-	}
-	at := addrOf(b.newest())
-	n := int(r.space.Lookup(at).Range().End-at) - 1 + r.in.below(3)
-	if n < b.length || n > poolSizeMax {
-		return nil
-	}
-	return r.grow(b, n)
-}
-
-// grow makes b n bytes long.
-func (r *poolRun) grow(b *poolBuffer, n int) error {
-	r.trace.args(b.length, n)
-	p, err := r.p.Grow(r.name(b), n)
-	if e := r.mayFail(n-b.length, err); e != nil || err != nil {
-		return e
-	}
-	if len(p) != n || cap(p) != n {
-		return fmt.Errorf("%d bytes of capacity %d, want %d", len(p), cap(p), n)
-	}
-	last := len(b.places) - 1
-	outgrown := !b.moved && n > r.p.Room()
-	switch stays := addrOf(p) == addrOf(b.places[last]); {
-	case !stays && !outgrown && !b.moved, stays && outgrown:
-		return fmt.Errorf("from %d to %d bytes, room %d: moved %v", b.length, n, r.p.Room(), !stays)
-	case stays:
-		b.places[last] = p
-	default:
-		b.places = append(b.places, p)
-		r.rehomed++
-		r.moves++
-	}
-	if outgrown {
-		b.moved = true
-		r.outgrown++
-	}
-	r.used += n - b.length
-	b.length = n
-	b.fit(n)
-	return r.compareBuffer(b)
 }
 
 // poolWrite writes through any address.
@@ -276,69 +191,6 @@ func poolTrim(r *poolRun) error {
 	}
 	if len(r.live) == 0 && (s.Committed != 0 || s.Far != 0) {
 		return fmt.Errorf("after Trim of an empty pool: %+v", s)
-	}
-	return nil
-}
-
-// poolMisuse breaks a rule: it is a panic, and nothing has changed.
-func poolMisuse(r *poolRun) error {
-	p := r.p
-	misuses := []poolMisuseCase{
-		{"Alloc(-1)", func() { p.Alloc(-1) }},
-		{"Free of something else", func() { p.Free(noise) }},
-		{"Grow of nil", func() { p.Grow(nil, 1) }},
-		{"a band of 3 pages", func() { pool.New(pool.Options{Band: 12 << 10}) }},
-		{"Limit -1", func() { pool.New(pool.Options{Limit: -1}) }},
-	}
-	if b := r.pick(); b != nil {
-		misuses = append(misuses,
-			poolMisuseCase{"Shrink to more", func() { p.Shrink(b.newest(), b.length+1) }},
-			poolMisuseCase{"Shrink(-1)", func() { p.Shrink(b.newest(), -1) }},
-			poolMisuseCase{"Grow(-1)", func() { p.Grow(b.newest(), -1) }})
-		if b.length > 1 {
-			misuses = append(misuses,
-				poolMisuseCase{"Grow to less", func() { p.Grow(b.newest(), b.length-1) }},
-				poolMisuseCase{"Free within", func() { p.Free(b.newest()[1:]) }},
-				poolMisuseCase{"Len in the middle", func() { p.Len(b.newest()[b.length/2:]) }})
-		}
-	}
-	m := misuses[r.in.below(len(misuses))]
-	r.trace.add(m.what)
-	return mustPanic(m.what, m.f)
-}
-
-type poolMisuseCase struct {
-	what string
-	f    func()
-}
-
-// hasGuards reports whether the kernel has guard pages without VMAs.
-var hasGuards = sync.OnceValue(func() bool {
-	for _, f := range arena.Features() {
-		if f.Name == "guards" {
-			return f.Err == nil
-		}
-	}
-	return false
-})
-
-// poolOverrun reads beyond the end of a band.
-func poolOverrun(r *poolRun) error {
-	b := r.pick()
-	if b == nil || !b.banded || r.opts.NoGuards || !hasGuards() || r.stats.GuardsRefused > 0 {
-		return nil
-	}
-	run := r.space.Lookup(addrOf(b.places[0])).Range()
-	next := (int(addrOf(b.places[0])-run.Start)/r.band + 1) * r.band
-	r.trace.args(next)
-	if next >= int(run.Len()) {
-		return nil
-	}
-	beyond := bytesAt(sys.Pointer(run.Start+uintptr(next)), 1)
-	err := arena.CatchFault(r.space.Space, func() error { return fmt.Errorf("read %d", beyond[0]) })
-	var fault *arena.FaultError
-	if !errors.As(err, &fault) || fault.Addr != addrOf(beyond) || fault.Window != r.p.Name() || fault.Offset != next {
-		return fmt.Errorf("reading beyond a band: %w", err)
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ var layers = map[string][]string{
 }
 
 // lineLimit is how long a file may be before it is two.
-const lineLimit = 500
+const lineLimit = 300
 
 // banned are texts that must not stand in code outside tests.
 var banned = []struct {

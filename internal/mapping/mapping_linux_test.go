@@ -216,3 +216,28 @@ func TestLadder_Parts(t *testing.T) {
 		t.Errorf("%d windows are left", s.Windows)
 	}
 }
+
+// TestLadder_NothingMore: what moves to be longer than it may become where it is, and not
+// longer than what is mapped of it, takes nothing.
+func TestLadder_NothingMore(t *testing.T) {
+	space := addrspace.New(addrspace.Options{CacheWindows: -1})
+	f := newFile(t, 2*extent)
+	shared, err := space.Reserve(2*extent, addrspace.ReserveOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := shared.MapFile(0, 2*extent, f.Fd(), 0, readWrite); err != nil {
+		t.Fatal(err)
+	}
+	p := Place{Window: shared, Lent: true, Parts: []Part{{f.Fd(), 0, extent}}, Mapped: extent}
+	l := &Ladder{Name: t.Name(), Space: space, Rungs: AllRungs, Prot: readWrite}
+	src := &list{files: []*memfile.File{newFile(t, extent)}}
+	if err := l.Climb(&p, src, extent, 4*extent, func(Step) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if len(src.files) != 1 || p.Mapped != extent || p.Window == shared || p.Window.Mapped() != extent {
+		t.Errorf("%+v, %d files left", p, len(src.files))
+	}
+	Release(p.Window)
+	Release(shared)
+}

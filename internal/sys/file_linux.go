@@ -2,9 +2,7 @@ package sys
 
 import (
 	"errors"
-	"fmt"
 	"math"
-	"math/rand/v2"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -35,45 +33,6 @@ const (
 // NoMemory returns what mmap says where there is no room, for a limit that is
 // checked before the kernel is asked.
 func NoMemory() error { return result(CallMmap, ENOMEM) }
-
-// memfdNameMax is the longest name memfd_create takes (memfd_create(2)).
-const memfdNameMax = 249
-
-// Memfd creates an anonymous file: sealable, closed on exec, not executable
-// where the kernel knows how to say so (MFD_NOEXEC_SEAL, Linux 6.3). A huge
-// page size other than 0 (2 MiB or 1 GiB) takes its pages from the hugetlb pool.
-func Memfd(name string, hugePage int) (fd int, err error) {
-	flags := unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
-	switch hugePage {
-	case 0:
-	case 2 << 20:
-		flags |= unix.MFD_HUGETLB | unix.MFD_HUGE_2MB
-	case 1 << 30:
-		flags |= unix.MFD_HUGETLB | unix.MFD_HUGE_1GB
-	default:
-		return -1, result(CallMemfdCreate, unix.EINVAL)
-	}
-	name = printable(name, memfdNameMax)
-	fd, err = memfdCreate(name, flags|unix.MFD_NOEXEC_SEAL)
-	if err == unix.EINVAL {
-		fd, err = memfdCreate(name, flags)
-	}
-	if err != nil {
-		e, ok := err.(syscall.Errno)
-		if !ok {
-			return -1, err
-		}
-		return -1, result(CallMemfdCreate, e)
-	}
-	return fd, nil
-}
-
-func memfdCreate(name string, flags int) (int, error) {
-	if e := injected(CallMemfdCreate); e != 0 {
-		return -1, e
-	}
-	return unix.MemfdCreate(name, flags)
-}
 
 // once makes call c through f.
 func once(c Call, f func() error) error {
@@ -194,31 +153,6 @@ func Punch(fd int, off, n int64) error {
 	})
 }
 
-// TempFile creates a file without a name in a directory: for its owner alone, closed on
-// exec. Where the file system knows no such files it has a name for a moment.
-func TempFile(dir string) (fd int, err error) {
-	open := func(path string, flags int) error {
-		return retry(CallOpen, func() (err error) {
-			fd, err = unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC|flags, 0o600)
-			return err
-		})
-	}
-	err = open(dir, unix.O_TMPFILE)
-	// EISDIR: a kernel that does not know the flag.
-	if !IsDenied(err) && !errors.Is(err, unix.EISDIR) {
-		return fd, err
-	}
-	path := fmt.Sprintf("%s/growarena-%016x", dir, rand.Uint64())
-	if err := open(path, unix.O_CREAT|unix.O_EXCL); err != nil {
-		return -1, err
-	}
-	if err := retry(CallUnlink, func() error { return unix.Unlink(path) }); err != nil {
-		_ = Close(fd)
-		return -1, err
-	}
-	return fd, nil
-}
-
 // InMemory reports whether fd lies in a file system that is memory (tmpfs).
 func InMemory(fd int) (bool, error) {
 	var st unix.Statfs_t
@@ -259,35 +193,6 @@ func idOf(st *unix.Stat_t) FileID {
 	return FileID{Device: uint64(st.Dev), Inode: uint64(st.Ino)} // Narrower on some.
 }
 
-// Opened tells how fd was opened: for reading and writing, and to append.
-func Opened(fd int) (readWrite, appends bool, err error) {
-	flags := 0
-	err = retry(CallFlags, func() (err error) {
-		flags, err = unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
-		return err
-	})
-	return flags&unix.O_ACCMODE == unix.O_RDWR, flags&unix.O_APPEND != 0, err
-}
-
-// Reopen opens the file of fd anew: closed on exec, with an offset, a way of opening and
-// locks of its own. It needs /proc, and the permission that any opener needs.
-func Reopen(fd int, write bool) (int, error) {
-	nfd, flags := -1, unix.O_RDONLY|unix.O_CLOEXEC
-	if write {
-		flags = unix.O_RDWR | unix.O_CLOEXEC
-	}
-	err := retry(CallOpen, func() (err error) {
-		nfd, err = unix.Open(fmt.Sprintf("/proc/self/fd/%d", fd), flags, 0)
-		return err
-	})
-	return nfd, err
-}
-
-// Own lets nobody but the owner open the file of fd.
-func Own(fd int) error {
-	return retry(CallFchmod, func() error { return unix.Fchmod(fd, 0o600) })
-}
-
 // Lock takes a lock on the whole file of fd, against everybody who asks, that ends with
 // Unlock or with the last descriptor made from the same opening (F_OFD_SETLK). The error
 // is EAGAIN if somebody has one.
@@ -324,26 +229,6 @@ func Seals(fd int) int {
 		return 0
 	}
 	return seals
-}
-
-// Dup duplicates fd, closed on exec.
-func Dup(fd int) (int, error) {
-	nfd := -1
-	err := retry(CallDup, func() (err error) {
-		nfd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
-		return err
-	})
-	return nfd, err
-}
-
-// Close closes fd. It is not repeated after EINTR: Linux has closed the
-// descriptor by then (close(2)).
-func Close(fd int) error {
-	e := injected(CallClose)
-	if e == 0 {
-		_, _, e = unix.Syscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
-	}
-	return result(CallClose, e)
 }
 
 // limit returns the soft limit of a resource, math.MaxUint64 where there is none.

@@ -20,14 +20,14 @@ var addrspaceMutants = []mutant{
 	}, {
 		name:    "guard forgotten",
 		mistake: "a window may lie directly behind another one: their VMAs merge, and running over the end is no fault",
-		file:    "addrspace/place.go",
+		file:    "addrspace/gap.go",
 		old:     "g.lo = max(g.lo, p.end+guard)",
 		new:     "g.lo = max(g.lo, p.end)",
 		test:    "TestSpace_FullZone",
 	}, {
 		name:    "guard before the next forgotten",
 		mistake: "a window may end directly before another one",
-		file:    "addrspace/place.go",
+		file:    "addrspace/gap.go",
 		old:     "g.hi = min(g.hi, max(p.limit, guard)-guard)",
 		new:     "g.hi = min(g.hi, p.limit)",
 		test:    "TestSpace_FullZone",

@@ -70,7 +70,7 @@ var memfileMutants = []mutant{
 	}, {
 		name:    "File writes",
 		mistake: "who is given a file to read can write",
-		file:    "internal/sys/file_linux.go",
+		file:    "internal/sys/descriptor_linux.go",
 		old:     "if write {",
 		new:     "if fd >= 0 {",
 		pkg:     "arena",
@@ -78,7 +78,7 @@ var memfileMutants = []mutant{
 	}, {
 		name:    "anybody opens the file",
 		mistake: "another user who is given a file to read opens it to write",
-		file:    "internal/sys/file_linux.go",
+		file:    "internal/sys/descriptor_linux.go",
 		old:     "unix.Fchmod(fd, 0o600)",
 		new:     "unix.Fchmod(fd, 0o666)",
 		pkg:     "arena",

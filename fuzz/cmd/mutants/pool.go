@@ -3,14 +3,6 @@ package main
 // poolMutants are mistakes in package pool.
 var poolMutants = []mutant{
 	{
-		name:    "a tail of nothing",
-		mistake: "a buffer that has outgrown its room, and not its band, ends the process where addresses or file lengths are short",
-		file:    "internal/mapping/ladder.go",
-		old:     "if least > p.Mapped {",
-		new:     "if least > 0 {",
-		pkg:     "pool",
-		test:    "TestPool_OutgrowsRoomAlone",
-	}, {
 		name:    "owed memory handed out as it is",
 		mistake: "where holes cannot be punched a new buffer shows an old one's bytes",
 		file:    "pool/enlarge.go",
