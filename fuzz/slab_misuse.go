@@ -3,6 +3,7 @@ package fuzz
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -219,6 +220,7 @@ func (r *slabRun) closeInUse() error {
 	for len(r.locals) > 0 {
 		r.closeLocal(0)
 	}
+	before := r.a.Stats()
 	err := r.a.Close()
 	want := ""
 	if n := r.sum.objects; n > 0 {
@@ -227,8 +229,10 @@ func (r *slabRun) closeInUse() error {
 	if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 		return fmt.Errorf("closing says %v, want %q", err, want)
 	}
-	if s := r.a.Stats(); s.Objects != 0 || s.Charged != 0 && r.sum.objects == 0 {
-		return fmt.Errorf("after Close: %+v", s)
+	after := r.a.Stats()
+	left := slab.Stats{Returned: after.Returned, Refused: after.Refused}
+	if !reflect.DeepEqual(after, left) || after.Returned < before.Returned || after.Refused < before.Refused {
+		return fmt.Errorf("Stats after Close: %+v, before: %+v", after, before)
 	}
 	return r.d.Shutdown(ended)
 }
