@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"errors"
+	"math"
 	"sync"
 	"syscall"
 	"testing"
@@ -122,6 +123,9 @@ func TestMapping_Follows(t *testing.T) {
 			}
 			if rungs&RungExtend == 0 && g.Extended > 0 || rungs&RungRehome == 0 && g.Rehomed > 0 || rungs&RungAlias == 0 && g.Aliased > 0 {
 				t.Errorf("a rung that is off was climbed: %+v", g)
+			}
+			if err := m.Grow(math.MaxInt, nil); !errors.Is(err, addrspace.ErrNoSpace) {
+				t.Errorf("to MaxInt bytes: %v", err)
 			}
 			if off, ok := m.Offset(views[0].Addr(7)); off != 7 || !ok {
 				t.Errorf("offset %d, %t", off, ok)

@@ -1,6 +1,6 @@
 // Package memfile is the file behind a buffer: how long it is, that nobody makes it
 // shorter, its memory, its huge pages, and what the kernel can do with it. Those
-// who map it (packages arena and pool) say when; this says how.
+// who have one (packages arena and pool) say when; this says how.
 //
 // Errors name the system call that failed and what to change; who calls adds the
 // object and the step.
