@@ -31,3 +31,16 @@ func TestSimulation_Misuse(t *testing.T) {
 		mustPanic(t, func() { s.reserve(n, false) }, "addrspace: Reserve of no bytes")
 	}
 }
+
+// TestNew_Misuse: options that contradict themselves panic with the values.
+func TestNew_Misuse(t *testing.T) {
+	for want, o := range map[string]Options{
+		"MaxVMAs is -1":                                  {MaxVMAs: -1},
+		"AddressBits is 35":                              {AddressBits: 35},
+		"AddressBits is 64":                              {AddressBits: 64},
+		"zone 1, 0x4000-0x4000, is empty":                {Zones: []Range{{1, 2}, {1 << 14, 1 << 14}}},
+		"zones 0x4000-0x8000 and 0x7000-0x10000 overlap": {Zones: []Range{{1 << 14, 1 << 15}, {7 << 12, 1 << 16}}},
+	} {
+		mustPanic(t, func() { New(o) }, "addrspace: make a Space: ", want)
+	}
+}
