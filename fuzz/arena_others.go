@@ -57,7 +57,9 @@ func opLengthenByOthers(m *arenaModel) error {
 // and then it appends.
 func opSecondArena(m *arenaModel) error {
 	n := m.run.in.size(m.run.writeMost)
-	size, ok, err := m.fileSize(n + arenaUnit) // It grows by whole units.
+	size, ok, err := m.fileSize(n)
+	// It grows by whole units, and by a quarter.
+	ok = ok && roundUp(size+n)+max(size/4, arenaUnit)+arenaUnit <= mirrorMax
 	if !ok || n == 0 {
 		return err
 	}
