@@ -106,8 +106,13 @@ func (r *spaceRun) opRehome() error {
 		return p.w.Rehome(q.w) // nothing to do
 	}
 	n := all[0].n
-	rest := slices.ContainsFunc(p.units[n:], func(u spaceSlot) bool { return u.at >= 0 })
-	if rest && !p.isPrefix() || n > len(q.units) || slices.ContainsFunc(q.units[:n], func(u spaceSlot) bool { return u.at >= 0 }) {
+	mapped := func(u spaceSlot) bool { return u.at >= 0 }
+	rest := slices.ContainsFunc(p.units[n:], mapped)
+	last := len(p.units) // of what is mapped, the end
+	for !mapped(p.units[last-1]) {
+		last--
+	}
+	if rest && !p.isPrefix() || last > len(q.units) || slices.ContainsFunc(q.units[:last], mapped) {
 		return nil // misuse
 	}
 	r.trace.args(n)
