@@ -33,7 +33,12 @@ func (a *Arena) Alloc(n int) ([]byte, error) {
 // clean clears what of [off, off+n), which lies within the capacity, may hold old
 // bytes.
 func (a *Arena) clean(off, n int) {
-	if n = min(n, int(a.dirty.Load())-off); n > 0 {
+	n = min(n, int(a.dirty.Load())-off)
+	switch {
+	case n <= 0:
+	case a.mapping.Domain == nil: // touch would do the same, but for a call.
+		clear(a.load().Slice(off, n))
+	default:
 		a.touch(func(v *view) { clear(v.Slice(off, n)) })
 	}
 }

@@ -21,21 +21,24 @@ type Guard struct {
 // and allocates nothing. Its only error wraps epoch.ErrClosed: after Free, which a
 // reader need not know of, or after Close of the domain.
 func (a *Arena) Pin() (Guard, error) {
-	g := Guard{arena: a, n: a.Len()}
+	n := a.Len()
 	if a.mapping.Domain == nil {
-		g.view = a.mapping.View()
-	} else {
-		var err error
-		if g.pin, err = a.mapping.Domain.Pin(); err != nil {
-			return Guard{}, a.pinError(err)
+		v := a.mapping.View()
+		if v.Window == nil {
+			return Guard{}, a.pinError(epoch.ErrClosed)
 		}
-		g.view = a.mapping.ViewOf(&g.pin)
+		return Guard{arena: a, view: v, n: n}, nil
 	}
-	if g.view.Window == nil {
-		g.Unpin() // It would hold what others retire in the domain, for good.
+	pin, err := a.mapping.Domain.Pin()
+	if err != nil {
+		return Guard{}, a.pinError(err)
+	}
+	v := a.mapping.ViewOf(&pin)
+	if v.Window == nil {
+		pin.Unpin() // It would hold what others retire in the domain, for good.
 		return Guard{}, a.pinError(epoch.ErrClosed)
 	}
-	return g, nil
+	return Guard{arena: a, view: v, n: n, pin: pin}, nil
 }
 
 // pinError says that there is nothing to pin any more.
