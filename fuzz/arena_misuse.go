@@ -80,7 +80,7 @@ func (m *arenaModel) freedMisuse() error {
 		errs = append(errs, mustPanic(what+" after Free", f))
 	}
 	if s := a.Stats(); s.Len != 0 || s.Cap != 0 || s.Committed != 0 || s.Window != 0 {
-		errs = append(errs, fmt.Errorf("Stats after Free: %+v", s))
+		errs = append(errs, fmt.Errorf("arena.Stats after Free: %+v", s))
 	}
 	// A reader need not know of Free.
 	if _, err := a.Pin(); !errors.Is(err, epoch.ErrClosed) {

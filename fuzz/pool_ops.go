@@ -214,7 +214,7 @@ func (r *poolRun) compareMaps() error {
 // emptyStats returns an error if a closed pool says that it holds anything.
 func emptyStats(s pool.Stats) error {
 	if s.Buffers+s.Len+s.Committed+s.Kept+s.Runs+s.Reserved+s.Moved+s.Windows+s.Far != 0 || s.PreparedOff {
-		return fmt.Errorf("Stats after Close: %+v", s)
+		return fmt.Errorf("pool.Stats after Close: %+v", s)
 	}
 	return nil
 }

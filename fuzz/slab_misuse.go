@@ -232,7 +232,7 @@ func (r *slabRun) closeInUse() error {
 	after := r.a.Stats()
 	left := slab.Stats{Returned: after.Returned, Refused: after.Refused}
 	if !reflect.DeepEqual(after, left) || after.Returned < before.Returned || after.Refused < before.Refused {
-		return fmt.Errorf("Stats after Close: %+v, before: %+v", after, before)
+		return fmt.Errorf("slab.Stats after Close: %+v, before: %+v", after, before)
 	}
 	return r.d.Shutdown(ended)
 }

@@ -233,10 +233,3 @@ func (p *Pool) freeMoved(m *moved) {
 	}
 	p.checkLocked()
 }
-
-// count adds one to a counter in stats.
-func (p *Pool) count(counter *int) {
-	p.mu.Lock()
-	*counter++
-	p.mu.Unlock()
-}

@@ -178,6 +178,13 @@ func (d *debug) free(a *Allocator, b []byte, isRetired bool) {
 	if !isRetired {
 		r.released = callers()
 	}
+	d.keep(a, b, r)
+}
+
+// keep keeps an object that is freed, and gives others back.
+//
+// Preconditions: b is claimed; r is what is known of it.
+func (d *debug) keep(a *Allocator, b []byte, r record) {
 	p := addrOf(b)
 	whole := bytesAt(p, r.place, r.place)
 	switch r.kind {
@@ -236,16 +243,21 @@ func (d *debug) shorten(a *Allocator, objects, bytes int) {
 // realloc is Realloc. What is small or medium always moves, to find stale slices;
 // what is large grows as ever.
 func (d *debug) realloc(a *Allocator, b []byte, n int, zero bool) ([]byte, error) {
-	d.mu.Lock()
-	r, ok := d.live[addrOf(b)]
-	d.mu.Unlock()
-	if !ok || r.n != cap(b) || r.isRetired {
-		d.claim(a, "Realloc", b, false) // Panics.
-	}
+	// From here on b is ours: who frees it meanwhile panics, and its pages stay.
+	r := d.claim(a, "Realloc", b, false)
 	if r.kind != huge || n+canaryMin < n {
-		return a.reallocCopy(b, n, zero)
+		to, err := a.allocAny(n, 1, zero)
+		if err != nil {
+			d.mu.Lock()
+			d.live[addrOf(b)] = r
+			d.mu.Unlock()
+			return nil, err
+		}
+		copy(to, b)
+		r.released = callers()
+		d.keep(a, b, r)
+		return to, nil
 	}
-	r = d.claim(a, "Realloc", b, false)
 	whole := bytesAt(addrOf(b), r.place, r.place)
 	clear(whole[r.n:]) // What grows over it reads as zero.
 	got, err := a.reallocLarge(whole, n+canaryMin)
@@ -264,33 +276,4 @@ func (d *debug) realloc(a *Allocator, b []byte, n int, zero bool) ([]byte, error
 		return nil, err
 	}
 	return whole[:n:n], nil
-}
-
-// fill sets all of b.
-func fill(b []byte, with byte) {
-	if len(b) == 0 {
-		return
-	}
-	b[0] = with
-	for n := 1; n < len(b); n *= 2 {
-		copy(b[n:], b[:n])
-	}
-}
-
-// mustBePoisoned panics if somebody has written into b since it was freed, and
-// gives it back before.
-func mustBePoisoned(a *Allocator, method string, b []byte, r record) {
-	i := slices.IndexFunc(b, func(c byte) bool { return c != poison })
-	if i < 0 {
-		return
-	}
-	who := ""
-	if r.n != 0 {
-		who = fmt.Sprintf(", allocated by%v\nfreed by%v", r.allocated, r.released)
-	}
-	what := b[i]
-	fill(b, poison)
-	a.release(method, b)
-	panic(fmt.Sprintf("slab: %s: %#x was written at %#x, byte %d of %d that are free%s",
-		method, what, addrOf(b)+uintptr(i), i, len(b), who))
 }

@@ -48,7 +48,7 @@ var arenaMutants = []mutant{
 		name:    "pin kept after Free",
 		mistake: "a guard that comes after Free holds up what others retire in the shared domain",
 		file:    "arena/guard.go",
-		old:     "\t\tg.Unpin() // It would hold what others retire in the domain, for good.\n",
+		old:     "\t\tpin.Unpin() // It would hold what others retire in the domain, for good.\n",
 		new:     "",
 		test:    "TestArena_PinAfterFree",
 	}, {
