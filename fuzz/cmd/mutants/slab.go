@@ -138,7 +138,7 @@ var slabMutants = []mutant{
 	}, {
 		name:    "debug: no poison",
 		mistake: "a write to a free object goes unnoticed",
-		file:    "slab/debug.go",
+		file:    "slab/poison.go",
 		old:     "\tif i < 0 {\n\t\treturn\n\t}\n\twho := \"\"\n",
 		new:     "\tif i < len(b) {\n\t\treturn\n\t}\n\twho := \"\"\n",
 		test:    "TestDebug_UseAfterFree",
@@ -205,6 +205,13 @@ var slabMutants = []mutant{
 		old:     "\t\t\ta.unused(c, bits.OnesCount32(uint32(v)))\n",
 		new:     "",
 		test:    "TestSweep_AgainstTakers",
+	}, {
+		name:    "debug: copied while others may free it",
+		mistake: "Realloc copies from an object that somebody else may free meanwhile",
+		file:    "slab/debug.go",
+		old:     "\t\tto, err := a.allocAny(n, 1, zero)\n",
+		new:     "\t\td.mu.Lock()\n\t\td.live[addrOf(b)] = r\n\t\td.mu.Unlock()\n\t\tto, err := a.allocAny(n, 1, zero)\n",
+		test:    "TestDebug_FreeWithinRealloc",
 	}, {
 		name:    "debug: earlier addresses readable",
 		mistake: "a touch of a free large object where it was before it moved goes unnoticed",
