@@ -217,9 +217,9 @@ func (a *Arena) Domain() *epoch.Domain { return a.mapping.Domain }
 // caller's is cut to Len and unlocked, unless it is sealed, has NoLock, or others have changed its
 // length; failing to is the only error, and the rest is done all the same. As long as
 // an Alias or, with a domain, a guard may show bytes of it, it stays as it is: the
-// last of them to go cuts it, and nobody is told of an error then. Panics if the
-// arena is free already. Nothing else may use the arena meanwhile,
-// but guards and aliases.
+// last of them to go cuts it, and nobody is told of an error then; to wait for that,
+// call Domain().Shutdown after Free. Panics if the arena is free already. Nothing else
+// may use the arena meanwhile, but aliases and, with a domain, guards.
 func (a *Arena) Free() error {
 	length := a.shut()
 	// Nothing is locked: what is ready runs here, which may be others' code.

@@ -1,8 +1,8 @@
 // Package arena provides byte buffers that grow to terabytes without copying and
 // without stopping their readers. A slice of an arena stays valid, and in place,
-// however the arena grows, until Free ends it. Alloc takes 11 ns, and moving a full
-// GiB to a bigger place 0.1 to 0.3 ms; an arena takes one descriptor, one mapping and
-// 256 MiB of addresses.
+// however the arena grows, until Free ends it (with Options.Retire: while its Guard is
+// pinned). Alloc takes 11 ns, moving a full GiB to a bigger place 0.1 to 0.3 ms; an
+// arena takes one descriptor, one mapping and 256 MiB of addresses.
 //
 // # When to use it, and when not
 //
@@ -36,6 +36,7 @@
 //	memory of a WebAssembly instance           LinearMemory
 //	a file that grows                          Options.File
 //	sending it to another process              Arena.File
+//	serving it over HTTP, with ranges          Arena.NewReader, http.ServeContent
 //
 // # When is a slice valid?
 //
@@ -61,8 +62,18 @@
 //	err = a.Read(func(b []byte) error { return scan(b[:n]) })
 //
 // Alloc makes the length longer before its caller has written the bytes, so the
-// readers need that number. A [Buffer] needs none: it publishes what is written.
-// The Examples have a log file, an HTTP server and a ring buffer.
+// readers need that number. A [Buffer] needs none: what a Guard or Read shows ends at
+// a whole Write.
+//
+//	buf := arena.NewBufferIn(a)      // the writer
+//	_, err = buf.Write(record)
+//
+//	err = a.Read(func(b []byte) error { return scan(b) }) // a reader
+//
+// Nothing here wakes a reader that waits for more: use a channel or a sync.Cond. To test
+// that readers survive a move, set a small Options.Reserve and Options.Rungs without
+// RungExtend: a window that is full is mostly made longer in place.
+// The file recipe_test.go has a log file, an HTTP server and a ring buffer.
 //
 // # Rules
 //
@@ -73,12 +84,13 @@
 //     of a fault.
 //   - Alloc, Grow, Bytes, Pin, Read, Stats, Alias and File may be called by any number
 //     of goroutines at once. Reset, Truncate, Trim and Free must be the only call
-//     that writes or allocates; readers with guards may go on. Decommit needs the
-//     same of its range only.
+//     that writes or allocates; readers with guards may go on. Beside Free they may
+//     only with Options.Retire or Options.Domain: without, a guard protects nothing
+//     from Free, so stop the readers first. Decommit needs its range for itself.
 //   - No finalizer, cleanup or weak pointer on a value in an arena: the runtime ends
 //     the process, because the value is not of its heap.
-//   - No locks or atomics inside: the race detector does not see this memory and
-//     would report falsely.
+//   - No locks inside, and no atomics that order anything else: the race detector does
+//     not see this memory and would report falsely. Counters are fine.
 //
 // # What it costs
 //

@@ -53,10 +53,10 @@ func (a *Arena) writable(to int) {
 
 // NewReader returns a reader, with an offset of its own, of what has been handed out by
 // now: for http.ServeContent and whoever else reads a file to its end. It reads from
-// memory, each Read under a guard, and the error is that of [Arena.Pin]. What is cut off
-// by Truncate meanwhile is io.EOF.
+// memory, each Read under a guard, and its error is that of [Arena.Pin]: a reader need not
+// know of Free (with Options.Retire or Domain; else stop the readers first). What is cut
+// off by Truncate meanwhile is io.EOF.
 func (a *Arena) NewReader() *io.SectionReader {
-	a.load()
 	return io.NewSectionReader(reader{a}, 0, int64(a.Len()))
 }
 

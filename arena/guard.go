@@ -7,7 +7,8 @@ import (
 )
 
 // Guard pins a view of an arena: what Bytes returns is valid, in place and of the
-// same length until Unpin or Refresh, whatever the arena does meanwhile. A Guard is a small
+// same length until Unpin or Refresh, however the arena grows meanwhile. From Free it protects
+// only with Options.Retire or Options.Domain. A Guard is a small
 // value; it may be kept across blocking calls and unpinned by another goroutine.
 // It belongs to one goroutine at a time.
 type Guard struct {

@@ -33,6 +33,12 @@
 //	b, err = p.Grow(b, 1<<30)   // not copied; the old b shows the same bytes
 //	p.Free(b)
 //
+// To append, call Grow for each record; within the band it is one lock:
+//
+//	n := len(b)
+//	b, err = p.Grow(b, n+len(record))
+//	copy(b[n:], record)
+//
 // # When is a slice valid?
 //
 // From Alloc or Grow until Free of the buffer or Close of the pool. A slice from
@@ -50,7 +56,8 @@
 //   - Methods may be called by any number of goroutines. Grow, Shrink and Free need
 //     the buffer to themselves, but for readers and writers of its bytes.
 //   - Freeing twice, and a slice that is no buffer of the pool, panic with the values.
-//   - No Go pointers, locks or atomics inside.
+//   - No Go pointers inside. No locks, and no atomics that order anything else: the race
+//     detector does not see this memory and would report falsely. Counters are fine.
 //
 // # What it costs
 //

@@ -12,7 +12,8 @@ var ErrRetired = errors.New("retired objects wait for guards")
 var _ io.Closer = (*Allocator)(nil)
 
 // Close gives everything back, also what is in use: an error says how much that
-// was, in debug mode also who allocated it, and its memory is gone all the same.
+// was, in debug mode also who allocated it, and its memory is gone all the same: who
+// drops all objects at once may ignore it.
 // The allocator must not be used any more. Only with retired objects that wait
 // for guards does Close do nothing, for their readers may be looking at them; the
 // error wraps ErrRetired. Not safe for concurrent use.

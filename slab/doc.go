@@ -49,7 +49,8 @@
 //     is damaged by trying, not even while others free and allocate the same pages.
 //     What cannot be found out is freeing an address twice when somebody has been
 //     given it again in between; Options.Debug makes that unlikely.
-//   - No Go pointers, locks or atomics inside.
+//   - No Go pointers inside. No locks, and no atomics that order anything else: the race
+//     detector does not see this memory and would report falsely. Counters are fine.
 //   - Close must be the only call at its time. A Local is used by one goroutine at a time.
 //
 // # What it costs

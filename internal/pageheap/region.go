@@ -2,9 +2,12 @@ package pageheap
 
 import (
 	"errors"
+	"fmt"
+	"math"
 	"math/bits"
 	"sync/atomic"
 
+	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/align"
 	"github.com/growarena/growarena/internal/sys"
@@ -139,7 +142,19 @@ func (h *Heap) growLocked(n int, sparse bool) error {
 	if err != nil {
 		return err
 	}
-	return h.extendLocked(r, bytes, sparse)
+	if err = h.extendLocked(r, bytes, sparse); errors.Is(err, arena.ErrFull) {
+		return fmt.Errorf("%w: a window of %d bytes was all that could be had: RLIMIT_AS is %s (ulimit -v): raise it",
+			addrspace.ErrNoSpace, r.arena.Stats().Window, limitAS())
+	}
+	return err
+}
+
+// limitAS is RLIMIT_AS in words.
+func limitAS() string {
+	if n := sys.LimitAS(); n != math.MaxUint64 {
+		return fmt.Sprint(n)
+	}
+	return "not set"
 }
 
 func (h *Heap) extendLocked(r *Region, bytes int, sparse bool) error {
