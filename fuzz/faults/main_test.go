@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/testutil"
 )
 
@@ -13,5 +14,8 @@ func TestMain(m *testing.M) {
 	testutil.Main(m, trim)
 }
 
-// trim gives back what the default space keeps for reuse.
-func trim() { _ = addrspace.Default().Trim() }
+// trim gives back what the default space keeps for reuse, and what trials could not give back.
+func trim() {
+	_ = addrspace.Default().Trim()
+	memfile.EndTrials()
+}

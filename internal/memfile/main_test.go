@@ -6,4 +6,4 @@ import (
 	"github.com/growarena/growarena/internal/testutil"
 )
 
-func TestMain(m *testing.M) { testutil.Main(m, func() { endTrials() }) }
+func TestMain(m *testing.M) { testutil.Main(m, func() { EndTrials() }) }

@@ -138,8 +138,8 @@ var leftover struct {
 	starts []uintptr // Protected by mu.
 }
 
-// endTrials unmaps the trial at start and those that are left over.
-func endTrials(start ...uintptr) {
+// EndTrials unmaps the trial at start and those that are left over.
+func EndTrials(start ...uintptr) {
 	leftover.mu.Lock()
 	defer leftover.mu.Unlock()
 	leftover.starts = slices.DeleteFunc(append(leftover.starts, start...), func(start uintptr) bool {
@@ -151,7 +151,7 @@ func endTrials(start ...uintptr) {
 // choosing and never become pointers, so giving them back is harmless.
 func withTrial(f func(*trial) error) func() error {
 	return func() error {
-		endTrials()
+		EndTrials()
 		file, err := New("growarena probe", 0)
 		if err != nil {
 			return err
@@ -165,7 +165,7 @@ func withTrial(f func(*trial) error) func() error {
 		if err != nil {
 			return err
 		}
-		defer endTrials(start)
+		defer EndTrials(start)
 		addr := (start + ExtentSize - 1) &^ (ExtentSize - 1)
 		if err := sys.MapShared(addr, ExtentSize, fd, 0, sys.ProtRead|sys.ProtWrite); err != nil {
 			return err

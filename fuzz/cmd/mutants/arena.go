@@ -261,10 +261,10 @@ var arenaMutants = []mutant{
 		test:    "TestArena_Decommit",
 	}, {
 		name:    "commit does not take memory",
-		mistake: "with Commit the first huge page's worth is touched, the rest is left to the OOM killer",
+		mistake: "with Commit every other extent is taken, the rest is left to the OOM killer",
 		file:    "arena/prepare.go",
 		old:     "for ; off+extentSize <= to; off += extentSize {",
-		new:     "for ; off+extentSize <= min(to, head+extentSize); off += extentSize {",
+		new:     "for ; off+extentSize <= to; off += 2 * extentSize {",
 		test:    "TestArena_Commit",
 	}, {
 		name:    "alias leaks",
