@@ -7,7 +7,7 @@ var poolMutants = []mutant{
 		mistake: "where holes cannot be punched a new buffer shows an old one's bytes",
 		file:    "pool/enlarge.go",
 		old:     "clear(bytesAt(sys.Pointer(s.Window.Range().Start+uintptr(from)), t.dirty))",
-		new:     "_ = from",
+		new:     "_ = sys.Pointer(s.Window.Range().Start + uintptr(from))",
 		test:    "TestPool_NoPunch",
 	}, {
 		name:    "owed memory never used again",
@@ -37,6 +37,7 @@ var poolMutants = []mutant{
 		old:     "func (p *Pool) freeMoved(m *moved) {\n\tp.settleLocked(m)\n",
 		new:     "func (p *Pool) freeMoved(m *moved) {\n",
 		test:    "TestPool_PreparesRest/goes",
+		long:    true,
 	}, {
 		name:    "pool: guard page forgotten",
 		mistake: "running over the end of a band writes into the next buffer",
