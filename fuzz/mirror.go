@@ -52,6 +52,13 @@ func (l *mirrors) put(m *mirror) {
 	l.free = append(l.free, m)
 }
 
+// drop leaves those that are not in use to the garbage collector.
+func (l *mirrors) drop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.free = nil
+}
+
 func (m *mirror) page(p int) []byte { return m.data[p*mirrorPage : (p+1)*mirrorPage] }
 
 // write puts p at off.

@@ -50,6 +50,10 @@ func Settle() {
 			t.Settle()
 		}
 	}
+	arenaMirrors.drop()
+	for i := range poolMirrors {
+		poolMirrors[i].drop()
+	}
 }
 
 // Try is Run, except that a panic and a fault, with the stack, are errors too.
