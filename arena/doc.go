@@ -11,10 +11,11 @@
 // something else
 //
 //   - where bytes need not be contiguous: a list of chunks of a fixed size made by
-//     make. If the Go heap has the memory already it takes a tenth of the time (64
-//     MiB: 34 ms against 408); in a fresh process an arena takes a sixth of it (154
-//     ms against 893). The garbage collector frees it;
-//   - where the size is known: make([]byte, 0, size), 15 ms and 957 ms;
+//     make. If the Go heap has the memory already it takes a third of the time at
+//     best (64 MiB: 5 ms against 15), and more at most times, as the collector
+//     works beside it; in a fresh process an arena takes a tenth of it (30 ms
+//     against 295). The garbage collector frees it;
+//   - where the size is known: make([]byte, 0, size), 8 ms at best and 380 ms;
 //   - where nothing is read while it grows, or a lock is never contended: a slice
 //     and a sync.RWMutex. Pin and Unpin take 18 ns, its RLock and RUnlock 6.5 ns
 //     on one goroutine and 32 ns where several meet (AMD Zen 3, 2 cores);
