@@ -54,20 +54,24 @@ func (r *Arrow) Allocate(size int) []byte {
 // Reallocate makes b size bytes long and returns it; b must not be used any more.
 // Within the capacity b stays where it is, and what comes back into its length is
 // as it was. Beyond, what is new is zero, and nothing large is copied. b may be nil
-// or empty. Panics if size is negative; after a panic b is as it was.
+// or empty. Panics if size is negative, and as [Allocator.Free] does if nothing in use
+// begins where b does; after a panic b is as it was.
 func (r *Arrow) Reallocate(size int, b []byte) []byte {
 	switch {
 	case size < 0:
 		panic(fmt.Sprintf("slab: Reallocate to %d bytes", size))
 	case cap(b) == 0:
 		return r.Allocate(size)
+	}
+	old := r.allocator.whole(b)
+	r.allocator.mustBeObject("Reallocate", old)
+	switch {
 	case size <= cap(b):
 		return b[:size]
 	case size <= smallMax:
 		return r.move(b, size)
 	}
 	// What is not small begins at a page, so it is aligned.
-	old := r.allocator.whole(b)
 	to, err := r.allocator.reallocSlow(old, size, true)
 	if err != nil {
 		panic(err)

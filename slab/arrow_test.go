@@ -117,9 +117,12 @@ func TestArrow_Free(t *testing.T) {
 			}
 			r.Free(b)
 			mustPanic(t, func() { r.Free(b) })
-			mustPanic(t, func() { r.Reallocate(2*cap(b), b) })
+			for _, m := range []int{0, n, 2 * cap(b)} {
+				mustPanic(t, func() { r.Reallocate(m, b) })
+			}
 		}
 		mustPanic(t, func() { r.Free(make([]byte, 10)) })
+		mustPanic(t, func() { r.Reallocate(5, make([]byte, 10)) })
 	})
 }
 

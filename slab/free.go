@@ -133,6 +133,10 @@ func (o *place) inUse(gr *group, v uint64) bool {
 // mustBeObject panics unless b is an object in use, as far as can be seen without
 // a lock that others would have to wait for.
 func (a *Allocator) mustBeObject(method string, b []byte) {
+	if a.watch != nil && a.watch.debug != nil {
+		a.watch.debug.mustBeObject(a, method, b)
+		return
+	}
 	if !a.inUse(b) {
 		a.misuse(method, b)
 	}

@@ -117,7 +117,7 @@ func TestIdle_EveryWay(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			way.o.Domain = epoch.NewDomain(epoch.Options{})
+			way.o.Domain = epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 			before := resident(t)
 			a := newAllocator(t, way.o)
 			var all [][]byte

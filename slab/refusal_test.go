@@ -185,7 +185,7 @@ func TestFree_WhatIsNoObject(t *testing.T) {
 // TestDebug_RetireWrongCapacity: the panic says what the object is, and who
 // allocated it.
 func TestDebug_RetireWrongCapacity(t *testing.T) {
-	a := newAllocator(t, slab.Options{Debug: true, Domain: epoch.NewDomain(epoch.Options{})})
+	a := newAllocator(t, slab.Options{Debug: true, Domain: epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})})
 	b := mustAlloc(t, a, 100)
 	mustFail(t, func() { _ = a.Retire(b[:10:10]) }, "slab: Retire of a slice of capacity 10", "has 100 bytes, allocated by", "TestDebug_RetireWrongCapacity")
 	a.Free(b)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/growarena/growarena/epoch"
+	"github.com/growarena/growarena/internal/testutil"
 	"github.com/growarena/growarena/slab"
 )
 
@@ -16,7 +17,7 @@ import (
 // unpinned, and Close waits for that.
 func TestRetire(t *testing.T) {
 	for _, debug := range []bool{false, true} {
-		d := epoch.NewDomain(epoch.Options{})
+		d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 		a := newAllocator(t, slab.Options{Domain: d, Debug: debug})
 		if err := a.Retire(nil); err != nil {
 			t.Error(err)
@@ -72,7 +73,7 @@ func pinned(t *testing.T, d *epoch.Domain) epoch.Guard {
 // guard goes. Its neighbours can be freed meanwhile, in every way, too.
 func TestRetire_ThenFree(t *testing.T) {
 	for name, o := range modes {
-		o.Domain = epoch.NewDomain(epoch.Options{})
+		o.Domain = epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 		a := newAllocator(t, o)
 		l := a.NewLocal()
 		for _, way := range []source{a, l} {
@@ -103,6 +104,11 @@ func TestRetire_ThenFree(t *testing.T) {
 						mustFail(t, func() { _, _ = a.Realloc(b, m) }, "slab: Realloc of", want)
 					}
 					mustFail(t, func() { _, _ = slab.GrowSlice(a, b, 2*n) }, "slab: Realloc of", want)
+					for _, m := range []int{0, 1, n, cap(b), cap(b) + 1, 4 * n} {
+						r := slab.NewArrow(a, slab.ArrowOptions{})
+						mustFail(t, func() { r.Reallocate(m, b) }, want)
+						mustFail(t, func() { r.Reallocate(m, b[:1:1]) }, want)
+					}
 					if s := a.Stats(); s.Objects != before.Objects || s.Live != before.Live || b[0] != 1 {
 						t.Errorf("%+v, before %+v", s, before)
 					}
@@ -136,7 +142,7 @@ func TestRetire_ThenFree(t *testing.T) {
 // TestRetire_Random retires, allocates and frees at random, through Locals too, while
 // guards come and go.
 func TestRetire_Random(t *testing.T) {
-	d := epoch.NewDomain(epoch.Options{})
+	d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 	a := newAllocator(t, slab.Options{Domain: d})
 	loops := 4000
 	if testing.Short() {
@@ -205,7 +211,7 @@ func TestRetire_Random(t *testing.T) {
 // TestRetire_RefusedIsInUse: what a domain has no room for is in use as before.
 func TestRetire_RefusedIsInUse(t *testing.T) {
 	for name, o := range modes {
-		o.Domain = epoch.NewDomain(epoch.Options{MaxRetired: 8})
+		o.Domain = epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall, MaxRetired: 8})
 		a := newAllocator(t, o)
 		for _, n := range []int{16, 100 << 10, 2 * mib} {
 			b, again := mustAlloc(t, a, n), mustAlloc(t, a, n)
@@ -235,7 +241,7 @@ func TestClose_BesideReaper(t *testing.T) {
 	}
 	for name, o := range modes {
 		for i := range rounds {
-			o.Domain = epoch.NewDomain(epoch.Options{})
+			o.Domain = epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 			a := newAllocator(t, o)
 			g := pinned(t, o.Domain)
 			for range 1 + i%4 {

@@ -40,7 +40,7 @@ func (w *watch) free(a *Allocator, b []byte, isRetired bool) {
 	}
 	if w.profile != nil && w.profile.has(addrOf(b)) {
 		if !isRetired {
-			w.mustBeObject(a, "Free", b)
+			a.mustBeObject("Free", b)
 		}
 		w.profile.forget(addrOf(b))
 	}
@@ -59,7 +59,7 @@ func (w *watch) free(a *Allocator, b []byte, isRetired bool) {
 func (w *watch) realloc(a *Allocator, b []byte, n int, zero bool) (got []byte, err error) {
 	p, had := addrOf(b), 0
 	if w.profile != nil && w.profile.has(p) {
-		w.mustBeObject(a, "Realloc", b)
+		a.mustBeObject("Realloc", b)
 		had = w.profile.forget(p) // Now, for soon the address may be another's.
 	}
 	e, _ := a.look(p)
@@ -76,14 +76,6 @@ func (w *watch) realloc(a *Allocator, b []byte, n int, zero bool) (got []byte, e
 		w.profile.recount(a.shard(), addrOf(got), cap(b), cap(got), had)
 	}
 	return got, err
-}
-
-func (w *watch) mustBeObject(a *Allocator, method string, b []byte) {
-	if w.debug != nil {
-		w.debug.mustBeObject(a, method, b)
-		return
-	}
-	a.mustBeObject(method, b)
 }
 
 // why says what is known about p that is no object in use, or "".

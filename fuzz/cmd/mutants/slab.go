@@ -115,6 +115,13 @@ var slabMutants = []mutant{
 		new:     "next == v || ",
 		test:    "TestRetire_ThenFree",
 	}, {
+		name:    "Arrow: retired objects reallocated",
+		mistake: "Reallocate within the capacity hands out an object that is going to be freed",
+		file:    "slab/arrow.go",
+		old:     "\tr.allocator.mustBeObject(\"Reallocate\", old)\n",
+		new:     "",
+		test:    "TestRetire_ThenFree",
+	}, {
 		name:    "retired pages freed",
 		mistake: "Free takes a retired medium object while readers look at it",
 		file:    "slab/medium.go",
