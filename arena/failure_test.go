@@ -9,6 +9,7 @@ import (
 	"github.com/growarena/growarena/epoch"
 	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
+	"github.com/growarena/growarena/internal/testutil"
 )
 
 // TestArena_PrepareFails makes preparing ahead fail: the writer must not notice.
@@ -90,7 +91,7 @@ func TestArena_PrepareResumes(t *testing.T) {
 // TestArena_RetiredLimit fills a domain that takes hardly anything: with a shared
 // one windows wait in the arena, and go when the reader has gone.
 func TestArena_RetiredLimit(t *testing.T) {
-	d := epoch.NewDomain(epoch.Options{MaxRetired: mib})
+	d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall, MaxRetired: mib})
 	a := newArena(t, arena.Options{Reserve: 2 * mib, Domain: d, Rungs: arena.RungInWindow | arena.RungRehome})
 	g, err := d.Pin()
 	if err != nil {

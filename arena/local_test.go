@@ -9,6 +9,7 @@ import (
 
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/epoch"
+	"github.com/growarena/growarena/internal/testutil"
 )
 
 // TestLocal hands out pieces of many sizes and alignments, by every pointer rule, in an arena
@@ -151,7 +152,7 @@ func TestLocal_Misuse(t *testing.T) {
 }
 
 func TestLocal_NoAllocs(t *testing.T) {
-	a := newArena(t, arena.Options{Domain: epoch.NewDomain(epoch.Options{})})
+	a := newArena(t, arena.Options{Domain: epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})})
 	defer free(t, a)
 	l := a.NewLocal()
 	if n := testing.AllocsPerRun(1000, func() {

@@ -13,6 +13,7 @@ import (
 	"github.com/growarena/growarena/epoch"
 	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
+	"github.com/growarena/growarena/internal/testutil"
 )
 
 // The tests in this file are about which of two things comes first. They look in
@@ -46,7 +47,7 @@ func orderArena(t *testing.T, o Options) *Arena {
 // That is made to be a Free of ours, which looks at the arena; the reaper, who
 // would do it otherwise, is kept busy.
 func TestArena_ViewBeforeRetire(t *testing.T) {
-	d := epoch.NewDomain(epoch.Options{Name: t.Name(), MaxRetired: extentSize})
+	d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall, Name: t.Name(), MaxRetired: extentSize})
 	a := orderArena(t, Options{Domain: d})
 	busy, free := make(chan struct{}), make(chan struct{})
 	retire := func(bytes int64, f func()) {
@@ -183,7 +184,7 @@ func TestArena_ZeroAfterRounds(t *testing.T) {
 func TestArena_TouchHolds(t *testing.T) {
 	for name, o := range map[string]Options{
 		"retire":  {Retire: true},
-		"classic": {Domain: epoch.NewDomain(epoch.Options{})},
+		"classic": {Domain: epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o.Space = addrspace.New(addrspace.Options{CacheWindows: -1})

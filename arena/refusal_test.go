@@ -53,7 +53,7 @@ func TestTyped_Full(t *testing.T) {
 
 // TestGuard_Refused: a guard that cannot be had or refreshed says so.
 func TestGuard_Refused(t *testing.T) {
-	d := epoch.NewDomain(epoch.Options{})
+	d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 	a := newArena(t, arena.Options{Domain: d, Limit: 4096})
 	b := arena.NewBufferIn(a)
 	if _, err := b.Write([]byte("here")); err != nil {

@@ -120,7 +120,7 @@ func TestArena_NothingLockedAtFree(t *testing.T) {
 		"Free": func(a *arena.Arena) error { return a.Free() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := epoch.NewDomain(epoch.Options{MaxRetired: 4 * mib})
+			d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall, MaxRetired: 4 * mib})
 			a := newArena(t, arena.Options{Reserve: 2 * mib, Domain: d, Headroom: -1, Rungs: arena.RungInWindow | arena.RungAlias})
 			if _, err := a.Alloc(2 * mib); err != nil {
 				t.Fatal(err)
@@ -172,7 +172,7 @@ func TestArena_NothingLockedAtFree(t *testing.T) {
 // very arena: none of them is forgotten.
 func TestArena_FreeInFree(t *testing.T) {
 	space := addrspace.New(addrspace.Options{CacheWindows: -1})
-	d := epoch.NewDomain(epoch.Options{MaxRetired: 4 * mib})
+	d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall, MaxRetired: 4 * mib})
 	a := newArena(t, arena.Options{Reserve: 2 * mib, Domain: d, Space: space, Rungs: arena.RungInWindow | arena.RungAlias})
 	if _, err := a.Alloc(2 * mib); err != nil {
 		t.Fatal(err)
@@ -192,7 +192,7 @@ func TestArena_FreeInFree(t *testing.T) {
 // at once go as soon as there is room for each.
 func TestArena_RefusedWindowsGoOneByOne(t *testing.T) {
 	space := addrspace.New(addrspace.Options{CacheWindows: -1})
-	d := epoch.NewDomain(epoch.Options{MaxRetired: 20 * mib})
+	d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall, MaxRetired: 20 * mib})
 	a := newArena(t, arena.Options{Reserve: 2 * mib, Domain: d, Space: space, Rungs: arena.RungInWindow | arena.RungAlias})
 	g, err := d.Pin()
 	if err != nil {

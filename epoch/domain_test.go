@@ -8,10 +8,11 @@ import (
 	"testing"
 
 	"github.com/growarena/growarena/epoch"
+	"github.com/growarena/growarena/internal/testutil"
 )
 
 func TestDomain_PinSeesTheNewestValue(t *testing.T) {
-	d := epoch.NewDomain(epoch.Options{})
+	d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 	g := pin(t, d)
 	if g.Value() != nil || g.Version() != 1 || d.Value() != nil {
 		t.Fatalf("fresh domain: value %v, version %d", g.Value(), g.Version())
@@ -42,7 +43,7 @@ func TestDomain_PinSeesTheNewestValue(t *testing.T) {
 }
 
 func TestDomain_ReadUnpinsOnPanic(t *testing.T) {
-	d := epoch.NewDomain(epoch.Options{})
+	d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 	wantPanic(t, func() { d.Read(func(any) error { panic("mine") }) }, "mine")
 	if n := d.Stats().Pinned; n != 0 {
 		t.Errorf("%d pinned", n)
@@ -69,7 +70,7 @@ func TestDomain_ExactLifetime(t *testing.T) {
 		{"classic, pinned at the retirement", 5, 0, 5, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			d := epoch.NewDomain(epoch.Options{})
+			d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 			var c counter
 			var g epoch.Guard
 			for v := uint64(2); v <= 6; v++ {
@@ -107,7 +108,7 @@ func TestDomain_ExactLifetime(t *testing.T) {
 func TestDomain_IdleTail(t *testing.T) {
 	const pins = 4
 	permutations(pins, func(order []int) {
-		d := epoch.NewDomain(epoch.Options{Slots: 2, StallAfter: noStall})
+		d := epoch.NewDomain(epoch.Options{Slots: 2, StallAfter: testutil.NoStall})
 		var c counter
 		var guards [pins]epoch.Guard
 		for i := range guards {
@@ -129,7 +130,7 @@ func TestDomain_IdleTail(t *testing.T) {
 
 // TestDomain_SameValue: what needs a new version and no new value keeps the old one.
 func TestDomain_SameValue(t *testing.T) {
-	d := epoch.NewDomain(epoch.Options{})
+	d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 	publish(t, d, "a")
 	for _, again := range []func() error{
 		func() error { return d.Retire(epoch.Retired{}) },
@@ -150,7 +151,7 @@ func TestDomain_SameValue(t *testing.T) {
 // the profile wakes the reaper as any other.
 func TestDomain_CheckedIdleTail(t *testing.T) {
 	for _, opts := range []epoch.Options{{Debug: true}, {Profile: true}} {
-		opts.StallAfter = noStall
+		opts.StallAfter = testutil.NoStall
 		d := epoch.NewDomain(opts)
 		l := d.NewLocal()
 		for n := range 4 {
@@ -280,7 +281,7 @@ func TestDomain_LimitWithoutReadersNeverRefuses(t *testing.T) {
 }
 
 func TestDomain_LastVersion(t *testing.T) {
-	d := epoch.NewDomain(epoch.Options{})
+	d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 	d.SetVersion(epoch.VersionMax - 2)
 	v := publish(t, d, "last")
 	if v != epoch.VersionMax-1 {

@@ -169,3 +169,19 @@ func ExampleDomain_PublishWait() {
 	// true
 	// <nil> c
 }
+
+// What no reader holds is freed at once, on the caller, instead of by a goroutine soon:
+// where memory is short, or where a test counts.
+func ExampleDomain_TryReclaim() {
+	d := epoch.NewDomain(epoch.Options{})
+	g, _ := d.Pin()
+	d.Retire(epoch.Retired{Free: func() { fmt.Println("freed") }})
+	fmt.Println(d.TryReclaim(), "while a guard is pinned")
+	g.Unpin()
+	d.TryReclaim() // or the reaper, which Unpin has woken
+	d.Barrier(context.Background())
+	d.Shutdown(context.Background())
+	// Output:
+	// 0 while a guard is pinned
+	// freed
+}

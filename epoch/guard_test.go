@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/growarena/growarena/epoch"
+	"github.com/growarena/growarena/internal/testutil"
 )
 
 func TestGuard_Misuse(t *testing.T) {
@@ -109,7 +110,7 @@ func TestGuard_CopyIsDeadForLong(t *testing.T) {
 }
 
 func TestGuard_AllocatesNothing(t *testing.T) {
-	d := epoch.NewDomain(epoch.Options{})
+	d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 	value := any("v")
 	publish(t, d, value)
 	f := func(any) error { return nil }
@@ -134,7 +135,7 @@ func TestGuard_AllocatesNothing(t *testing.T) {
 }
 
 func TestGuard_NestedAndMoved(t *testing.T) {
-	d := epoch.NewDomain(epoch.Options{})
+	d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 	var c counter
 	a := pin(t, d)
 	b := pin(t, d)

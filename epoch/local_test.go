@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/growarena/growarena/epoch"
+	"github.com/growarena/growarena/internal/testutil"
 )
 
 // pinLocal pins l and returns the value.
@@ -22,7 +23,7 @@ func pinLocal(t testing.TB, l *epoch.Local) any {
 
 func TestLocal(t *testing.T) {
 	var freed counter
-	d := epoch.NewDomain(epoch.Options{StallAfter: noStall})
+	d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 	publish(t, d, "a") // version 2
 	l := d.NewLocal()
 	if l.Value() != nil || l.Version() != 0 {
@@ -241,7 +242,7 @@ func TestLocal_HandedOver(t *testing.T) {
 }
 
 func TestLocal_AllocatesNothing(t *testing.T) {
-	d := epoch.NewDomain(epoch.Options{})
+	d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 	l := d.NewLocal()
 	value := any("v")
 	if n := testing.AllocsPerRun(100, func() {
@@ -264,7 +265,7 @@ func TestLocal_AllocatesNothing(t *testing.T) {
 // TestLocal_TellsPinsApart: the words of a Local's pins differ as those of a slot
 // do, so that a report about one is not taken for one about another.
 func TestLocal_TellsPinsApart(t *testing.T) {
-	d := epoch.NewDomain(epoch.Options{})
+	d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 	l := d.NewLocal()
 	seen := map[uint64]bool{}
 	for range 1000 {

@@ -16,10 +16,6 @@ import (
 // ctx is for waits that must end; a lost wake-up shows as the test's timeout.
 var ctx = context.Background()
 
-// noStall is for tests of wake-ups: a reaper that waits for a pin looks again when
-// the pin may have stalled, which would hide a wake-up that is missing.
-const noStall = time.Hour
-
 // ended returns a context that has ended.
 func ended() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())

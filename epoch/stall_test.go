@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/growarena/growarena/epoch"
+	"github.com/growarena/growarena/internal/testutil"
 )
 
 // TestStall_Holds: a pin is reported with what waits for it: nothing that was
@@ -56,7 +57,7 @@ func TestStall_RefreshedIsAnother(t *testing.T) {
 
 // TestStall_ErrorsNameFour: an error names a few of those who hold.
 func TestStall_ErrorsNameFour(t *testing.T) {
-	d := epoch.NewDomain(epoch.Options{})
+	d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 	var guards [6]epoch.Guard
 	for i := range guards {
 		guards[i] = pin(t, d)
@@ -73,7 +74,7 @@ func TestStall_ErrorsNameFour(t *testing.T) {
 // TestStats_WhileFreeing: what is being freed counts as retired until its Free has
 // returned.
 func TestStats_WhileFreeing(t *testing.T) {
-	d := epoch.NewDomain(epoch.Options{})
+	d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 	var s epoch.Stats
 	d.Retire(epoch.Retired{Bytes: 5, Free: func() { s = d.Stats() }})
 	if err := d.Barrier(ctx); err != nil {

@@ -10,6 +10,7 @@ import (
 	"weak"
 
 	"github.com/growarena/growarena/epoch"
+	"github.com/growarena/growarena/internal/testutil"
 )
 
 func TestDomain_Shutdown(t *testing.T) {
@@ -67,7 +68,7 @@ func TestDomain_Shutdown(t *testing.T) {
 		eventually(t, "freed and idle", func() bool { return c.n.Load() == 1 && d.Idle() })
 	})
 	t.Run("waits for a guard that holds nothing", func(t *testing.T) {
-		d := epoch.NewDomain(epoch.Options{})
+		d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 		g := pin(t, d)
 		if err := d.Shutdown(ended()); !errors.Is(err, epoch.ErrPinned) {
 			t.Fatal(err)
@@ -81,7 +82,7 @@ func TestDomain_Shutdown(t *testing.T) {
 		}
 	})
 	t.Run("names a few of many", func(t *testing.T) {
-		d := epoch.NewDomain(epoch.Options{})
+		d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 		var guards [9]epoch.Guard
 		for i := range guards {
 			guards[i] = pin(t, d)
@@ -98,7 +99,7 @@ func TestDomain_Shutdown(t *testing.T) {
 
 func TestDomain_Close(t *testing.T) {
 	t.Run("nothing pinned", func(t *testing.T) {
-		d := epoch.NewDomain(epoch.Options{})
+		d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 		publish(t, d, "a")
 		for range 2 {
 			if err := d.Close(); err != nil {
@@ -139,7 +140,7 @@ func TestDomain_Close(t *testing.T) {
 		}
 	})
 	t.Run("frees on the caller what is not pinned", func(t *testing.T) {
-		d := epoch.NewDomain(epoch.Options{})
+		d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 		var c counter
 		birth := publish(t, d, "a")
 		publish(t, d, "b", c.retired(birth, 1))
@@ -208,7 +209,7 @@ func TestDomain_Barrier(t *testing.T) {
 // TestWait_GivenUp: a wait that its context has ended leaves nothing behind, though
 // what it waited for has not come.
 func TestWait_GivenUp(t *testing.T) {
-	d := epoch.NewDomain(epoch.Options{})
+	d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 	g := pin(t, d)
 	for range 3 {
 		if err := d.Synchronize(ended()); !errors.Is(err, context.Canceled) {
@@ -254,7 +255,7 @@ func TestRetired_FreeIsForgotten(t *testing.T) {
 		}
 	}
 	t.Run("classic", func(t *testing.T) {
-		d := epoch.NewDomain(epoch.Options{})
+		d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 		old := pin(t, d)
 		big := retireBig(d, 0)
 		later := pin(t, d)
@@ -265,7 +266,7 @@ func TestRetired_FreeIsForgotten(t *testing.T) {
 		eventually(t, "idle", d.Idle)
 	})
 	t.Run("exact", func(t *testing.T) {
-		d := epoch.NewDomain(epoch.Options{})
+		d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 		g := pin(t, d)
 		d.Retire(epoch.Retired{Birth: 1}) // waits for g
 		freedAndForgotten(d, retireBig(d, 2))
@@ -304,7 +305,7 @@ func TestDomain_ManyHeldPins(t *testing.T) {
 	if testing.Short() || raceEnabled {
 		n = 10_000
 	}
-	d := epoch.NewDomain(epoch.Options{})
+	d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 	var c counter
 	guards := make([]epoch.Guard, n)
 	for i := range guards {

@@ -28,6 +28,11 @@
 //	give back what is kept for reuse   Pool.Trim
 //	end it all                         Pool.Close; its error says what was not freed
 //
+// # When is a slice valid?
+//
+// From Alloc or Grow until Free of the buffer or Close of the pool. A slice from
+// before a Grow stays valid with its old length, and names the buffer.
+//
 //	p, err := pool.New(pool.Options{Name: "logs"})
 //	b, err := p.Alloc(100)      // zeroed
 //	b, err = p.Grow(b, 1<<30)   // not copied; the old b shows the same bytes
@@ -38,11 +43,6 @@
 //	n := len(b)
 //	b, err = p.Grow(b, n+len(record))
 //	copy(b[n:], record)
-//
-// # When is a slice valid?
-//
-// From Alloc or Grow until Free of the buffer or Close of the pool. A slice from
-// before a Grow stays valid with its old length, and names the buffer.
 //
 // # One writer, many readers
 //

@@ -57,3 +57,18 @@ func ExamplePool_Shrink() {
 	// 100 100 true false
 	// <nil> <nil>
 }
+
+// A buffer that stays within its band grows without a system call: Room says how far.
+func ExamplePool_Room() {
+	p := must(pool.New(pool.Options{Band: 64 << 10}))
+	defer p.Close()
+	b := must(p.Alloc(1))
+	b = must(p.Grow(b, p.Room()))
+	fmt.Println("in the band:", p.Stats().Moved == 0)
+	b = must(p.Grow(b, p.Room()+1))
+	fmt.Println("beyond:", p.Stats().Moved, "moved")
+	p.Free(b)
+	// Output:
+	// in the band: true
+	// beyond: 1 moved
+}

@@ -28,23 +28,5 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// pattern is what fill writes at offset i: never zero.
-func pattern(i int) byte { return byte(i>>16) ^ byte(i*31) | 1 }
-
-// fill writes the bytes from off on.
-func fill(b []byte, off int) {
-	for i := range b {
-		b[i] = pattern(off + i)
-	}
-}
-
-// check returns the first offset at which b, the bytes from off on, is not as
-// fill left it, or -1.
-func check(b []byte, off int) int {
-	for i := range b {
-		if b[i] != pattern(off+i) {
-			return off + i
-		}
-	}
-	return -1
-}
+// How tests write and look: see testutil.
+var pattern, fill, check = testutil.Pattern, testutil.Fill, testutil.Check

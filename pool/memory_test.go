@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"os"
 	"strings"
 	"testing"
 
@@ -91,7 +92,7 @@ func TestPool_Shrink(t *testing.T) {
 				t.Fatalf("shrunk to %d: byte %d is wrong", n, k)
 			}
 			b = grow(t, p, b, n+100*kib)
-			most := s.Committed + 4096
+			most := s.Committed + os.Getpagesize()
 			if n >= 2*mib { // It is full, and may get a huge page ahead.
 				most += 2 * mib
 			}
