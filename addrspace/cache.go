@@ -1,5 +1,7 @@
 package addrspace
 
+import "github.com/growarena/growarena/internal/align"
+
 const (
 	// cacheWindowsDefault bounds the cached windows, one VMA each: a half of a
 	// percent of the default vm.max_map_count.
@@ -69,10 +71,13 @@ func (c *cache) put(p *place) {
 	c.bytes += uint64(p.len())
 }
 
-// take removes and returns the latest window of exactly n bytes, or nil. A longer
-// one would do, but what was asked for roomy would be held by small windows.
-func (c *cache) take(n uintptr, compact bool) *place {
+// take removes and returns the latest window of exactly n bytes that is aligned, or
+// nil. A longer one would do, but what was asked for roomy would be held by small windows.
+func (c *cache) take(n, to uintptr, compact bool) *place {
 	p := c.tops[cacheKey{n, compact}]
+	for p != nil && !align.Is(p.start, to) {
+		p = p.below
+	}
 	if p != nil {
 		c.remove(p)
 	}

@@ -18,8 +18,8 @@
 //
 //	addresses of the process          Space; share Default where you can
 //	take addresses                    Space.Reserve, which returns a Window
-//	make them longer                  Window.Extend
-//	put a file there, take it away    Window.MapFile, Window.Unmap
+//	make them longer                  Window.Extend, or Window.Grow to another window
+//	put a file there, take it away    Window.MapFile, Window.Unmap; Window.Bytes
 //	go to a bigger window, page
 //	tables and all                    Window.Rehome
 //	make stale pointers fault         Window.Quarantine
@@ -40,7 +40,7 @@
 //	Space.Reserve      None        → Reserved
 //	Window.Extend      None        → Reserved     behind the window
 //	Window.MapFile     Reserved    → Mapped
-//	Window.Rehome, RehomePart
+//	Window.Rehome, RehomePart, Grow
 //	                   Reserved    → Mapped       in the other window, page tables and all
 //	Window.Unmap       Mapped      → Reserved
 //	Window.Quarantine  any of ours → Quarantined

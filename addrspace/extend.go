@@ -8,7 +8,7 @@ import (
 	"github.com/growarena/growarena/internal/sys"
 )
 
-// Extend makes w longer by n bytes, rounded up to a multiple of [Alignment],
+// Extend makes w longer by n bytes, rounded up as by [Space.Reserve],
 // where it is: None → Reserved. An error, [ErrNoSpace] if something lies
 // behind w, has changed nothing. It panics if n is not positive.
 func (w *Window) Extend(n int) error {
@@ -38,7 +38,7 @@ func (w *Window) Extend(n int) error {
 // Preconditions: w.mu and s.mu are held; w is neither quarantined nor released.
 func (s *Space) extendLocked(w *Window, n uintptr) error {
 	p := w.place
-	n, ok := align.Up(n, Alignment)
+	n, ok := align.Up(n, w.opts.alignment())
 	r := Range{p.end, p.end + n}
 	if !ok || int(n) < 0 || r.End < r.Start {
 		return ErrNoSpace

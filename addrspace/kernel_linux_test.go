@@ -3,35 +3,13 @@
 package addrspace
 
 import (
-	"bufio"
-	"fmt"
-	"os"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/growarena/growarena/internal/sys"
+	"github.com/growarena/growarena/internal/testutil"
 )
-
-// vmFlags returns the VmFlags line of smaps for the VMA that starts at addr.
-func vmFlags(t *testing.T, addr uintptr) []string {
-	t.Helper()
-	file, err := os.Open("/proc/self/smaps")
-	ok(t, err)
-	defer file.Close()
-	lines, inside := bufio.NewScanner(file), false
-	for lines.Scan() {
-		line := lines.Text()
-		if first, _, _ := strings.Cut(line, " "); strings.Contains(first, "-") {
-			inside = strings.HasPrefix(first, fmt.Sprintf("%x-", addr))
-		} else if inside && strings.HasPrefix(line, "VmFlags:") {
-			return strings.Fields(line)[1:]
-		}
-	}
-	t.Errorf("no VMA starts at %#x", addr)
-	return nil
-}
 
 // TestWindow_IsNotDumped: mapped parts are left out of core dumps, also where
 // they came by rehoming.
@@ -43,7 +21,7 @@ func TestWindow_IsNotDumped(t *testing.T) {
 	ok(t, w.MapFile(4*mib, 4*mib, fd, 4*mib, readWrite))
 	ok(t, w.Rehome(v))
 	for _, w := range []*Window{w, v} {
-		if flags := vmFlags(t, w.start); !slices.Contains(flags, "dd") {
+		if flags := testutil.VMFlags(t, w.start); !slices.Contains(flags, "dd") {
 			t.Errorf("%v has flags %v, not dd", w, flags)
 		}
 	}

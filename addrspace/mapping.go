@@ -12,7 +12,7 @@ import (
 // MapFile maps [fileOff, fileOff+n) of the file fd at off: Reserved → Mapped.
 // A tail that continues the file of the part before it becomes one VMA with it.
 // The mapping is left out of core dumps, which would read, and so allocate, all
-// of a sparse file. fd may be closed afterwards. After an error the range is
+// of a sparse file; see [ReserveOptions] for more advice, and for flags. fd may be closed afterwards. After an error the range is
 // Reserved as before. It panics if part of the range is mapped already.
 func (w *Window) MapFile(off, n int, fd int, fileOff int64, prot int) error {
 	w.mu.Lock()
@@ -30,7 +30,7 @@ func (w *Window) MapFile(off, n int, fd int, fileOff int64, prot int) error {
 	if err := w.mend(); err != nil {
 		return fail(err)
 	}
-	w.advise()
+	w.adviseAgain()
 	// The VMAs are counted before the call, so that the limit holds while many
 	// windows are mapped at once. room keeps the list of a usual window, of one
 	// segment, off the heap.
@@ -39,39 +39,50 @@ func (w *Window) MapFile(off, n int, fd int, fileOff int64, prot int) error {
 	if err := w.settle(segments(next).add(g)); err != nil {
 		return fail(err)
 	}
-	if err := sys.MapShared(w.start+g.off, g.n, fd, fileOff, prot); err != nil {
+	if err := sys.MapSharedWith(w.start+g.off, g.n, fd, fileOff, prot, w.opts.MapFlags); err != nil {
 		w.restore(g.off, g.n)
 		w.mustSettle(w.segs)
 		return fail(err)
 	}
 	// On every new part, also where it will merge: neighbours merge only when
 	// they have been advised alike.
-	g.dumped = sys.Advise(w.start+g.off, g.n, sys.AdviseDontDump) != nil
+	g.unadvised = !w.advise(g)
 	w.setSegs(w.segs.add(g))
-	if g.dumped {
+	if g.unadvised {
 		w.mustSettle(w.segs)
 		w.space.ignored()
 	}
 	return nil
 }
 
-// advise repeats the advice against dumping where it was refused before: at
+// advise gives the kernel the window's advice for g, and reports whether it took all.
+//
+// Preconditions: w.mu is held; g is mapped.
+func (w *Window) advise(g segment) (taken bool) {
+	taken = slices.Contains(w.opts.Advice, sys.AdviseDoDump) || sys.Advise(w.start+g.off, g.n, sys.AdviseDontDump) == nil
+	for _, advice := range w.opts.Advice {
+		taken = sys.Advise(w.start+g.off, g.n, advice) == nil && taken
+	}
+	return taken
+}
+
+// adviseAgain repeats advice where it was refused before: at
 // vm.max_map_count madvise answers EAGAIN when it would have to cut a VMA, and
 // until it is heard the parts do not merge. A kernel that never takes it sets
 // the flag for no part, and then all of them merge just the same.
 //
 // Preconditions: w.mu is held; w.space.mu is not.
-func (w *Window) advise() {
+func (w *Window) adviseAgain() {
 	for {
-		i := slices.IndexFunc(w.segs, func(g segment) bool { return g.dumped })
+		i := slices.IndexFunc(w.segs, func(g segment) bool { return g.unadvised })
 		if i < 0 {
 			return
 		}
 		g := w.segs[i]
-		if sys.Advise(w.start+g.off, g.n, sys.AdviseDontDump) != nil {
+		if !w.advise(g) {
 			return
 		}
-		g.dumped = false
+		g.unadvised = false
 		w.setSegs(w.segs.cut(g.off, g.n).add(g))
 		w.mustSettle(w.segs)
 	}

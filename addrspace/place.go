@@ -165,11 +165,12 @@ func (pl *placer) alignFor(n uintptr, compact bool) uintptr {
 	return Alignment
 }
 
-// place returns a free place for a window of n bytes. It reports false only if
-// no gap in any zone is large enough. With search it looks at all gaps at once,
-// for callers that found the kernel to disagree with the registry.
-func (pl *placer) place(n uintptr, compact, search bool) (addr uintptr, ok bool) {
-	to := pl.alignFor(n, compact)
+// place returns a free place for a window of n bytes, aligned to least or, where there
+// is room, to more. It reports false only if no gap in any zone is large enough. With
+// search it looks at all gaps at once, for callers that found the kernel to disagree
+// with the registry.
+func (pl *placer) place(n, least uintptr, compact, search bool) (addr uintptr, ok bool) {
+	to := max(pl.alignFor(n, compact), least)
 	load := pl.load(n)
 	if !search && load < packed {
 		if compact {
@@ -186,7 +187,10 @@ func (pl *placer) place(n uintptr, compact, search bool) (addr uintptr, ok bool)
 			return addr, true
 		}
 	}
-	return pl.placeSearch(n, to)
+	if addr, ok = pl.placeSearch(n, to); !ok && to > least {
+		return pl.placeSearch(n, least)
+	}
+	return addr, ok
 }
 
 // placeRoomy looks at a few random gaps and halves a large one. It begins with
@@ -267,8 +271,7 @@ func (pl *placer) lastTier() (t int) {
 }
 
 // placeSearch looks at every gap of every zone and takes the tightest, at its
-// low edge. Should none fit aligned to more than [Alignment], it looks again
-// for one that fits aligned to that.
+// low edge.
 func (pl *placer) placeSearch(n, to uintptr) (addr uintptr, ok bool) {
 	pl.searches++
 	var best gap
@@ -279,9 +282,6 @@ func (pl *placer) placeSearch(n, to uintptr) (addr uintptr, ok bool) {
 				best, addr, ok = g, first, true
 			}
 		}
-	}
-	if !ok && to > Alignment {
-		return pl.placeSearch(n, Alignment)
 	}
 	return addr, ok
 }

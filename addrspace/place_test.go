@@ -27,7 +27,7 @@ func newPlacer(t testing.TB, seed uint64, zones ...Range) *placer {
 // put places a window of n bytes and checks the place.
 func (pl *placer) put(t testing.TB, n uintptr, compact bool) *place {
 	t.Helper()
-	addr, ok := pl.place(n, compact, false)
+	addr, ok := pl.place(n, Alignment, compact, false)
 	if !ok {
 		t.Fatalf("no place for %d bytes at a load of %d %%", n, pl.load(0))
 	}
@@ -221,7 +221,7 @@ func TestPlacer_BigWindows(t *testing.T) {
 			for seed := range uint64(10) {
 				pl := newPlacer(t, seed, Range{1 << 47, 1<<47 + tt.zone})
 				for {
-					if _, ok := pl.place(tt.n, false, false); !ok {
+					if _, ok := pl.place(tt.n, Alignment, false, false); !ok {
 						break
 					}
 					pl.put(t, tt.n, false)

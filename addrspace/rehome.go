@@ -2,6 +2,7 @@ package addrspace
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/growarena/growarena/internal/sys"
 )
@@ -11,8 +12,8 @@ import (
 // to the same bytes and takes its pages from the file again as they are
 // touched, so users of either see every write of the other. It needs Linux
 // 5.13; an error, such as an older kernel's, leaves both as they were. It panics
-// unless what is mapped in w starts at its start and has no holes, and nothing
-// is mapped there in dst.
+// unless what is mapped in w starts at its start and has no holes, nothing
+// is mapped there in dst, and both were reserved with the same MapFlags and Advice.
 func (w *Window) Rehome(dst *Window) error {
 	for _, v := range w.inOrder(dst) {
 		v.mu.Lock()
@@ -31,8 +32,8 @@ func (w *Window) Rehome(dst *Window) error {
 }
 
 // RehomePart is [Window.Rehome] for [off, off+n) of w, which comes to offset to of dst.
-// It panics unless that is whole pages, all of them mapped in w, and nothing is mapped
-// there in dst.
+// It panics unless that is whole pages, all of them mapped in w, nothing is mapped
+// there in dst, and both were reserved with the same MapFlags and Advice.
 func (w *Window) RehomePart(off, n int, dst *Window, to int) error {
 	for _, v := range w.inOrder(dst) {
 		v.mu.Lock()
@@ -52,13 +53,16 @@ func (w *Window) RehomePart(off, n int, dst *Window, to int) error {
 //
 // Preconditions: w.mu and dst.mu are held.
 func (w *Window) rehome(off, n uintptr, dst *Window, to uintptr) error {
+	if w.opts.MapFlags != dst.opts.MapFlags || !slices.Equal(w.opts.Advice, dst.opts.Advice) {
+		panic(fmt.Sprintf("addrspace: Rehome of window %v to %v: their MapFlags or Advice differ", w, dst))
+	}
 	if to+n > dst.len() || dst.segs.overlap(to, n) {
 		panic(fmt.Sprintf("addrspace: Rehome of window %v to %v: no %d bytes Reserved there", w, dst, n))
 	}
 	fail := func(err error) error {
 		return fmt.Errorf("addrspace: rehome %d bytes of window %v to %v: %w", n, w, dst, err)
 	}
-	w.advise()
+	w.adviseAgain()
 	g, ok := w.segs.part(off, n)
 	if !ok {
 		// Several VMAs: parts of several files or protections, or one that refused

@@ -21,42 +21,25 @@ const (
 	blindMax = 4
 )
 
-// ReserveOptions says what a window is for. The zero value is right for windows
-// that may grow.
-type ReserveOptions struct {
-	// Name shows in /proc/self/maps as [anon:growarena: NAME], where the kernel
-	// has names for mappings. It costs a system call.
-	Name string
-
-	// MapAll says that a file will be mapped over all of the window at once. It
-	// gets no name in /proc/self/maps then, which the mapping would take away.
-	MapAll bool
-
-	// Compact says that the window will not be extended: it is placed near
-	// others, where its page tables share pages with theirs.
-	Compact bool
-
-	// Min accepts a smaller window when there is no room for size: the half,
-	// and so on, down to this many bytes. 0 means size or nothing.
-	Min int
-}
-
 // Reserve takes a window of size bytes, rounded up to a multiple of
-// [Alignment]: None → Reserved. Nothing can be read or written in it before
+// [Alignment], or of Align: None → Reserved. Nothing can be read or written in it before
 // [Window.MapFile]. An error wraps [ErrNoSpace] and says which limit was met, or
 // errors.ErrUnsupported where windows do not exist. It panics if size or Min is
-// not positive, or Min exceeds size.
+// not positive, Min exceeds size, Align is no power of two, or MapFlags or Advice has what
+// is not accepted.
 func (s *Space) Reserve(size int, o ReserveOptions) (*Window, error) {
 	if size <= 0 || o.Min < 0 || o.Min > size {
 		panic(fmt.Sprintf("addrspace: Reserve of %d bytes, at least %d", size, o.Min))
 	}
-	n, ok := align.Up(uintptr(size), Alignment)
+	o.check(size)
+	to := o.alignment()
+	n, ok := align.Up(uintptr(size), to)
 	if !ok || int(n) < 0 {
 		return nil, fmt.Errorf("addrspace: reserve %d bytes: %w: no address has that many bits", size, ErrNoSpace)
 	}
 	least := n
 	if o.Min > 0 {
-		least, _ = align.Up(uintptr(o.Min), Alignment)
+		least, _ = align.Up(uintptr(o.Min), to)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,7 +55,7 @@ func (s *Space) Reserve(size int, o ReserveOptions) (*Window, error) {
 			s.stats.Refused++
 			return nil, fmt.Errorf("addrspace: reserve %d bytes: %w", size, err)
 		}
-		n = max(align.Down(n/2, Alignment), least)
+		n = max(align.Down(n/2, to), least)
 	}
 }
 
@@ -84,7 +67,7 @@ func (s *Space) openLocked(p *place, o ReserveOptions) *Window {
 	if p.vmaName != o.Name && !o.MapAll {
 		s.nameLocked(p, p.rng(), o.Name)
 	}
-	w := newWindow(s, p, o.Name)
+	w := newWindow(s, p, o)
 	s.stats.Windows++
 	s.stats.ReservedBytes += uint64(p.len())
 	p.w.Store(w)
@@ -139,7 +122,7 @@ func (s *Space) reserveLocked(n uintptr, o ReserveOptions) (*place, error) {
 	}
 	var flushed, relearned bool
 	for try, blind := 0, 0; try < triesMax && blind < blindMax; try++ {
-		addr, ok := s.pl.place(n, o.Compact, try >= searchAfter)
+		addr, ok := s.pl.place(n, o.alignment(), o.Compact, try >= searchAfter)
 		if !ok {
 			switch {
 			case !flushed:
@@ -191,9 +174,10 @@ func (s *Space) hintLocked(addr, n uintptr) (learned bool, err error) {
 // ends are ends of a VMA that nothing else is part of, and unmapping the end of
 // a VMA needs none to spare.
 //
-// Preconditions: s.mu is held; n is a multiple of Alignment.
+// Preconditions: s.mu is held; n is a multiple of what o aligns to.
 func (s *Space) reserveAnywhereLocked(n uintptr, o ReserveOptions) (*place, error) {
-	more := n + 2*guard + Alignment // n is positive as an int: no overflow
+	to := o.alignment()
+	more := n + 2*guard + to // Both are positive as an int: no overflow.
 	got, err := sys.Reserve(0, more)
 	if sys.IsLimit(err) && s.makeRoomLocked() {
 		got, err = sys.Reserve(0, more)
@@ -204,7 +188,7 @@ func (s *Space) reserveAnywhereLocked(n uintptr, o ReserveOptions) (*place, erro
 		}
 		return nil, s.refusalLocked(n, err)
 	}
-	start, _ := align.Up(got+guard, Alignment)
+	start, _ := align.Up(got+guard, to)
 	all := Range{got, got + more}
 	if start < s.floor {
 		// So large that it reaches down to where the Go heap grows and the race
@@ -242,7 +226,7 @@ func (s *Space) takeLocked(addr, n uintptr, compact bool) *place {
 //
 // Preconditions: s.mu is held.
 func (s *Space) recycleLocked(n uintptr, o ReserveOptions) *place {
-	p := s.cache.take(n, o.Compact)
+	p := s.cache.take(n, o.alignment(), o.Compact)
 	if p == nil {
 		return nil
 	}

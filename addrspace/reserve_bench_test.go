@@ -124,7 +124,7 @@ func BenchmarkPlace(b *testing.B) {
 					pl.put(b, Alignment, kind == "compact")
 				}
 				for b.Loop() {
-					if _, ok := pl.place(Alignment, kind == "compact", false); !ok {
+					if _, ok := pl.place(Alignment, Alignment, kind == "compact", false); !ok {
 						b.Fatal("no place")
 					}
 				}

@@ -4,11 +4,11 @@ import "slices"
 
 // segment is a mapped part of a window: what one VMA of the kernel holds.
 type segment struct {
-	off, n  uintptr // in the window
-	fd      int     // the file, by the descriptor it was mapped with
-	fileOff int64   // of the segment's first byte
-	prot    int
-	dumped  bool // MADV_DONTDUMP was refused, so the VMA merges with none that has it
+	off, n    uintptr // in the window
+	fd        int     // the file, by the descriptor it was mapped with
+	fileOff   int64   // of the segment's first byte
+	prot      int
+	unadvised bool // advice was refused, so the VMA merges with none that has it
 }
 
 func (g segment) end() uintptr { return g.off + g.n }
@@ -20,7 +20,7 @@ func (g segment) end() uintptr { return g.off + g.n }
 // VMA too many, never too few.
 func (g segment) joins(h segment) bool {
 	return g.end() == h.off && g.fd == h.fd && g.fileOff+int64(g.n) == h.fileOff &&
-		g.prot == h.prot && g.dumped == h.dumped
+		g.prot == h.prot && g.unadvised == h.unadvised
 }
 
 // segments are the mapped parts of one window, sorted and disjoint; neighbours

@@ -17,7 +17,7 @@ func TestSegment_Joins(t *testing.T) {
 		"not the next bytes":   func(h *segment) { h.fileOff++ },
 		"not the next address": func(h *segment) { h.off++ },
 		"another protection":   func(h *segment) { h.prot = 1 },
-		"dumped":               func(h *segment) { h.dumped = true },
+		"unadvised":            func(h *segment) { h.unadvised = true },
 	} {
 		c := h
 		change(&c)

@@ -59,7 +59,7 @@ func (s *simulation) reserve(size int, compact bool) (Range, bool) {
 	if size <= 0 || !ok {
 		panic("addrspace: Reserve of no bytes, or more than there are addresses")
 	}
-	addr, ok := s.pl.place(n, compact, false)
+	addr, ok := s.pl.place(n, Alignment, compact, false)
 	if !ok {
 		return Range{}, false
 	}

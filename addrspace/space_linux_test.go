@@ -363,7 +363,7 @@ func TestSpace_FullZone(t *testing.T) {
 	}
 	// Every gap of 6 MiB and more has been used: what is left are guards.
 	s.mu.Lock()
-	if addr, ok := s.pl.place(2*mib, false, true); ok {
+	if addr, ok := s.pl.place(2*mib, Alignment, false, true); ok {
 		t.Errorf("room at %#x", addr)
 	}
 	s.mu.Unlock()

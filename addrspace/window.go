@@ -23,10 +23,10 @@ const (
 //	I6: segs are sorted, disjoint, inside the window, and no neighbours join.
 //	I7: mapped is their sum.
 type Window struct {
-	space *Space  // Immutable.
-	place *place  // Immutable; stands for the addresses longer than the window.
-	start uintptr // Immutable.
-	name  string  // Immutable.
+	space *Space         // Immutable.
+	place *place         // Immutable; stands for the addresses longer than the window.
+	start uintptr        // Immutable.
+	opts  ReserveOptions // Immutable.
 
 	end    atomic.Uintptr // Written with mu held, read by anyone (atomic).
 	mapped atomic.Int64   // bytes mapped. Written with mu held, read by anyone (atomic).
@@ -45,8 +45,8 @@ type Window struct {
 
 // newWindow returns a new handle on p. Everything it needs is in one object: the
 // list of segments is inside until there is more than one.
-func newWindow(s *Space, p *place, name string) *Window {
-	w := &Window{space: s, place: p, start: p.start, name: name}
+func newWindow(s *Space, p *place, o ReserveOptions) *Window {
+	w := &Window{space: s, place: p, start: p.start, opts: o}
 	w.end.Store(p.end)
 	w.touched.Store(^uintptr(0))
 	w.segs = w.first[:0]
@@ -73,7 +73,7 @@ func (w *Window) Size() int {
 // Name returns the name w was reserved with.
 func (w *Window) Name() string {
 	w.check("Name")
-	return w.name
+	return w.opts.Name
 }
 
 // Mapped returns how many bytes of w are mapped.
@@ -93,10 +93,10 @@ func (w *Window) SetTouched(n int) {
 
 // String returns the range and the name of w, also when it was released.
 func (w *Window) String() string {
-	if w.name == "" {
+	if w.opts.Name == "" {
 		return w.rng().String()
 	}
-	return fmt.Sprintf("%v %q", w.rng(), w.name)
+	return fmt.Sprintf("%v %q", w.rng(), w.opts.Name)
 }
 
 // check panics if w was released. Methods that take mu call it with mu held, so

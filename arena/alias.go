@@ -69,7 +69,7 @@ func (a *Arena) Alias(o AliasOptions) (*Alias, error) {
 	if o.ReadOnly {
 		prot = sys.ProtRead
 	}
-	w, err := a.mapping.Space.Reserve(o.Len*repeat, addrspace.ReserveOptions{Name: a.name + " alias", Compact: true, MapAll: true})
+	w, err := a.mapping.Space.Reserve(o.Len*repeat, addrspace.ReserveOptions{Name: a.name + " alias", Compact: true, MapAll: true, Align: a.file.Page()})
 	for i := 0; err == nil && i < repeat; i++ {
 		err = w.MapFile(i*o.Len, o.Len, a.file.Fd(), int64(o.Off), prot)
 	}

@@ -3,6 +3,7 @@ package arena
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -126,10 +127,12 @@ func newArena(opts Options) (*Arena, error) {
 	}
 	a.mapping.Ladder = mapping.Ladder{
 		Name: a.name, Space: space, Rungs: rungs, Prot: sys.ProtRead | sys.ProtWrite, Huge: opts.HugePages, Alone: &a.prep,
+		Align: a.file.Page(), Advice: slices.Clone(opts.Advice),
 	}
 	a.mapping.Limit, a.mapping.Page, a.mapping.Source = a.limit, a.file.Page(), mapping.WholeFile(a.file.Fd())
 	a.mapping.Domain = opts.Domain
 	if err := a.firstWindow(opts.Reserve); err != nil {
+		err = a.file.ExplainMap(err)
 		a.file.Close()
 		return nil, err
 	}
@@ -159,8 +162,7 @@ func (a *Arena) firstWindow(reserve int) error {
 	if err != nil {
 		return err
 	}
-	// Pages of 1 GiB need an alignment that compact windows do not have.
-	compact := size >= a.limit && a.file.Page() <= extentSize
+	compact := size >= a.limit // It is never extended.
 	return a.mapping.Open(size, least, have, compact, a.fillHoles)
 }
 

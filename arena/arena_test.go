@@ -17,6 +17,7 @@ import (
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/epoch"
 	"github.com/growarena/growarena/internal/sys"
+	"github.com/growarena/growarena/internal/testutil"
 )
 
 const mib = 1 << 20
@@ -44,25 +45,8 @@ func free(t testing.TB, a *arena.Arena) {
 	}
 }
 
-// pattern is the byte that every test writes at offset i.
-func pattern(i int) byte { return byte(i>>16) ^ byte(i*31) | 1 }
-
-func fill(b []byte, off int) {
-	for i := range b {
-		b[i] = pattern(off + i)
-	}
-}
-
-// check returns the first offset at which b, the bytes from off on, is not as
-// fill left it, or -1.
-func check(b []byte, off int) int {
-	for i := range b {
-		if b[i] != pattern(off+i) {
-			return off + i
-		}
-	}
-	return -1
-}
+// How tests write and look: see testutil.
+var pattern, fill, check = testutil.Pattern, testutil.Fill, testutil.Check
 
 // ladders are the growth ladders every growth test is run on: each rung as the
 // top one, and all of them.
@@ -77,7 +61,7 @@ var ladders = map[string]arena.Rungs{
 var rules = map[string]func(*arena.Options){
 	"keep":    func(*arena.Options) {},
 	"retire":  func(o *arena.Options) { o.Retire = true },
-	"classic": func(o *arena.Options) { o.Domain = epoch.NewDomain(epoch.Options{}) },
+	"classic": func(o *arena.Options) { o.Domain = epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall}) },
 }
 
 // eachLadder runs f on every ladder under every pointer rule.
@@ -460,7 +444,7 @@ func TestArena_Decommit(t *testing.T) {
 	if err := a.Decommit(mib+1, 4*mib); err != nil {
 		t.Fatal(err)
 	}
-	if c := a.Stats().Committed; c > before-4*mib+8192 {
+	if c := a.Stats().Committed; c > before-4*mib+2*os.Getpagesize() {
 		t.Errorf("committed went from %d to %d", before, c)
 	}
 	for i, c := range b {
@@ -503,7 +487,7 @@ func TestArena_HugeTLB(t *testing.T) {
 	defer free(t, a)
 	b, err := a.Alloc(3 * mib)
 	if err != nil {
-		if !errors.Is(err, sys.ENOSPC) && !errors.Is(err, sys.ENOMEM) {
+		if !errors.Is(err, sys.ENOSPC) && !errors.Is(err, sys.ENOMEM) || !strings.Contains(err.Error(), "/hugepages-2048kB/nr_hugepages") {
 			t.Errorf("Alloc with an empty pool: %v", err)
 		}
 		if a.Len() != 0 || a.Cap() != 0 {
@@ -573,23 +557,25 @@ func TestArena_Misuse(t *testing.T) {
 		f    func()
 		want string
 	}{
-		"negative alloc":        {func() { a.Alloc(-1) }, `arena: Alloc of -1 bytes in "x"`},
-		"negative sparse":       {func() { a.AllocSparse(-5) }, `arena: Alloc of -5 bytes in "x"`},
-		"negative aligned":      {func() { a.AllocAligned(-5, 8) }, `arena: Alloc of -5 bytes in "x"`},
-		"odd alignment":         {func() { a.AllocAligned(8, 3) }, `arena: AllocAligned in "x": alignment is 3, want a power of two up to 2097152`},
-		"zero alignment":        {func() { a.AllocAligned(8, 0) }, `arena: AllocAligned in "x": alignment is 0, want a power of two up to 2097152`},
-		"large alignment":       {func() { a.AllocAligned(8, 4*mib) }, `arena: AllocAligned in "x": alignment is 4194304, want a power of two up to 2097152`},
-		"negative grow":         {func() { a.Grow(-1) }, `arena: Grow of "x" by -1 bytes`},
-		"truncate up":           {func() { a.Truncate(101) }, `arena: Truncate of "x" to 101 bytes: length is 100`},
-		"truncate negative":     {func() { a.Truncate(-1) }, `arena: Truncate of "x" to -1 bytes: length is 100`},
-		"decommit outside":      {func() { a.Decommit(4*mib, 1) }, `arena: Decommit of "x": 1 bytes at 4194304 are not within [0,`},
-		"decommit negative":     {func() { a.Decommit(-1, 1) }, `arena: Decommit of "x": 1 bytes at -1 are not within [0,`},
-		"decommit overflow":     {func() { a.Decommit(1, math.MaxInt) }, `are not within [0,`},
-		"alias of odd range":    {func() { a.Alias(arena.AliasOptions{Off: 1, Len: 4096}) }, `arena: Alias of "x": [1, 4097) is not a range of pages`},
-		"alias outside":         {func() { a.Alias(arena.AliasOptions{Off: 0, Len: 64 * mib}) }, `are not within [0,`},
-		"foreign slice":         {func() { a.Offset(make([]byte, 1)) }, `arena: Offset in "x" of a slice that is in none of its windows`},
-		"negative limit":        {func() { arena.NewArena(arena.Options{Limit: -1}) }, `make "arena": Reserve is 0, Limit -1, want 0 or more`},
-		"domain and retire":     {func() { arena.NewArena(arena.Options{Retire: true, Domain: epoch.NewDomain(epoch.Options{})}) }, `both Domain and Retire are set`},
+		"negative alloc":     {func() { a.Alloc(-1) }, `arena: Alloc of -1 bytes in "x"`},
+		"negative sparse":    {func() { a.AllocSparse(-5) }, `arena: Alloc of -5 bytes in "x"`},
+		"negative aligned":   {func() { a.AllocAligned(-5, 8) }, `arena: Alloc of -5 bytes in "x"`},
+		"odd alignment":      {func() { a.AllocAligned(8, 3) }, `arena: AllocAligned in "x": alignment is 3, want a power of two up to 2097152`},
+		"zero alignment":     {func() { a.AllocAligned(8, 0) }, `arena: AllocAligned in "x": alignment is 0, want a power of two up to 2097152`},
+		"large alignment":    {func() { a.AllocAligned(8, 4*mib) }, `arena: AllocAligned in "x": alignment is 4194304, want a power of two up to 2097152`},
+		"negative grow":      {func() { a.Grow(-1) }, `arena: Grow of "x" by -1 bytes`},
+		"truncate up":        {func() { a.Truncate(101) }, `arena: Truncate of "x" to 101 bytes: length is 100`},
+		"truncate negative":  {func() { a.Truncate(-1) }, `arena: Truncate of "x" to -1 bytes: length is 100`},
+		"decommit outside":   {func() { a.Decommit(4*mib, 1) }, `arena: Decommit of "x": 1 bytes at 4194304 are not within [0,`},
+		"decommit negative":  {func() { a.Decommit(-1, 1) }, `arena: Decommit of "x": 1 bytes at -1 are not within [0,`},
+		"decommit overflow":  {func() { a.Decommit(1, math.MaxInt) }, `are not within [0,`},
+		"alias of odd range": {func() { a.Alias(arena.AliasOptions{Off: 1, Len: 4096}) }, `arena: Alias of "x": [1, 4097) is not a range of pages`},
+		"alias outside":      {func() { a.Alias(arena.AliasOptions{Off: 0, Len: 64 * mib}) }, `are not within [0,`},
+		"foreign slice":      {func() { a.Offset(make([]byte, 1)) }, `arena: Offset in "x" of a slice that is in none of its windows`},
+		"negative limit":     {func() { arena.NewArena(arena.Options{Limit: -1}) }, `make "arena": Reserve is 0, Limit -1, want 0 or more`},
+		"domain and retire": {func() {
+			arena.NewArena(arena.Options{Retire: true, Domain: epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})})
+		}, `both Domain and Retire are set`},
 		"unknown rung":          {func() { arena.NewArena(arena.Options{Rungs: 128}) }, `Rungs is 0x80`},
 		"unknown huge pages":    {func() { arena.NewArena(arena.Options{HugePages: 77}) }, `HugePages is 77`},
 		"alloc after free":      {func() { freed.Alloc(1) }, `arena: use of "x" after Free`},

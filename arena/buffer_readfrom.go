@@ -70,7 +70,7 @@ func (a *Arena) faulted(v *view, off int, err error) error {
 	page := os.Getpagesize()
 	at := align.Down(off, page)
 	if memErr := memfile.Allocate(a.file.Fd(), int64(at), v.Addr(at), page); memErr != nil {
-		err = fmt.Errorf("%w: there is no memory for the page: %w", err, memErr)
+		err = fmt.Errorf("%w: there is no memory for the page: %w", err, memfile.ExplainMemory(memErr, a.file.Page()))
 	}
 	return fmt.Errorf("arena: read into %q at %d: %w", a.name, off, err)
 }

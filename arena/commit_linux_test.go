@@ -119,21 +119,22 @@ func TestArena_CommitFile(t *testing.T) {
 func TestLinearMemory_Commits(t *testing.T) {
 	m := newLinear(t, 0, 8*mib, arena.LinearOptions{})
 	defer m.Free()
+	page := os.Getpagesize()
 	for _, step := range []struct {
 		size, committed int
 		refuse          bool
 		calls           bool // There is something to take.
 	}{
-		{size: 1, committed: 4096, calls: true},
-		{size: 4096, committed: 4096},
-		{size: 4097, committed: 8192, calls: true},
-		{size: 64 << 10, committed: 8192, refuse: true, calls: true},
-		{size: 8192, committed: 8192},
-		{size: 64 << 10, committed: 64 << 10, calls: true},
-		{size: 1000, committed: 64 << 10},
-		{size: 100 << 10, committed: 100 << 10, calls: true},
-		{size: 2*mib - 4096, committed: 2*mib - 4096, calls: true},
-		{size: 2*mib + 1, committed: 2*mib - 4096, refuse: true, calls: true},
+		{size: 1, committed: page, calls: true},
+		{size: page, committed: page},
+		{size: page + 1, committed: 2 * page, calls: true},
+		{size: 16 * page, committed: 2 * page, refuse: true, calls: true},
+		{size: 2 * page, committed: 2 * page},
+		{size: 16 * page, committed: 16 * page, calls: true},
+		{size: 1000, committed: 16 * page},
+		{size: 25 * page, committed: 25 * page, calls: true},
+		{size: 2*mib - page, committed: 2*mib - page, calls: true},
+		{size: 2*mib + 1, committed: 2*mib - page, refuse: true, calls: true},
 		{size: 2 * mib, committed: 2 * mib, calls: true},
 		{size: 2*mib + 1, committed: 4 * mib, calls: true},
 		{size: 4 * mib, committed: 4 * mib},
@@ -142,9 +143,6 @@ func TestLinearMemory_Commits(t *testing.T) {
 		{size: 8 * mib, committed: 8 * mib, calls: true},
 		{size: 8 * mib, committed: 8 * mib},
 	} {
-		if os.Getpagesize() != 4096 {
-			t.Skip("the steps are for pages of 4 KiB")
-		}
 		asked := false
 		restore := sys.SetHook(func(c sys.Call) syscall.Errno {
 			asked = asked || c == sys.CallAllocate
@@ -159,7 +157,7 @@ func TestLinearMemory_Commits(t *testing.T) {
 			t.Errorf("%+v: %d bytes, memory was asked for: %v; %v", step, len(b), asked, m.Err())
 		}
 		// A refusal can leave the page with which a huge one begins.
-		if s := m.Stats(); s.Committed != step.committed && !(step.refuse && s.Committed <= step.committed+8192) {
+		if s := m.Stats(); s.Committed != step.committed && !(step.refuse && s.Committed <= step.committed+2*page) {
 			t.Errorf("%+v: %d bytes have memory", step, s.Committed)
 		}
 	}

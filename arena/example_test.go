@@ -249,6 +249,19 @@ func ExampleArena_File() {
 	// Output: hello
 }
 
+// A descriptor that can write is for somebody who is trusted with the bytes: what he writes
+// shows in the arena.
+func ExampleArena_WritableFile() {
+	a := must(arena.NewArena(arena.Options{Name: "shared"}))
+	defer a.Free()
+	b := must(a.Alloc(5))
+	f := must(a.WritableFile())
+	defer f.Close()
+	must(f.WriteAt([]byte("hello"), int64(a.Offset(b))))
+	fmt.Printf("%s\n", b)
+	// Output: hello
+}
+
 // A list that holds no pointers: it may lie in the arena, and in another process.
 func ExampleRef() {
 	type node struct {

@@ -33,6 +33,37 @@ func tempFile(t *testing.T) *os.File {
 	return f
 }
 
+// TestNewArena_FileNotMapped: a caller's file that cannot be mapped to be written says why,
+// and what to pass instead.
+func TestNewArena_FileNotMapped(t *testing.T) {
+	testutil.NoLeaks(t, trim)
+	refused := func(f *os.File, cause error, want string) {
+		t.Helper()
+		defer f.Close()
+		a, err := arena.NewArena(arena.Options{Name: "log", File: f})
+		if a != nil || err == nil || cause != nil && !errors.Is(err, cause) || !strings.HasPrefix(err.Error(), `arena: make "log": `) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", f.Name(), err)
+		}
+	}
+	for _, seal := range []int{sys.SealWrite, sys.SealFutureWrite} {
+		fd, err := sys.Memfd("sealed", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := sys.Seal(fd, seal); err != nil {
+			t.Logf("a kernel without the seal %#x: %v", seal, err)
+			_ = sys.Close(fd)
+		} else {
+			refused(os.NewFile(uintptr(fd), "sealed"), sys.EPERM, "sealed against writing")
+		}
+	}
+	f, err := os.OpenFile("/proc/self/oom_score_adj", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	refused(f, nil, "pass a file on a disk or in a tmpfs")
+}
+
 // fileSize returns the length of f.
 func fileSize(t *testing.T, f *os.File) int64 {
 	t.Helper()
@@ -585,9 +616,11 @@ func TestArena_ZeroedWhereOthersWrite(t *testing.T) {
 // aliases: the last of them does.
 func TestArena_FreeKeepsWhatIsShown(t *testing.T) {
 	for name, set := range map[string]func(o *arena.Options){
-		"kept":    func(o *arena.Options) {},
-		"domain":  func(o *arena.Options) { o.Domain = epoch.NewDomain(epoch.Options{}) },
-		"full":    func(o *arena.Options) { o.Domain = epoch.NewDomain(epoch.Options{MaxRetired: 1}) },
+		"kept":   func(o *arena.Options) {},
+		"domain": func(o *arena.Options) { o.Domain = epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall}) },
+		"full": func(o *arena.Options) {
+			o.Domain = epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall, MaxRetired: 1})
+		},
 		"retired": func(o *arena.Options) { o.Retire = true },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -652,7 +685,7 @@ func TestArena_FreeKeepsWhatIsShown(t *testing.T) {
 // TestArena_FreeCutsAtOnce: nobody shows the file, so it is cut when Free returns.
 func TestArena_FreeCutsAtOnce(t *testing.T) {
 	for name, o := range map[string]arena.Options{
-		"kept": {}, "domain": {Domain: epoch.NewDomain(epoch.Options{})}, "retired": {Retire: true},
+		"kept": {}, "domain": {Domain: epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})}, "retired": {Retire: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for range 20 {

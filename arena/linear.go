@@ -23,7 +23,9 @@ type LinearOptions struct {
 
 	// Lazy leaves it to the kernel to give a page when it is first touched.
 	// Otherwise Reallocate takes the memory, so that running out of it is a nil
-	// from Reallocate, as with [Options].Commit.
+	// from Reallocate, as with [Options].Commit, with the same exception: at a memory
+	// cgroup's limit the kernel ends the process where it has no MADV_COLLAPSE, as
+	// Linux before 6.1.
 	Lazy bool
 
 	// Space holds the window. nil means addrspace.Default().

@@ -8,6 +8,7 @@ import (
 	"github.com/growarena/growarena/epoch"
 	"github.com/growarena/growarena/internal/mapping"
 	"github.com/growarena/growarena/internal/memfile"
+	"github.com/growarena/growarena/internal/sys"
 )
 
 // reserveDefault is the length of the first window where neither Reserve nor
@@ -74,6 +75,11 @@ type Options struct {
 	// the window is always allowed.
 	Rungs Rungs
 
+	// Advice is given to the kernel (madvise(2)) for each window, so that no growth loses
+	// it: MADV_RANDOM, MADV_DONTFORK, MADV_DODUMP and so on. What
+	// [addrspace.ReserveOptions] does not accept panics.
+	Advice []int
+
 	// Domain makes the arena retire old windows through this domain, which may
 	// be shared by very many arenas: a pointer is then valid only while a guard
 	// of the domain, pinned before the pointer was obtained, is held.
@@ -128,5 +134,10 @@ func (o *Options) check() {
 		panic(fmt.Sprintf("arena: make %q: HugePages is %d", o.Name, o.HugePages))
 	case o.Rungs&^mapping.AllRungs != 0:
 		panic(fmt.Sprintf("arena: make %q: Rungs is %#x", o.Name, uint8(o.Rungs)))
+	}
+	for _, advice := range o.Advice {
+		if !sys.AdviceFits(advice) {
+			panic(fmt.Sprintf("arena: make %q: Advice has %d, which can change bytes or make accesses fail", o.Name, advice))
+		}
 	}
 }

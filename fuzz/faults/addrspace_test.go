@@ -220,6 +220,10 @@ var addrspaceOperations = []operation{
 		},
 	},
 	{
+		name: "addrspace.Grow", covers: []string{"addrspace.Window.Grow"},
+		setup: grows,
+	},
+	{
 		// The window is two VMAs until the advice is taken.
 		name: "addrspace.Rehome/after advice refused", covers: []string{"addrspace.Window.Rehome"},
 		setup: func(t *testing.T) *scene {
@@ -394,6 +398,28 @@ func strangers(t *testing.T) *scene {
 			m.close(t)
 		},
 	}
+}
+
+// grows is the scene of a window of two parts that can become longer elsewhere only.
+func grows(t *testing.T) *scene {
+	m := newWindows(t, addrspace.Options{})
+	must(t, m.w.MapFile(8*mib, 2*mib, m.fd, 0, sys.ProtRead))
+	behind := m.w.Range().End
+	_, err := sys.Reserve(behind, 4096)
+	must(t, err)
+	s := m.scene(func() error {
+		v, err := m.w.Grow(100 * mib)
+		if err == nil && (v == m.w || v.Size() < 100*mib || v.Bytes(5*mib, 1)[0] != 7 || v.Bytes(9*mib, 1)[0] != 8) {
+			t.Errorf("grown to %v of %d bytes", v, v.Size())
+		}
+		return err
+	})
+	s.once = true
+	s.close = func(t *testing.T) {
+		must(t, sys.Unmap(behind, 4096))
+		m.close(t)
+	}
+	return s
 }
 
 // overCached is the scene of a window that can be made longer if its cached

@@ -100,6 +100,7 @@ var silent = map[string]func(w *world){
 	"addrspace.Window.String":     func(w *world) { _ = w.window.String() },
 	"addrspace.Window.SetTouched": func(w *world) { w.window.SetTouched(mib) },
 	"addrspace.Window.Base":       func(w *world) { w.window.Base() },
+	"addrspace.Window.Bytes":      func(w *world) { w.window.Bytes(0, 0) },
 
 	"arena.Arena.Name":      func(w *world) { w.arena.Name() },
 	"arena.Arena.Len":       func(w *world) { w.arena.Len() },

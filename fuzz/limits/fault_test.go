@@ -73,7 +73,7 @@ var bads = map[string]func(t *testing.T) bad{
 		b, err := a.Alloc(mib)
 		must(t, err)
 		b[mib/2] = 1
-		must(t, f.Truncate(4096))
+		must(t, f.Truncate(int64(os.Getpagesize())))
 		x := touching(b, mib/2, "SIGBUS", func(t *testing.T) {
 			_ = a.Free() // Says that the file was made shorter, or cuts it anew.
 			must(t, f.Close())

@@ -197,7 +197,7 @@ func TestMappings_Raised(t *testing.T) {
 	must(t, err)
 	must(t, sys.Truncate(fd, 2*mib))
 	for _, w := range all[:100] {
-		must(t, w.MapFile(0, 4096, fd, 0, sys.ProtRead|sys.ProtWrite))
+		must(t, w.MapFile(0, os.Getpagesize(), fd, 0, sys.ProtRead|sys.ProtWrite))
 		*(*byte)(w.Base()) = 1
 		if s.Lookup(w.Range().Start+4095) != w {
 			t.Errorf("%v is not found", w)

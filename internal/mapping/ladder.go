@@ -24,6 +24,9 @@ type Ladder struct {
 	Prot  int              // of the mapping: see package sys
 	Huge  memfile.HugePages
 
+	Align  int   // of windows, if that is more than usual
+	Advice []int // for what is mapped in them: see addrspace.ReserveOptions
+
 	// Alone is held while page tables move and until the new place is published;
 	// nil if nobody is to be kept out.
 	Alone sync.Locker
@@ -125,7 +128,7 @@ func (l *Ladder) advise(p *Place) { l.Huge.Advise(p.Addr(), p.Mapped) }
 // move goes to a window elsewhere, of size or at least least bytes. Where p was it stays
 // mapped.
 func (l *Ladder) move(p *Place, s Source, least, size int, publish func(Step) error) error {
-	w, err := l.Space.Reserve(size, addrspace.ReserveOptions{Name: l.Name, MapAll: true, Min: least})
+	w, err := l.reserve(size, least, false)
 	if err != nil {
 		return err
 	}
@@ -156,6 +159,13 @@ func (l *Ladder) move(p *Place, s Source, least, size int, publish func(Step) er
 	}
 	*p = next
 	return nil
+}
+
+// reserve takes a window of size or at least least bytes.
+func (l *Ladder) reserve(size, least int, compact bool) (*addrspace.Window, error) {
+	return l.Space.Reserve(size, addrspace.ReserveOptions{
+		Name: l.Name, MapAll: true, Min: least, Compact: compact, Align: l.Align, Advice: l.Advice,
+	})
 }
 
 // fill maps the parts of to, which are those of from and more. What from shows comes

@@ -45,7 +45,7 @@ type Mapping struct {
 // have bytes of it are the capacity. compact is that of [addrspace.ReserveOptions]. commit,
 // if it is not nil, is called with the view before that is published, and can refuse it.
 func (m *Mapping) Open(size, least, have int, compact bool, commit func(*View) error) error {
-	w, err := m.Space.Reserve(size, addrspace.ReserveOptions{Name: m.Name, MapAll: true, Min: least, Compact: compact})
+	w, err := m.reserve(size, least, compact)
 	if err != nil {
 		return err
 	}

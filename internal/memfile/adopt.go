@@ -90,6 +90,18 @@ func (f *File) adopt() error {
 	return nil // The duplicate has to do.
 }
 
+// ExplainMap adds what to change to an error of mapping f, where the caller's file is why.
+func (f *File) ExplainMap(err error) error {
+	switch {
+	case f.memfd:
+	case errors.Is(err, sys.EPERM) && sys.Seals(f.fd)&(sys.SealWrite|sys.SealFutureWrite) != 0:
+		return fmt.Errorf("%w: the file is sealed against writing (F_SEAL_WRITE, F_SEAL_FUTURE_WRITE): pass one without these seals", err)
+	case errors.Is(err, sys.ENODEV) || errors.Is(err, sys.EIO):
+		return fmt.Errorf("%w: its file system does not map files, as those in /proc and /sys: pass a file on a disk or in a tmpfs", err)
+	}
+	return err
+}
+
 // lock takes f for this process and for name alone, by a lock of the system's where
 // there are any.
 func (f *File) lock(name string) error {

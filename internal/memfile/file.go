@@ -74,7 +74,7 @@ func (f *File) GrowSparse(n int) error {
 	case errors.Is(err, sys.EPERM) && sys.Seals(f.fd)&sys.SealGrow != 0:
 		return fmt.Errorf("%w: the file is sealed against growing (F_SEAL_GROW)", err)
 	default:
-		return err
+		return explainFull(err)
 	}
 	f.size, f.made = n, max(f.made, n)
 	return nil

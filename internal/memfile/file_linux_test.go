@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -236,8 +237,7 @@ func TestSeals(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	const futureWrite = 0x10 // F_SEAL_FUTURE_WRITE
-	for _, seal := range []int{sys.SealGrow, futureWrite} {
+	for _, seal := range []int{sys.SealGrow, sys.SealWrite, sys.SealFutureWrite} {
 		if err := sys.Seal(f.Fd(), seal); !errors.Is(err, sys.EPERM) {
 			t.Errorf("seal %#x is accepted: %v", seal, err)
 		}
@@ -261,6 +261,43 @@ func TestGrow_SealedAgainstGrowing(t *testing.T) {
 		}
 		f.Close()
 		theirs.Close()
+	}
+}
+
+// TestGrow_Full: a full file system, and a quota, say what to change, and the file is as it was.
+func TestGrow_Full(t *testing.T) {
+	for _, errno := range []syscall.Errno{sys.ENOSPC, sys.EDQUOT} {
+		theirs := tempFile(t)
+		f := adopt(t, theirs)
+		restore := testutil.FailAll(sys.CallExtend, errno)
+		err := f.Grow(mib)
+		restore()
+		if !errors.Is(err, errno) || !strings.Contains(fmt.Sprint(err), "mount it larger") || f.Size() != 0 {
+			t.Errorf("%d bytes, %v", f.Size(), err)
+		}
+		f.Close()
+		theirs.Close()
+	}
+}
+
+// TestExplainMemory: what is said of memory names the pool of huge pages that is empty, the
+// file system that is full, or the cgroup.
+func TestExplainMemory(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		page int
+		want string
+	}{
+		{sys.ENOMEM, 2 << 20, "too few pages of 2 MiB: write how many it is to have to /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages, or use HugeAuto"},
+		{sys.ENOSPC, 1 << 30, "too few pages of 1024 MiB: write how many it is to have to /sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages"},
+		{sys.ENOSPC, 4096, "the file system of the backing file is full"},
+		{sys.EDQUOT, 4096, "its user's quota"},
+		{sys.EBUSY, 4096, "memory.max"},
+		{sys.ENOMEM, 4096, "cannot allocate memory"},
+	} {
+		if err := ExplainMemory(tt.err, tt.page); !errors.Is(err, tt.err) || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%v, pages of %d: %v", tt.err, tt.page, err)
+		}
 	}
 }
 

@@ -130,9 +130,17 @@ func Zero(fd int, off int64, addr uintptr, n int) (given bool, err error) {
 func ExplainMemory(err error, page int) error {
 	switch {
 	case page >= ExtentSize && IsMemory(err):
-		return fmt.Errorf("%w: the reserved pool has too few pages of %d MiB: sysctl -w vm.nr_hugepages=%d (a number of pages), or use HugeAuto", err, page>>20, 512)
+		return fmt.Errorf("%w: the reserved pool has too few pages of %d MiB: write how many it is to have to /sys/kernel/mm/hugepages/hugepages-%dkB/nr_hugepages, or use HugeAuto", err, page>>20, page>>10)
 	case errors.Is(err, sys.EBUSY) && !errors.Is(err, errNoRoom):
 		return fmt.Errorf("%w: %w", err, errNoRoom)
+	}
+	return explainFull(err)
+}
+
+// explainFull adds what to change where a file system is full.
+func explainFull(err error) error {
+	if errors.Is(err, sys.ENOSPC) || errors.Is(err, sys.EDQUOT) {
+		return fmt.Errorf("%w: the file system of the backing file is full, or its user's quota: free some of it, raise the quota, or mount it larger (tmpfs: mount -o remount,size=)", err)
 	}
 	return err
 }

@@ -14,6 +14,7 @@ const (
 	EACCES     = syscall.EACCES
 	EAGAIN     = syscall.EAGAIN
 	EBUSY      = syscall.EBUSY
+	EDQUOT     = syscall.EDQUOT
 	EEXIST     = syscall.EEXIST
 	EFAULT     = syscall.EFAULT
 	EFBIG      = syscall.EFBIG
@@ -22,6 +23,8 @@ const (
 	ENFILE     = syscall.ENFILE
 	ENOLCK     = syscall.ENOLCK
 	EINTR      = syscall.EINTR
+	EIO        = syscall.EIO
+	ENODEV     = syscall.ENODEV
 	ENOENT     = syscall.ENOENT
 	ENOMEM     = syscall.ENOMEM
 	ENOSPC     = syscall.ENOSPC
@@ -209,9 +212,11 @@ func lock(fd int, kind int16) error {
 
 // Seals that a memory file can have (fcntl(2)).
 const (
-	SealSeal   = unix.F_SEAL_SEAL   // nobody can add one
-	SealShrink = unix.F_SEAL_SHRINK // nobody can make the file shorter
-	SealGrow   = unix.F_SEAL_GROW   // nor longer
+	SealSeal        = unix.F_SEAL_SEAL         // nobody can add one
+	SealShrink      = unix.F_SEAL_SHRINK       // nobody can make the file shorter
+	SealGrow        = unix.F_SEAL_GROW         // nor longer
+	SealWrite       = unix.F_SEAL_WRITE        // nor write to it
+	SealFutureWrite = unix.F_SEAL_FUTURE_WRITE // nor map it anew to write to it; Linux 5.1
 )
 
 // Seal gives fd seals, for ever. A file that knows none (EINVAL) stays as it is.

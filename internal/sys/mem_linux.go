@@ -20,6 +20,7 @@ const (
 const (
 	AdviseDontNeed      = unix.MADV_DONTNEED       // drop page tables; a shared file's content stays
 	AdviseDontDump      = unix.MADV_DONTDUMP       // leave out of core dumps
+	AdviseDoDump        = unix.MADV_DODUMP         // and in again
 	AdviseHugePage      = unix.MADV_HUGEPAGE       // huge pages where shmem_enabled is advise
 	AdviseNoHugePage    = unix.MADV_NOHUGEPAGE     // none
 	AdvisePopulateRead  = unix.MADV_POPULATE_READ  // map what the file has; Linux 5.14
@@ -68,11 +69,40 @@ func Cover(addr, n uintptr) error {
 }
 
 // MapShared maps [off, off+n) of fd over [addr, addr+n): Reserved → Mapped.
-// All of the library's file mappings come from here with the same flags:
-// neighbours merge into one VMA only if theirs are equal.
 func MapShared(addr, n uintptr, fd int, off int64, prot int) error {
-	_, e := mmap(addr, n, prot, unix.MAP_SHARED|unix.MAP_NORESERVE|unix.MAP_FIXED, fd, off)
+	return MapSharedWith(addr, n, fd, off, prot, 0)
+}
+
+// MapSharedWith is MapShared with more flags, which MapFlagsFit allows. Neighbours merge
+// into one VMA only if theirs are equal.
+func MapSharedWith(addr, n uintptr, fd int, off int64, prot, flags int) error {
+	shared := unix.MAP_SHARED
+	if flags&mapSync != 0 { // Without it MAP_SYNC is ignored.
+		shared = unix.MAP_SHARED_VALIDATE
+	}
+	_, e := mmap(addr, n, prot, shared|unix.MAP_NORESERVE|unix.MAP_FIXED|flags, fd, off)
 	return result(CallMmap, e)
+}
+
+// mapSync is MAP_SYNC, which x/sys has not for all architectures.
+const mapSync = 0x80000
+
+// MapFlagsFit reports whether all of flags may be given to the mapping of a shared file in
+// a place of ours: they say nothing about where it lies, nor of what it is.
+func MapFlagsFit(flags int) bool {
+	return flags&^(unix.MAP_NORESERVE|unix.MAP_POPULATE|unix.MAP_NONBLOCK|mapSync) == 0
+}
+
+// AdviceFits reports whether advice may be given for a mapping that others read and write: it
+// changes no byte, and makes no access fail.
+func AdviceFits(advice int) bool {
+	switch advice {
+	case unix.MADV_NORMAL, unix.MADV_RANDOM, unix.MADV_SEQUENTIAL, unix.MADV_WILLNEED,
+		unix.MADV_DONTFORK, unix.MADV_DOFORK, AdviseHugePage, AdviseNoHugePage, AdviseDontDump, AdviseDoDump,
+		unix.MADV_COLD, unix.MADV_PAGEOUT, AdvisePopulateRead, AdvisePopulateWrite, AdviseCollapse:
+		return true
+	}
+	return false
 }
 
 // RemapKeep leaves the old place mapped to the same file: the page tables move, so

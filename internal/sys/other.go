@@ -17,6 +17,7 @@ const (
 
 	AdviseDontNeed = iota
 	AdviseDontDump
+	AdviseDoDump
 	AdviseHugePage
 	AdviseNoHugePage
 	AdvisePopulateRead
@@ -31,6 +32,9 @@ const (
 	SealSeal   = 1
 	SealShrink = 2
 	SealGrow   = 4
+	SealWrite  = 8
+
+	SealFutureWrite = 16
 
 	// Distinct numbers that no system here uses.
 	errnoBase = 0x4000_0000
@@ -52,6 +56,9 @@ const (
 	EINTR      = syscall.Errno(errnoBase + 15)
 	ENOENT     = syscall.Errno(errnoBase + 16)
 	ENOLCK     = syscall.Errno(errnoBase + 17)
+	EDQUOT     = syscall.Errno(errnoBase + 18)
+	EIO        = syscall.Errno(errnoBase + 19)
+	ENODEV     = syscall.Errno(errnoBase + 20)
 )
 
 func unsupported(c Call) error {
@@ -66,6 +73,11 @@ func Cover(addr, n uintptr) error              { return unsupported(CallMmap) }
 func MapShared(addr, n uintptr, fd int, off int64, prot int) error {
 	return unsupported(CallMmap)
 }
+func MapSharedWith(addr, n uintptr, fd int, off int64, prot, flags int) error {
+	return unsupported(CallMmap)
+}
+func MapFlagsFit(flags int) bool { return true }
+func AdviceFits(advice int) bool { return true }
 func Remap(old, oldSize, newSize, to uintptr, flags int) error {
 	return unsupported(CallMremap)
 }

@@ -150,8 +150,8 @@ var addrspaceMutants = []mutant{
 		name:    "in the core dump",
 		mistake: "a core dump reads, and so allocates, all of a sparse file",
 		file:    "addrspace/mapping.go",
-		old:     "g.dumped = sys.Advise(w.start+g.off, g.n, sys.AdviseDontDump) != nil",
-		new:     "g.dumped = false",
+		old:     "g.unadvised = !w.advise(g)",
+		new:     "g.unadvised = false",
 		test:    "TestWindow_IsNotDumped",
 	}, {
 		name:    "lookup off by one",
@@ -189,5 +189,26 @@ var addrspaceMutants = []mutant{
 		old:     "if err := once(c, f); !errors.Is(err, unix.EINTR) {",
 		new:     "if err := once(c, f); true {",
 		test:    "TestRetry",
+	}, {
+		name:    "aligned by luck",
+		mistake: "a released window is handed out again to somebody who asked for another alignment",
+		file:    "addrspace/cache.go",
+		old:     "for p != nil && !align.Is(p.start, to) {",
+		new:     "for false {",
+		test:    "TestReserve_Align",
+	}, {
+		name:    "Grow takes the first part",
+		mistake: "what is mapped behind a hole does not come along to the new window",
+		file:    "addrspace/grow.go",
+		old:     "range slices.Clone(w.segs) {",
+		new:     "range slices.Clone(w.segs[:1]) {",
+		test:    "TestWindow_Grow",
+	}, {
+		name:    "flags forgotten",
+		mistake: "the flags that a window is to be mapped with do not reach the kernel",
+		file:    "addrspace/mapping.go",
+		old:     "prot, w.opts.MapFlags)",
+		new:     "prot, 0)",
+		test:    "TestWindow_MapFlags",
 	},
 }

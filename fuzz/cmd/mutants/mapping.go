@@ -134,5 +134,13 @@ var mappingMutants = []mutant{
 		old:     "if least > p.Mapped {",
 		new:     "if least > 0 {",
 		test:    "TestLadder_NothingMore",
+	}, {
+		name:    "advice lost by a growth",
+		mistake: "a bigger window does not get the advice that the one before it had",
+		file:    "internal/mapping/ladder.go",
+		old:     "Align: l.Align, Advice: l.Advice,",
+		new:     "Align: l.Align,",
+		pkg:     "arena",
+		test:    "TestArena_Advice",
 	},
 }
