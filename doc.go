@@ -24,8 +24,7 @@
 //	when may a thing be freed that others read?       epoch.Domain
 //	ranges of addresses to map files into             addrspace.Space
 //
-// Packages import downwards only: slab and pool stand on arena, that on epoch and
-// addrspace, which know nothing of each other. Each may be used without those above.
+// Packages import downwards only: each may be used without those above.
 //
 // # When is a slice valid?
 //

@@ -93,15 +93,15 @@ func opUnpin(m *arenaModel) error {
 
 func opAlias(m *arenaModel) error {
 	in := m.run.in
-	pages := m.capacity / mirrorPage
+	pages := m.capacity / systemPage
 	if pages == 0 || len(m.aliases) == arenaKeptMax {
 		return nil
 	}
 	first := in.below(pages)
-	o := arena.AliasOptions{Off: first * mirrorPage, ReadOnly: in.below(2) == 0, Repeat: in.below(4)}
-	l := keptAlias{off: o.Off, n: (pages - first) * mirrorPage, times: max(o.Repeat, 1), readOnly: o.ReadOnly}
+	o := arena.AliasOptions{Off: first * systemPage, ReadOnly: in.below(2) == 0, Repeat: in.below(4)}
+	l := keptAlias{off: o.Off, n: (pages - first) * systemPage, times: max(o.Repeat, 1), readOnly: o.ReadOnly}
 	if n := in.size(pages - first); n > 0 {
-		o.Len = n * mirrorPage
+		o.Len = n * systemPage
 		l.n = o.Len
 	} else if l.n = roundUpPage(m.length) - o.Off; l.n <= 0 {
 		return nil
@@ -123,8 +123,11 @@ func opAlias(m *arenaModel) error {
 	return m.compareAlias(&m.aliases[len(m.aliases)-1])
 }
 
+// systemPage is the page size of the system, of which aliases are.
+var systemPage = os.Getpagesize()
+
 // roundUpPage returns n as whole pages.
-func roundUpPage(n int) int { return (n + mirrorPage - 1) &^ (mirrorPage - 1) }
+func roundUpPage(n int) int { return (n + systemPage - 1) &^ (systemPage - 1) }
 
 func opReleaseAlias(m *arenaModel) error {
 	m = m.run.any()
@@ -223,9 +226,9 @@ func opFault(m *arenaModel) error {
 	}
 	defer f.Close()
 	info, err := f.Stat()
-	if end := (info.Size() + mirrorPage - 1) &^ (mirrorPage - 1); err == nil && end < int64(m.window.size) {
-		m.run.trace.args(int(end))
-		return m.mustFault(bytesAt(sys.Pointer(m.window.start+uintptr(end)), 1), m.name, int(end))
+	if end := roundUpPage(int(info.Size())); err == nil && end < m.window.size {
+		m.run.trace.args(end)
+		return m.mustFault(bytesAt(sys.Pointer(m.window.start+uintptr(end)), 1), m.name, end)
 	}
 	return err
 }

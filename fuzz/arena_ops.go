@@ -201,11 +201,11 @@ func opTrim(m *arenaModel) error {
 	if err := m.a.Trim(); err != nil {
 		return err
 	}
-	end := (m.length + mirrorPage - 1) &^ (mirrorPage - 1)
+	end := roundUpPage(m.length)
 	m.punched = true
 	// What others have put where nothing was handed out yet stays, in whole pages.
 	if ours := max(m.top, m.length); m.others > ours {
-		m.want.zero(end, ours&^(mirrorPage-1))
+		m.want.zero(end, ours&^(systemPage-1))
 		m.want.zero(max(end, roundUpPage(m.others)), mirrorMax)
 		return m.compareWhole()
 	}

@@ -3,6 +3,7 @@ package lint
 import (
 	"fmt"
 	"go/ast"
+	"go/doc/comment"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -41,6 +42,8 @@ var layers = map[string][]string{
 	"fuzz/limits":          {},
 	"fuzz":                 {"slab", "pool", "arena", "addrspace", "epoch", "internal/sys", "internal/testutil"},
 	"fuzz/cmd/soak":        {"fuzz", "slab", "pool", "arena", "addrspace", "epoch", "internal/sys", "internal/testutil"},
+	"fuzz/cmd/coverage":    {"fuzz/internal/reasons"},
+	"fuzz/cmd/mutation":    {"fuzz/internal/reasons"},
 	"fuzz/cmd/smoke":       {"slab", "pool", "arena", "epoch", "internal/testutil"},
 	"arena":                {"addrspace", "epoch", "internal/mapping", "internal/memfile", "internal/sys", "internal/align", "internal/invariants", "internal/pointerfree"},
 }
@@ -250,8 +253,12 @@ func load(t *testing.T) []*file {
 	return files
 }
 
+// first is how many lines of go doc somebody new is shown at once.
+const first = 40
+
 // TestDocs: the comment of a package that users read has its parts in the order in which
-// they ask.
+// they ask, and tells within the first lines which type to take, how long a slice is valid,
+// and what it costs, as a number.
 func TestDocs(t *testing.T) {
 	parts := []*regexp.Regexp{
 		regexp.MustCompile(`(?m)^# When to use it, and when not$`),
@@ -273,6 +280,14 @@ func TestDocs(t *testing.T) {
 				break
 			}
 			at += where[1]
+		}
+		shown := (&comment.Printer{}).Text(new(comment.Parser).Parse(text))
+		lines := strings.SplitAfterN("package "+f.ast.Name.Name+"\n\n"+string(shown), "\n", first+1)
+		top := strings.Join(lines[:min(len(lines)-1, first)], "")
+		for _, part := range []*regexp.Regexp{parts[1], regexp.MustCompile(`(?m)^# When is an? \w+ valid\?\n\n.`), regexp.MustCompile(`[0-9] (ns|µs|ms|MiB)\b`)} {
+			if !part.MatchString(top) {
+				t.Errorf("%s: go doc shows no %v in its first %d lines", f.path, part, first)
+			}
 		}
 	}
 	if found != 6 {

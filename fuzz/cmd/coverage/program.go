@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/growarena/growarena/fuzz/internal/reasons"
 )
 
 // The packages whose statements count, and those whose tests reach them.
@@ -20,6 +22,9 @@ var (
 
 // reasonsFile is where the reasons are, from the root.
 const reasonsFile = "fuzz/cmd/coverage/reasons.txt"
+
+// form is how they look.
+var form = reasons.Form{Keys: []string{"FUNCTION"}, AnyText: true}
 
 // atLeast is the least share of each package, in percent.
 const atLeast = 90
@@ -88,12 +93,14 @@ func (p *program) work(ctx context.Context, profile string) (bool, error) {
 		return false, err
 	}
 	defer file.Close()
-	reasons, err := parseReasons(file)
+	known, err := form.Parse(file)
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", reasonsFile, err)
 	}
-	explain(gaps, reasons)
-	return p.report(shares(blocks), gaps, reasons), nil
+	for i := range gaps {
+		gaps[i].reason = reasons.Find(known, gaps[i].text, gaps[i].function)
+	}
+	return p.report(shares(blocks), gaps, known), nil
 }
 
 // findModule finds out where and what the module is.
@@ -128,7 +135,7 @@ func (p *program) test(ctx context.Context, profile string) error {
 }
 
 // report prints what there is and reports whether it is good.
-func (p *program) report(of map[string]share, gaps []gap, reasons []reason) (good bool) {
+func (p *program) report(of map[string]share, gaps []gap, known []reasons.Reason) (good bool) {
 	good = true
 	complain := func(format string, args ...any) {
 		good = false
@@ -150,9 +157,9 @@ func (p *program) report(of map[string]share, gaps []gap, reasons []reason) (goo
 			complain("%s: %s: not reached, and %s has no reason for it: %s", g.where(), g.function, reasonsFile, g.text)
 		}
 	}
-	for _, r := range reasons {
-		if !r.used && !r.sometimes {
-			complain("%s: nothing of %s is unreached that has the text %q", reasonsFile, r.function, r.text)
+	for _, r := range known {
+		if !r.Used && !r.Sometimes {
+			complain("%s: nothing of %s is unreached that has the text %q", reasonsFile, r.Keys[0], r.Text)
 		}
 	}
 	return good

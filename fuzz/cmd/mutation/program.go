@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/growarena/growarena/fuzz/internal/reasons"
 )
 
 // packages are those that are looked at.
@@ -19,8 +21,12 @@ const packages = "internal/align,internal/mapping,internal/memfile,addrspace,epo
 // least is how many percent of the changes have to die in each package.
 const least = 90
 
+// harmless are the changes that may live, in this form.
+//
 //go:embed harmless.txt
 var harmless string
+
+var form = reasons.Form{Keys: []string{"FILE", "KIND"}}
 
 type program struct {
 	out, err io.Writer
@@ -45,7 +51,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	if flags.Parse(args) != nil {
 		return 2
 	}
-	reasons, err := parseReasons(strings.NewReader(harmless))
+	known, err := form.Parse(strings.NewReader(harmless))
 	if err == nil {
 		p.files, err = regexp.Compile(*files)
 	}
@@ -66,14 +72,14 @@ func (p *program) run(ctx context.Context, args []string) int {
 			fmt.Fprintf(p.err, "mutation: %s: %v\n", pkg, err)
 			return 1
 		}
-		r.explain(reasons)
+		r.explain(known)
 		good = r.print(p.out) && good
 	}
 	if *files == "" && *list == packages {
-		for _, r := range reasons {
-			if !r.used {
+		for _, r := range known {
+			if !r.Used {
 				good = false
-				fmt.Fprintf(p.out, "harmless.txt: about nothing any more: %s | %s | %s\n", r.file, r.kind, r.text)
+				fmt.Fprintf(p.out, "harmless.txt: about nothing any more: %s | %s\n", strings.Join(r.Keys, " | "), r.Text)
 			}
 		}
 	}

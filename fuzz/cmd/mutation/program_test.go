@@ -35,7 +35,7 @@ func TestReport(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		parsed, err := parseReasons(strings.NewReader(reasons))
+		parsed, err := form.Parse(strings.NewReader(reasons))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,17 +60,17 @@ func TestReport(t *testing.T) {
 
 // TestHarmless: the list can be read, and what is no reason cannot.
 func TestHarmless(t *testing.T) {
-	all, err := parseReasons(strings.NewReader(harmless))
+	all, err := form.Parse(strings.NewReader(harmless))
 	if err != nil {
 		t.Error(err)
 	}
 	for _, r := range all {
-		if _, err := os.Stat("../../../" + r.file); err != nil {
+		if _, err := os.Stat("../../../" + r.Keys[0]); err != nil {
 			t.Error(err)
 		}
 	}
 	for _, line := range []string{"a.go | B | c", "a.go | B | | why", "a.go | B | c |", " | B | c | d"} {
-		if _, err := parseReasons(strings.NewReader(line)); err == nil {
+		if _, err := form.Parse(strings.NewReader(line)); err == nil {
 			t.Errorf("%q is a reason", line)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/growarena/growarena/fuzz/internal/reasons"
 )
 
 // A mutation is a change that was tried.
@@ -74,17 +76,10 @@ func (r *result) add(m mutation) {
 }
 
 // explain gives those that live their reasons.
-func (r *result) explain(reasons []reason) {
+func (r *result) explain(known []reasons.Reason) {
 	for i := range r.all {
-		m := &r.all[i]
-		if m.status != "LIVED" {
-			continue
-		}
-		for k := range reasons {
-			if h := &reasons[k]; h.file == m.file && (h.kind == "" || h.kind == m.kind) && strings.Contains(m.text, h.text) {
-				m.why, h.used = h.why, true
-				break
-			}
+		if m := &r.all[i]; m.status == "LIVED" {
+			m.why = reasons.Find(known, m.text, m.file, m.kind)
 		}
 	}
 }

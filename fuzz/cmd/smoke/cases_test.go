@@ -11,14 +11,7 @@ type smokeCase struct {
 	variant     bool // of another, left out of short tests
 	killed      bool // documented: without MADV_COLLAPSE the OOM killer comes before an error
 	right       bool // nothing that is refused stands in the way: each step is right
-
-	// Known failures, by how the steps' names begin, each with what is wrong. Who mends
-	// one takes it out: the test fails until then.
-	known map[string]string
 }
-
-// sometimes begins what does not fail each time, so that its passing tells nothing.
-const sometimes = "sometimes, "
 
 const (
 	denyKeepSize  = "fallocate@1:1=EOPNOTSUPP"
