@@ -10,12 +10,12 @@
 // nobody knows, that must be contiguous, and that others read while it grows. Use
 // something else
 //
-//   - where bytes need not be contiguous: a list of chunks made by make. If the Go heap
-//     has the memory already it takes a third of the time at best (64 MiB: 5 ms
-//     against 15); in a fresh process an arena takes a tenth of it (30 ms against 295);
+//   - where bytes need not be contiguous: a list of chunks made by make. With warm Go
+//     heap it takes a third of the time at best (64 MiB: 5 ms against 15); in a fresh
+//     process an arena takes a tenth of it (30 ms against 295);
 //   - where the size is known: make([]byte, 0, size), 8 ms at best and 380 ms;
-//   - where a lock is never contended: a slice and a sync.RWMutex, whose RLock and
-//     RUnlock take 6.5 ns on one goroutine, 32 ns where several meet; Pin and Unpin 18;
+//   - where a lock is never contended: a slice and a sync.RWMutex. RLock and RUnlock
+//     take 6.5 ns, 32 where several meet; Pin and Unpin 18;
 //   - below a megabyte: make, or package slab. Making, touching and freeing an
 //     arena takes 12 µs, and over 100 µs on some virtual machines;
 //   - for thousands of growing buffers: package pool.
