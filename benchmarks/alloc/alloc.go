@@ -19,9 +19,13 @@ const batch = 1 << 18
 func Experiments(quick bool) []bench.Experiment {
 	batches, fresh, rounds := 80, 8, 7
 	if quick {
-		batches, fresh, rounds = 10, 2, 3
+		batches, fresh, rounds = 5, 2, 5
 	}
-	return []bench.Experiment{again(batches, rounds), anew(fresh, rounds)}
+	e := again(batches, rounds)
+	if quick {
+		e = e.Only("arena.Alloc", "arena.Local", "make")
+	}
+	return []bench.Experiment{e, anew(fresh, rounds)}
 }
 
 // cases returns the cases of so many batches.

@@ -16,18 +16,14 @@ const (
 
 // Experiments returns making buffers until the system refuses.
 func Experiments(quick bool) []bench.Experiment {
-	rounds := 3
-	if quick {
-		rounds = 1
-	}
-	return []bench.Experiment{{
+	e := bench.Experiment{
 		Name: "buffers", Title: "Live buffers that can grow, under the system's limits",
 		Work: "Buffers of 4 KiB with room to grow are made until there are 300,000 or a limit refuses. Then, of every 16th, the page is written, " +
 			"all of these become 64 KiB longer, and what was written is checked. " +
 			"The limits are the system's: vm.max_map_count for mappings and RLIMIT_NOFILE for files. " +
 			"Who was refused gives a tenth back before the writing, for the process to be able to go on; mappings and page tables are those that are left then.",
 		Metric: "buffers", More: true, Columns: []string{"vmas", "page-table-bytes"},
-		Cases: []bench.Case{{Label: "up to 300,000", Count: 300_000}}, Rounds: rounds, Child: true,
+		Cases: []bench.Case{{Label: "up to 300,000", Count: 300_000}}, Rounds: 5, Child: true,
 		Contenders: []bench.Contender{
 			{Name: "pool.Pool", Ours: true, Note: "a band of one file for each", Run: run(bands)},
 			{Name: "slab.Allocator", Ours: true, Note: "a large object for each, of 1 MiB and a byte", Run: run(objects)},
@@ -36,7 +32,11 @@ func Experiments(quick bool) []bench.Experiment {
 			{Name: "mmap each", Note: "16 MiB of addresses for each, made accessible as far as it goes (mprotect)", Run: run(anonymous)},
 			{Name: "Go heap", Cannot: "slices can be as many as there is memory, but are copied when they grow"},
 		},
-	}}
+	}
+	if quick {
+		e = e.Only("pool.Pool", "slab.Allocator", "mmap each")
+	}
+	return []bench.Experiment{e}
 }
 
 // run makes as many buffers as a case says, or as the system allows.

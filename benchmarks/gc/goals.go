@@ -9,9 +9,9 @@ const row = 11
 func Goals() []bench.Goal {
 	goal := func(name, metric, text string) bench.Goal {
 		return bench.Goal{
-			Name: name, Row: row, Experiment: "gc", Text: text + " with 1 GiB and more live (256 MiB in a quick run): as with an empty heap, within a quarter",
+			Name: name, Row: row, Experiment: "gc", Text: text + " with 1 GiB and more live (128 MiB in a quick run): as with an empty heap, within a quarter",
 			Rule: bench.RatioAtMost, Limit: 1.25, Metric: metric, Ours: "slab.Cache", Peers: []string{"empty heap"},
-			Cases: []string{"256 MiB", "1 GiB", "4 GiB"}, // the first in a quick run
+			Cases: []string{"128 MiB", "1 GiB", "4 GiB"}, // the first in a quick run
 		}
 	}
 	return []bench.Goal{

@@ -6,7 +6,7 @@ import (
 	"github.com/growarena/growarena/benchmarks/internal/bench"
 )
 
-// Experiments returns the growth of a buffer to 1 and 4 GiB, to 256 MiB if quick.
+// Experiments returns the growth of a buffer to 1 and 4 GiB, to 128 MiB if quick.
 func Experiments(quick bool) []bench.Experiment {
 	e := bench.Experiment{
 		Name:  name,
@@ -22,12 +22,13 @@ func Experiments(quick bool) []bench.Experiment {
 		CurveY: "time since the start", CurveYUnit: "seconds",
 		Cases:      []bench.Case{{Label: "1 GiB", Size: 1 << 30}, {Label: "4 GiB", Size: 4 << 30}},
 		Contenders: slices.Concat(ours(), libraries(), systemCalls()),
-		Rounds:     3,
+		Rounds:     5,
 		Child:      true,
 		Memory:     bench.Times(2.5),
 	}
 	if quick {
-		e.Cases = []bench.Case{{Label: "256 MiB", Size: 256 << 20}}
+		e.Cases = []bench.Case{{Label: "128 MiB", Size: 128 << 20}}
+		e = e.Only("arena", "wazero-helpers", "mremap", "mremap of a memfd", "reserve+mprotect", mremapHuge, reserveHuge)
 	}
 	return []bench.Experiment{e}
 }

@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
@@ -10,14 +11,18 @@ import (
 
 // Experiments returns the patterns of use, over sizes or goroutines.
 func Experiments(quick bool) []bench.Experiment {
-	if quick {
-		return experiments(60*time.Millisecond, 3)
+	if !quick {
+		return experiments(200*time.Millisecond, 7, 64<<20)
 	}
-	return experiments(200*time.Millisecond, 7)
+	all := experiments(15*time.Millisecond, 5, 16<<20)
+	for i, e := range all {
+		all[i] = e.Only("slab.Local", "make", "sync.Pool", "modernc.org/memory")
+	}
+	return all
 }
 
-// experiments returns them with a least time for a sample.
-func experiments(least time.Duration, rounds int) []bench.Experiment {
+// experiments returns them with a least time for a sample, and so many bytes to churn.
+func experiments(least time.Duration, rounds int, live int64) []bench.Experiment {
 	all := []bench.Experiment{
 		{
 			Name: "slab-pair", Title: "Taking an object and giving it back",
@@ -39,11 +44,11 @@ func experiments(least time.Duration, rounds int) []bench.Experiment {
 			Cases: sizes(2), Contenders: contenders(handOver, least),
 		}, {
 			Name: "slab-churn", Title: "Replacing objects of random sizes",
-			Work: "64 MiB are in objects of random sizes from 16 bytes to 31 KiB, as many between any size and its double. " +
-				"Again and again one at random is checked, given back and replaced by one of another size, first and last word of which are written. " +
-				"Goroutines have their own objects, of 64 MiB in all. Time is wall time, times the processors they keep busy; " +
-				"peak memory is that of the process beyond what it began with.",
-			Cases: churns(), Contenders: contenders(churn, least), Columns: []string{"peak-rss-bytes"}, Child: true,
+			Work: fmt.Sprintf("%d MiB are in objects of random sizes from 16 bytes to 31 KiB, as many between any size and its double. "+
+				"Again and again one at random is checked, given back and replaced by one of another size, first and last word of which are written. "+
+				"Goroutines have their own objects, of as much in all. Time is wall time, times the processors they keep busy; "+
+				"peak memory is that of the process beyond what it began with.", live>>20),
+			Cases: churns(live), Contenders: contenders(churn, least), Columns: []string{"peak-rss-bytes"}, Child: true,
 			Axis: "goroutines", AxisTitle: "goroutines",
 		},
 	}
@@ -85,9 +90,9 @@ func sizes(goroutines int) []bench.Case {
 }
 
 // churns returns the cases of churn, likewise.
-func churns() (all []bench.Case) {
+func churns(live int64) (all []bench.Case) {
 	for _, g := range []int{1, 2} {
-		all = append(all, bench.Case{Label: strconv.Itoa(g), Size: 64 << 20, Goroutines: g, Count: 40_000})
+		all = append(all, bench.Case{Label: strconv.Itoa(g), Size: live, Goroutines: g, Count: 40_000})
 	}
 	return all
 }

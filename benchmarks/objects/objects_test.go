@@ -13,7 +13,7 @@ func TestExperiments(t *testing.T) {
 		}
 		c.Count = 300
 		return c
-	}, experiments(0, 1)...)
+	}, experiments(0, 1, 16<<20)...)
 }
 
 // TestPatterns_Check: every pattern notices an allocator that hands out what is in

@@ -27,10 +27,11 @@ func Experiments(quick bool) []bench.Experiment {
 	wide.Name, wide.Title = name+"-many", "Many readers while the buffer grows"
 	wide.Axis, wide.AxisTitle = "goroutines", "readers"
 	wide.Rounds = 3
-	sizes, goroutines := []int64{16 << 20, 64 << 20, 256 << 20}, []int{1, 8}
+	sizes, goroutines := []int64{16 << 20, 32 << 20, 64 << 20}, []int{1, 8}
 	if !quick {
-		sizes, goroutines = append(sizes, 1<<30, 4<<30), []int{1, 4, 16, 64, 256}
-		e.Rounds, wide.Rounds = 7, 7
+		sizes, goroutines = []int64{16 << 20, 64 << 20, 256 << 20, 1 << 30, 4 << 30}, []int{1, 4, 16, 64, 256}
+	} else {
+		e = e.Only("arena", "RWMutex, mremap", "RWMutex, mremap by 1 MiB", "nothing grows")
 	}
 	for _, size := range sizes {
 		label := fmt.Sprintf("%d MiB", size>>20)

@@ -2,7 +2,7 @@ package rehome
 
 import "github.com/growarena/growarena/benchmarks/internal/bench"
 
-// Experiments returns moves of full windows of 64 MiB to 8 GiB, of 1 GiB if quick.
+// Experiments returns moves of full windows of 64 MiB to 8 GiB, of 512 MiB if quick.
 func Experiments(quick bool) []bench.Experiment {
 	e := bench.Experiment{
 		Name:  name,
@@ -13,17 +13,17 @@ func Experiments(quick bool) []bench.Experiment {
 		Columns:    []string{"read-seconds", "seconds", "faults"},
 		Axis:       "size",
 		AxisTitle:  "bytes moved",
-		Cases:      []bench.Case{{Label: "1 GiB", Size: 1 << 30}},
 		Contenders: contenders(),
-		Rounds:     3,
+		Rounds:     5,
 		Memory:     bench.Times(3),
 	}
-	if !quick {
-		e.Cases = []bench.Case{
-			{Label: "64 MiB", Size: 64 << 20}, {Label: "256 MiB", Size: 256 << 20},
-			{Label: "1 GiB", Size: 1 << 30}, {Label: "4 GiB", Size: 4 << 30}, {Label: "8 GiB", Size: 8 << 30},
-		}
-		e.Rounds = 5
+	e.Cases = []bench.Case{
+		{Label: "64 MiB", Size: 64 << 20}, {Label: "512 MiB", Size: 512 << 20},
+		{Label: "1 GiB", Size: 1 << 30}, {Label: "4 GiB", Size: 4 << 30}, {Label: "8 GiB", Size: 8 << 30},
+	}
+	if quick {
+		e.Cases = e.Cases[1:2]
+		e = e.Only("arena", "copy", "second mmap", "mremap of a memfd")
 	}
 	return []bench.Experiment{e}
 }

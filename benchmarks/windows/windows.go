@@ -14,9 +14,10 @@ const spare = 5000
 // Experiments returns the life of a window, and its growth.
 func Experiments(quick bool) []bench.Experiment {
 	if quick {
-		return []bench.Experiment{lives(5000, 3, 0, 1000, 60_000), growth(2)}
+		life := lives(2000, 5, 0, 1000, 20_000)
+		return []bench.Experiment{life.Only("addrspace", "addrspace, compact", "addrspace, recycled", bareRoomy, bareCompact), growth(5).Only("addrspace", "random hints")}
 	}
-	return []bench.Experiment{lives(20_000, 7, 0, 1000, 5000, 20_000, 60_000), growth(3)}
+	return []bench.Experiment{lives(20_000, 7, 0, 1000, 5000, 20_000, 60_000), growth(5)}
 }
 
 // lives returns reserving and releasing beside so many windows.

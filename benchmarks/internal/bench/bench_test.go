@@ -16,7 +16,8 @@ func results() *Results {
 	}
 	r := NewResults(e)
 	for name, values := range map[string][2][]float64{
-		"ours": {{1, 2, 3}, {20, 20, 20}}, "slow": {{40, 40, 40}, {400, 400, 400}}, "fast": {{8, 10, 12}, {80, 100, 120}}, "c": {{1, 1, 1}, {1, 1, 1}},
+		"ours": {{1, 1, 2, 3, 3}, {20, 20, 20, 20, 20}}, "slow": {{40, 40, 40, 40, 40}, {400, 400, 400, 400, 400}},
+		"fast": {{8, 8, 10, 12, 12}, {80, 100, 100, 100, 125}}, "c": {{1, 1, 1, 1, 1}, {1, 1, 1, 1, 1}},
 	} {
 		for i, of := range e.Cases {
 			for _, v := range values[i] {
@@ -34,34 +35,42 @@ func TestGoal(t *testing.T) {
 		goal  Goal
 		ratio float64
 		peer  string
-		met   bool
+		want  Outcome
 	}{
-		{"the best peer counts, the worst case decides", Goal{Rule: RatioAtMost, Limit: 0.2, Ours: "ours"}, 0.2, "fast", true},
-		{"just missed", Goal{Rule: RatioAtMost, Limit: 0.19, Ours: "ours"}, 0.2, "fast", false},
-		{"a peer by name", Goal{Rule: RatioAtMost, Limit: 0.05, Ours: "ours", Peers: []string{"slow"}}, 0.05, "slow", true},
-		{"factor", Goal{Rule: FactorAtLeast, Limit: 6, Ours: "ours"}, 0.2, "fast", false},
-		{"context by name", Goal{Rule: RatioAtMost, Limit: 10, Ours: "ours", Peers: []string{"c"}}, 20, "c", false},
-		{"at most", Goal{Rule: AtMost, Limit: 20, Ours: "ours"}, 0.2, "fast", true},
-		{"at least", Goal{Rule: AtLeast, Limit: 3, Ours: "ours"}, 0.2, "fast", false},
-		{"one case", Goal{Rule: AtLeast, Limit: 3, Ours: "ours", Cases: []string{"1000"}}, 0.2, "fast", true},
-		{"per byte", Goal{Rule: AtMost, Limit: 0.2, Ours: "ours", Per: func(c Case, v float64) float64 { return v / float64(c.Size) }}, 0.2, "fast", true},
-		{"flat", Goal{Rule: FlatAtMost, Limit: 0.1, Ours: "ours"}, 0.5, "", false},
+		{"the best peer counts, the worst case decides", Goal{Rule: RatioAtMost, Limit: 0.25, Ours: "ours"}, 0.2, "fast", Met},
+		{"within the interval", Goal{Rule: RatioAtMost, Limit: 0.19, Ours: "ours"}, 0.2, "fast", Noise},
+		{"below the interval", Goal{Rule: RatioAtMost, Limit: 0.12, Ours: "ours"}, 0.2, "fast", Missed},
+		{"a peer by name", Goal{Rule: RatioAtMost, Limit: 0.05, Ours: "ours", Peers: []string{"slow"}, Cases: []string{"1000"}}, 0.05, "slow", Met},
+		{"factor", Goal{Rule: FactorAtLeast, Limit: 9, Ours: "ours"}, 0.2, "fast", Missed},
+		{"context by name", Goal{Rule: RatioAtMost, Limit: 10, Ours: "ours", Peers: []string{"c"}}, 20, "c", Missed},
+		{"at most", Goal{Rule: AtMost, Limit: 20, Ours: "ours"}, 0.2, "fast", Met},
+		{"at least", Goal{Rule: AtLeast, Limit: 3, Ours: "ours"}, 0.2, "fast", Noise},
+		{"one case", Goal{Rule: AtLeast, Limit: 3, Ours: "ours", Cases: []string{"1000"}}, 0.2, "fast", Met},
+		{"per byte", Goal{Rule: AtMost, Limit: 0.2, Ours: "ours", Per: func(c Case, v float64) float64 { return v / float64(c.Size) }}, 0.2, "fast", Noise},
+		{"flat", Goal{Rule: FlatAtMost, Limit: 0.1, Ours: "ours"}, 0.5, "", Missed},
 	} {
 		v := test.goal.Check(results())
-		if v.Err != nil || math.Abs(v.Ratio-test.ratio) > 1e-9 || v.BestPeerName != test.peer || v.Met != test.met {
-			t.Errorf("%s: ratio %v of %q, met %v, %v; want %v of %q, %v", test.name, v.Ratio, v.BestPeerName, v.Met, v.Err, test.ratio, test.peer, test.met)
+		if v.Err != nil || math.Abs(v.Ratio-test.ratio) > 1e-9 || v.BestPeerName != test.peer || v.Outcome != test.want {
+			t.Errorf("%s: ratio %v in %v of %q, %v, %v; want %v of %q, %v", test.name, v.Ratio, v.Interval, v.BestPeerName, v.Outcome, v.Err, test.ratio, test.peer, test.want)
 		}
 	}
-	if v := (Goal{Rule: RatioAtMost, Ours: "ours", Cases: []string{"10"}}).Check(results()); v.Spread != [2]float64{0.125, 0.25} {
-		t.Errorf("spread %v", v.Spread)
+	if v := (Goal{Rule: RatioAtMost, Ours: "ours", Cases: []string{"10"}}).Check(results()); v.Interval != [2]float64{0.125, 0.25} {
+		t.Errorf("interval %v", v.Interval)
+	}
+	few := results()
+	for _, cells := range few.Cells {
+		cells["1000"].Samples = cells["1000"].Samples[:decisive-1]
+	}
+	if v := (Goal{Rule: AtMost, Limit: 100, Ours: "ours", Cases: []string{"1000"}}).Check(few); v.Err != nil || v.Outcome != Open || v.Ours != 20 || v.Rounds != 4 {
+		t.Errorf("after four rounds: %+v", v)
 	}
 	for _, g := range []Goal{{Ours: "nobody"}, {Ours: "ours", Cases: []string{"7"}}, {Ours: "ours", Metric: "faults"}} {
-		if v := g.Check(results()); v.Err == nil || v.Met {
-			t.Errorf("%+v: met %v, %v", g, v.Met, v.Err)
+		if v := g.Check(results()); v.Err == nil || v.Outcome != Open {
+			t.Errorf("%+v: %v, %v", g, v.Outcome, v.Err)
 		}
 	}
-	if v := (Goal{}).Check(nil); v.Err == nil || v.Met {
-		t.Errorf("without results: met %v, %v", v.Met, v.Err)
+	if v := (Goal{}).Check(nil); v.Err == nil || v.Outcome != Open {
+		t.Errorf("without results: %v, %v", v.Outcome, v.Err)
 	}
 }
 

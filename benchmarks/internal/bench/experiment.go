@@ -1,9 +1,11 @@
 package bench
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/growarena/growarena/benchmarks/internal/raw"
+	"github.com/growarena/growarena/benchmarks/internal/work"
 )
 
 // Case is one size of the work. Which fields mean something depends on the
@@ -96,7 +98,11 @@ func (e Experiment) Warm(c Case) error {
 	if e.Memory == nil {
 		return nil
 	}
-	return raw.Warm(min(e.Memory(c), 12<<30)) // The machine has to stay alive.
+	n := min(e.Memory(c), 12<<30)
+	if work.NoRoom(int64(n)+1<<30) != "" {
+		return nil // The machine has to stay alive.
+	}
+	return raw.Warm(n)
 }
 
 // X returns where c lies on the experiment's axis.
@@ -108,6 +114,21 @@ func (e Experiment) X(c Case) float64 {
 		return float64(c.Goroutines)
 	}
 	return float64(c.Count)
+}
+
+// Only returns e with the contenders of these names alone: for a quick run those that
+// goals are about, and the peers that may be the best. It panics if there is no such one.
+func (e Experiment) Only(names ...string) Experiment {
+	some := make([]Contender, len(names))
+	for i, name := range names {
+		c, ok := e.Contender(name)
+		if !ok {
+			panic(fmt.Sprintf("bench: experiment %s has no contender %q", e.Name, name))
+		}
+		some[i] = c
+	}
+	e.Contenders = some
+	return e
 }
 
 // Contender returns the contender of that name.

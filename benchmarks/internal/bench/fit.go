@@ -12,11 +12,11 @@ import (
 // Fit is a power law through the medians of a metric: y = c · x^Exponent.
 type Fit struct {
 	Exponent float64
-	Error    float64    // half of the interval that Exponent lies in with 95 % confidence; infinite for two points
-	Last     float64    // the exponent in the last decade alone, or between the last two points
-	Spread   [2]float64 // least and most Exponent of one round
-	R2       float64    // how well it fits, 1 is exactly
-	N        int        // points
+	Error    float64   // half of the interval that Exponent lies in with 95 % confidence; infinite for two points
+	Last     float64   // the exponent in the last decade alone, or between the last two points
+	Rounds   []float64 // Exponent of each round
+	R2       float64   // how well it fits, 1 is exactly
+	N        int       // points
 }
 
 // Name says in a word what the exponent is. Where a fixed cost hides the growth at
@@ -71,7 +71,7 @@ func (r *Results) Fit(contender, metric string, labels []string) (Fit, error) {
 		}
 		return y
 	}
-	f := Fit{N: len(x), R2: 1, Spread: [2]float64{math.Inf(1), math.Inf(-1)}}
+	f := Fit{N: len(x), R2: 1}
 	y := logs(Median)
 	a, b := stat.LinearRegression(x, y, nil, false)
 	f.Exponent, f.Error, f.Last = b, slopeError(x, y, a, b), lastDecade(x, y)
@@ -80,7 +80,7 @@ func (r *Results) Fit(contender, metric string, labels []string) (Fit, error) {
 	}
 	for i := range n {
 		_, b := stat.LinearRegression(x, logs(func(v []float64) float64 { return v[i] }), nil, false)
-		f.Spread[0], f.Spread[1] = min(f.Spread[0], b), max(f.Spread[1], b)
+		f.Rounds = append(f.Rounds, b)
 	}
 	return f, nil
 }

@@ -21,11 +21,12 @@ type goalJSON struct {
 	BestPeer     *float64   `json:"best_peer"`
 	BestPeerName string     `json:"best_peer_name"`
 	Ratio        *float64   `json:"ratio"`
-	Spread       []*float64 `json:"spread"` // of the ratio, least and most in one round
+	Interval     []*float64 `json:"interval"` // of the ratio: in which it lies, 9 times in 10
+	Rounds       int        `json:"rounds"`
 	Goal         string     `json:"goal"`
 	Limit        float64    `json:"limit"`
 	Unit         string     `json:"unit"`
-	Met          bool       `json:"met"`
+	Outcome      string     `json:"outcome"` // met, missed, noise, not decided
 	Error        string     `json:"error,omitempty"`
 }
 
@@ -96,13 +97,13 @@ func (r *Report) JSON(w io.Writer) error {
 func encodeGoal(v bench.Verdict, unit string) goalJSON {
 	g := goalJSON{
 		Name: v.Goal.Name, Row: v.Goal.Row, Experiment: v.Goal.Experiment, Case: v.Case, Contender: v.Goal.Ours,
-		BestPeerName: v.BestPeerName, Goal: v.Goal.Text, Limit: v.Goal.Limit, Unit: unit, Met: v.Met,
+		BestPeerName: v.BestPeerName, Goal: v.Goal.Text, Limit: v.Goal.Limit, Unit: unit, Outcome: v.Outcome.String(), Rounds: v.Rounds,
 	}
 	if v.Err != nil {
 		g.Error = v.Err.Error()
 		return g
 	}
-	g.Ours, g.Ratio, g.Spread = number(v.Ours), number(v.Ratio), []*float64{number(v.Spread[0]), number(v.Spread[1])}
+	g.Ours, g.Ratio, g.Interval = number(v.Ours), number(v.Ratio), []*float64{number(v.Interval[0]), number(v.Interval[1])}
 	if v.BestPeerName != "" {
 		g.BestPeer = number(v.BestPeer)
 	}

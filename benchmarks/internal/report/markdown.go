@@ -13,7 +13,7 @@ func (r *Report) markdown(w io.Writer, sections []section) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# growarena beside its peers\n\n%s\n\n", r.setting())
 	fmt.Fprintf(&b, "## Goals: %s\n\n", r.Score())
-	fmt.Fprintf(&b, "| | goal | ours | held against | ratio (least…most of a round) | decided by |\n|---|---|---|---|---|---|\n")
+	fmt.Fprintf(&b, "| | goal | ours | held against | ratio (where it lies 9 times in 10) | decided by |\n|---|---|---|---|---|---|\n")
 	for _, v := range r.Verdicts {
 		l := r.line(v)
 		fmt.Fprintln(&b, pipes(mark(l), l.Goal, l.Ours, l.Peer, l.Ratio, l.decidedBy()))
@@ -64,7 +64,7 @@ func pipes(cells ...string) string {
 
 // mark returns the verdict in a word that stands out if it is not met.
 func mark(l line) string {
-	if l.Met {
+	if l.Word == "met" {
 		return l.Word
 	}
 	return "**" + l.Word + "**"
@@ -72,7 +72,7 @@ func mark(l line) string {
 
 // decidedBy says which experiment and case the verdict is from.
 func (l line) decidedBy() string {
-	if l.Open {
+	if l.Why != "" {
 		return l.Experiment + ": " + l.Why
 	}
 	if l.Case == "" {
@@ -94,7 +94,7 @@ func (r *Report) setting() string {
 		s += " Settings: " + strings.Join(settings, ", ") + "."
 	}
 	if r.Quick {
-		s += " A quick run: smaller work and few rounds; for figures to rely on, run without -quick."
+		s += " A quick run: smaller work, fewer rounds and contenders; for figures to rely on, run without -quick."
 	}
 	return s
 }

@@ -41,7 +41,7 @@ func (r *Report) unit(v bench.Verdict) string {
 	g := v.Goal
 	results := r.results(g.Experiment)
 	switch {
-	case g.Rule == bench.FlatAtMost && g.Decide == nil:
+	case g.Rule == bench.FlatAtMost:
 		return "exponent"
 	case g.Per != nil || g.Unit != "":
 		return g.Unit

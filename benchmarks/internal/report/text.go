@@ -25,18 +25,15 @@ func (r *Report) Text(w io.Writer) error {
 
 // Score says how many goals were met.
 func (r *Report) Score() string {
-	met, open := 0, 0
+	var n [bench.Noise + 1]int
 	for _, v := range r.Verdicts {
-		switch {
-		case v.Err != nil:
-			open++
-		case v.Met:
-			met++
-		}
+		n[v.Outcome]++
 	}
-	s := fmt.Sprintf("%d of %d goals met", met, len(r.Verdicts))
-	if open > 0 {
-		s += fmt.Sprintf(", %d not decided", open)
+	s := fmt.Sprintf("%d of %d goals met", n[bench.Met], len(r.Verdicts))
+	for _, o := range []bench.Outcome{bench.Missed, bench.Noise, bench.Open} {
+		if n[o] > 0 {
+			s += fmt.Sprintf(", %d %s", n[o], o)
+		}
 	}
 	return s
 }
@@ -45,26 +42,25 @@ func (r *Report) Score() string {
 type line struct {
 	Name, Goal, Word, Case string
 	Ours, Peer, Ratio      string
-	Met, Open              bool
 	Why                    string // nothing can be said
 	Experiment             string
 	Row                    int
 }
 
 func (r *Report) line(v bench.Verdict) line {
-	l := line{Name: v.Goal.Name, Goal: v.Goal.Text, Case: v.Case, Met: v.Met, Experiment: v.Goal.Experiment, Row: v.Goal.Row, Word: "missed", Ours: "–", Peer: "–", Ratio: "–"}
+	l := line{Name: v.Goal.Name, Goal: v.Goal.Text, Case: v.Case, Experiment: v.Goal.Experiment, Row: v.Goal.Row, Word: v.Outcome.String(), Ours: "–", Peer: "–", Ratio: "–"}
 	if v.Err != nil {
-		l.Word, l.Open, l.Why = "not decided", true, firstLine(v.Err.Error())
+		l.Why = firstLine(v.Err.Error())
 		return l
 	}
-	if v.Met {
-		l.Word = "met"
+	if v.Outcome == bench.Open {
+		l.Why = fmt.Sprintf("done %d times, which is too seldom to tell", v.Rounds)
 	}
 	unit := r.unit(v)
 	l.Ours = Humanize(v.Ours, unit)
 	if unit == "exponent" {
 		l.Ours = exponent(v.Ours)
-		l.Ratio = fmt.Sprintf("%s (%s…%s)", exponent(v.Ratio), exponent(v.Spread[0]), exponent(v.Spread[1]))
+		l.Ratio = fmt.Sprintf("%s (%s…%s)", exponent(v.Ratio), exponent(v.Interval[0]), exponent(v.Interval[1]))
 		return l
 	}
 	if v.BestPeerName != "" {
@@ -75,7 +71,7 @@ func (r *Report) line(v bench.Verdict) line {
 		if v.BestPeerName == "" {
 			of = " of the limit"
 		}
-		l.Ratio = fmt.Sprintf("%s (%s…%s)%s", times(v.Ratio), plain(v.Spread[0]), plain(v.Spread[1]), of)
+		l.Ratio = fmt.Sprintf("%s (%s…%s)%s", times(v.Ratio), plain(v.Interval[0]), plain(v.Interval[1]), of)
 	}
 	return l
 }

@@ -6,12 +6,14 @@ import (
 	"math"
 	"os"
 	"strconv"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
 // NoRoom says why work that takes so many bytes of memory is not done here, ""
 // where there is enough.
 func NoRoom(n int64) string {
-	if have := available(); n > have {
+	if have := min(available(), allowed()); n > have {
 		return fmt.Sprintf("takes %.1f GiB, and %.1f GiB are available", float64(n)/(1<<30), float64(have)/(1<<30))
 	}
 	return ""
@@ -32,4 +34,13 @@ func available() int64 {
 		}
 	}
 	return math.MaxInt64
+}
+
+// allowed returns how many bytes the memory control group allows.
+func allowed() int64 {
+	n, err := memlimit.FromCgroup()
+	if err != nil || n == 0 || n > math.MaxInt64 {
+		return math.MaxInt64 // no such limit
+	}
+	return int64(n)
 }
