@@ -9,8 +9,10 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/growarena/growarena/epoch"
 	"github.com/growarena/growarena/internal/pageheap"
 	"github.com/growarena/growarena/internal/sys"
 )
@@ -228,6 +230,107 @@ func TestSweep_KeepsListed(t *testing.T) {
 	if err := a.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestSweep_KeepsEntry looks for a group in the middle of a sweep that fails, as shards and
+// Locals do: what it finds Ending is Listed again in a moment, so its entry must stay.
+func TestSweep_KeepsEntry(t *testing.T) {
+	a := smallRegions(t)
+	const n = 16
+	c := classOf(n)
+	var all [][]byte
+	for range kinds[c].objects {
+		b, err := a.Alloc(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, b)
+	}
+	e, _ := a.look(addrOf(all[0]))
+	last := all[len(all)-1]
+	for _, b := range all[:len(all)-1] {
+		a.Free(b)
+	}
+	cl := &a.classes[c]
+	cl.mu.Lock()
+	ending := a.beginEndLocked(c, e.number())
+	cl.mu.Unlock()
+	if ending == 0 || ending == int(kinds[c].groups) {
+		t.Fatalf("%d of %d groups are ending, and in one of them something is in use", ending, kinds[c].groups)
+	}
+	if p, g := a.popRecent(a.shard(), c); p != 0 || g != 0 {
+		t.Errorf("an object at %#x, or group %d, was taken of a span that ends", p, g)
+	}
+	cl.mu.Lock()
+	a.undoEndLocked(e.number(), ending)
+	cl.mu.Unlock()
+	a.Check()
+	a.Free(last)
+	if err := a.Trim(); err != nil {
+		t.Error(err)
+	}
+	if s := a.Stats(); s.Objects != 0 || s.Charged != 0 {
+		t.Errorf("all is freed: %+v", s)
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestTrim_CountsLarge: what a shard had of a group, and gives up, no longer counts as
+// used.
+func TestTrim_CountsLarge(t *testing.T) {
+	for _, n := range []int{punchSize, 16 << 10, smallMax} {
+		a := smallRegions(t)
+		var all [][]byte
+		for range 5 {
+			b, err := a.Alloc(n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, b)
+		}
+		a.Check() // All of the shard's group counts.
+		a.trimClass(classOf(n))
+		a.Check() // Five do.
+		for _, b := range all {
+			a.Free(b)
+		}
+		a.Check()
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestClose_AwaitsFrees closes an allocator while a retired object is being freed, which
+// no guard keeps any more: Close waits until it is.
+func TestClose_AwaitsFrees(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		a := New(Options{Domain: epoch.NewDomain(epoch.Options{})})
+		b, err := a.Alloc(100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.retired.freeing.Add(1) // As Retire does.
+		closed := make(chan error, 1)
+		go func() { closed <- a.Close() }()
+		synctest.Wait() // Close waits, or is over.
+		select {
+		case err := <-closed:
+			t.Errorf("Close has not waited: %v", err)
+			a.retired.freeing.Done()
+		default:
+			a.Free(b)
+			a.retired.freeing.Done()
+			if err := <-closed; err != nil {
+				t.Error(err)
+			}
+		}
+	})
 }
 
 // TestFree_TwiceWhilePunched frees what is free already while the pages it lies on are

@@ -172,20 +172,40 @@ func (a *Allocator) sweep(c int, first uint32) {
 // it is dead, of another class, or the first of another span, for ranges of groups
 // stay together: it is never the middle of one.
 func (a *Allocator) sweepLocked(c int, first uint32) bool {
+	if n := a.beginEndLocked(c, first); n < int(kinds[c].groups) {
+		a.undoEndLocked(first, n)
+		return false
+	}
+	a.killLocked(c, first)
+	return true
+}
+
+// beginEndLocked takes the groups of a span, one after the other, from Listed to
+// Ending, and returns how many: not all, if of one something is in use.
+func (a *Allocator) beginEndLocked(c int, first uint32) (n int) {
 	k := &kinds[c]
-	for i := range int(k.groups) {
-		w := &a.groups.at(first + uint32(i)).word
+	for ; n < int(k.groups); n++ {
+		w := &a.groups.at(first + uint32(n)).word
 		v := w.Load()
-		want := objectsIn(int(k.objects), i) | listed | uint64(c)<<classShift
+		want := objectsIn(int(k.objects), n) | listed | uint64(c)<<classShift
 		if v&^genBits != want || !w.CompareAndSwap(v, v|apart) {
-			for j := range i {
-				a.groups.at(first + uint32(j)).word.And(^uint64(apart))
-			}
-			return false
+			break
 		}
 	}
-	// All are Ending, and nobody changes their words but us.
-	for i := range int(k.groups) {
+	return n
+}
+
+// undoEndLocked takes the first n groups of a span from Ending to Listed.
+func (a *Allocator) undoEndLocked(first uint32, n int) {
+	for i := range n {
+		a.groups.at(first + uint32(i)).word.And(^uint64(apart))
+	}
+}
+
+// killLocked ends a span whose groups are all Ending, so that nobody changes their words
+// but us: Ending → Dead.
+func (a *Allocator) killLocked(c int, first uint32) {
+	for i := range int(kinds[c].groups) {
 		w := &a.groups.at(first + uint32(i)).word
 		w.Store((w.Load() + 1<<genShift) & genBits) // No class, no free objects, and another generation.
 	}
@@ -193,5 +213,4 @@ func (a *Allocator) sweepLocked(c int, first uint32) bool {
 	a.endSpanLocked(a.spans.at(*a.groups.spanOf(first)))
 	a.pages.Unlock()
 	a.idle.countSpan(c, -1)
-	return true
 }

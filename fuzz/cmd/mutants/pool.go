@@ -36,8 +36,14 @@ var poolMutants = []mutant{
 		file:    "pool/moved.go",
 		old:     "func (p *Pool) freeMoved(m *moved) {\n\tp.settleLocked(m)\n",
 		new:     "func (p *Pool) freeMoved(m *moved) {\n",
-		test:    "TestPool_PreparesRest/goes",
-		long:    true,
+		test:    "TestPool_SettlesFirst/goes",
+	}, {
+		name:    "shrunk while prepared",
+		mistake: "memory is given back to the system that a goroutine is about to prepare",
+		file:    "pool/moved.go",
+		old:     "m *moved, n int) []byte {\n\tp.settleLocked(m)\n\tm.length = n",
+		new:     "m *moved, n int) []byte {\n\tm.length = n",
+		test:    "TestPool_SettlesFirst/shrinks",
 	}, {
 		name:    "pool: guard page forgotten",
 		mistake: "running over the end of a band writes into the next buffer",

@@ -62,8 +62,8 @@ var slabMutants = []mutant{
 		name:    "span ends in use",
 		mistake: "a span ends when its first group is free, whatever the others hold",
 		file:    "slab/span.go",
-		old:     "\tfor i := range int(k.groups) {\n\t\tw := &a.groups.at(first + uint32(i)).word\n\t\tv := w.Load()\n\t\twant",
-		new:     "\tfor i := range 1 {\n\t\tw := &a.groups.at(first + uint32(i)).word\n\t\tv := w.Load()\n\t\twant",
+		old:     "if n := a.beginEndLocked(c, first); n < int(kinds[c].groups) {",
+		new:     "if n := a.beginEndLocked(c, first); n == 0 {",
 		test:    "TestAllocator_Model/plain0",
 	}, {
 		name:    "tail of a shrunk run charged",
@@ -106,7 +106,7 @@ var slabMutants = []mutant{
 		file:    "slab/retire.go",
 		old:     "\tr.freeing.Wait()\n",
 		new:     "",
-		test:    "TestClose_BesideReaper",
+		test:    "TestClose_AwaitsFrees",
 	}, {
 		name:    "retired objects freed",
 		mistake: "Free takes a retired small object while readers look at it",
@@ -204,14 +204,14 @@ var slabMutants = []mutant{
 		file:    "slab/shard.go",
 		old:     "if v := a.groups.at(g).word.Load(); v&listed != 0 && v>>classShift",
 		new:     "if v := uint64(0); v&listed != 0 && v>>classShift",
-		test:    "TestSweep_KeepsListed",
+		test:    "TestSweep_KeepsEntry",
 	}, {
 		name:    "large objects counted wrong",
 		mistake: "objects of a group that a shard gives up count as used for ever, so pages between them stay",
 		file:    "slab/shard.go",
 		old:     "\t\t\ta.unused(c, bits.OnesCount32(uint32(v)))\n",
 		new:     "",
-		test:    "TestSweep_AgainstTakers",
+		test:    "TestTrim_CountsLarge",
 	}, {
 		name:    "debug: copied while others may free it",
 		mistake: "Realloc copies from an object that somebody else may free meanwhile",
