@@ -10,12 +10,13 @@ import (
 
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/epoch"
+	"github.com/growarena/growarena/follow"
 	"github.com/growarena/growarena/pool"
 	"github.com/growarena/growarena/slab"
 )
 
 // What ends things that hand out or watch others' things is Close of io.Closer.
-var _ = []io.Closer{(*epoch.Domain)(nil), (*epoch.Local)(nil), (*pool.Pool)(nil), (*slab.Allocator)(nil), (*slab.Local)(nil)}
+var _ = []io.Closer{(*epoch.Domain)(nil), (*epoch.Local)(nil), (*follow.Follower)(nil), (*pool.Pool)(nil), (*slab.Allocator)(nil), (*slab.Local)(nil)}
 
 // TestDefaultNames: what has no name has the name of its kind in all that it says.
 func TestDefaultNames(t *testing.T) {
@@ -76,6 +77,26 @@ func TestDefaultNames(t *testing.T) {
 			l.Release()
 			must(a.Free())
 			return []error{panicked(l.Release)}
+		}},
+		"Alias of others": {"alias", func() []error {
+			_, err := arena.AliasOf([]byte{1}, arena.AliasOfOptions{})
+			return []error{err, panicked(func() { _, _ = arena.AliasOf(nil, arena.AliasOfOptions{}) })}
+		}},
+		"Follower": {"follower", func() []error {
+			a, err := arena.NewArena(arena.Options{})
+			must(err)
+			f, err := a.File()
+			must(err)
+			l, err := follow.New(f, follow.Options{Limit: 1 << 20})
+			must(err)
+			must(f.Close())
+			must(a.Free())
+			beyond, full := l.Extend(1), l.Extend(2<<20)
+			must(l.Close())
+			_, pin := l.Pin()
+			_, bad := follow.New(nil, follow.Options{})
+			return []error{errors.New(l.Name()), beyond, full, pin, bad, panicked(func() { l.Bytes() }),
+				panicked(func() { _, _ = follow.New(nil, follow.Options{Limit: -1}) })}
 		}},
 		"Pool": {"pool", func() []error {
 			p, err := pool.New(pool.Options{Limit: 1})

@@ -22,6 +22,8 @@
 //	put a file there, take it away    Window.MapFile, Window.Unmap; Window.Bytes
 //	go to a bigger window, page
 //	tables and all                    Window.Rehome
+//	map the same bytes once more,
+//	without their file                Window.Duplicate; Window.MapAlias for others' memory
 //	make stale pointers fault         Window.Quarantine
 //	give them back                    Window.Release
 //	whose address is this?            Space.Lookup, Space.All
@@ -42,6 +44,8 @@
 //	Window.MapFile     Reserved    → Mapped
 //	Window.Rehome, RehomePart, Grow
 //	                   Reserved    → Mapped       in the other window, page tables and all
+//	Window.Duplicate   Reserved    → Mapped       in the other window; without page tables
+//	Window.MapAlias    Reserved    → Mapped
 //	Window.Unmap       Mapped      → Reserved
 //	Window.Quarantine  any of ours → Quarantined
 //	Window.Release     any of ours → None         at once, or after a time in the cache

@@ -49,7 +49,7 @@ func (w *Window) Grow(n int) (*Window, error) {
 
 // rehomeAll is RehomePart for each part of w, to the same offset.
 func (w *Window) rehomeAll(dst *Window) error {
-	for _, v := range w.inOrder(dst) {
+	for _, v := range w.inOrder("Grow", dst) {
 		v.mu.Lock()
 		defer v.mu.Unlock()
 	}

@@ -26,33 +26,53 @@ func (w *Window) MapFile(off, n int, fd int, fileOff int64, prot int) error {
 	fail := func(err error) error {
 		return fmt.Errorf("addrspace: map %d bytes at %d of window %v: %w", n, off, w, err)
 	}
-	// MAP_FIXED over a hole would take what a stranger has mapped there.
-	if err := w.mend(); err != nil {
+	w.adviseAgain()
+	err := w.put(g, func() error { return sys.MapSharedWith(w.start+g.off, g.n, fd, fileOff, prot, w.opts.MapFlags) })
+	if err != nil {
 		return fail(err)
 	}
-	w.adviseAgain()
+	w.enter(g)
+	return nil
+}
+
+// put makes the Reserved range of g another mapping by call, which does so with
+// MAP_FIXED or MREMAP_FIXED. After an error it is Reserved as before. Who calls enters g
+// into the list.
+//
+// Preconditions: w.mu is held; w.space.mu is not.
+func (w *Window) put(g segment, call func() error) error {
+	// MAP_FIXED over a hole would take what a stranger has mapped there.
+	if err := w.mend(); err != nil {
+		return err
+	}
 	// The VMAs are counted before the call, so that the limit holds while many
 	// windows are mapped at once. room keeps the list of a usual window, of one
 	// segment, off the heap.
 	var room [4]segment
 	next := append(room[:0], w.segs...)
 	if err := w.settle(segments(next).add(g)); err != nil {
-		return fail(err)
+		return err
 	}
-	if err := sys.MapSharedWith(w.start+g.off, g.n, fd, fileOff, prot, w.opts.MapFlags); err != nil {
+	if err := call(); err != nil {
 		w.restore(g.off, g.n)
 		w.mustSettle(w.segs)
-		return fail(err)
+		return err
 	}
-	// On every new part, also where it will merge: neighbours merge only when
-	// they have been advised alike.
+	return nil
+}
+
+// enter enters g, which has just been mapped, into the list, and gives the window's advice for
+// it: on every new part, also where it will merge, since neighbours merge only when they have
+// been advised alike.
+//
+// Preconditions: w.mu is held; w.space.mu is not.
+func (w *Window) enter(g segment) {
 	g.unadvised = !w.advise(g)
 	w.setSegs(w.segs.add(g))
 	if g.unadvised {
 		w.mustSettle(w.segs)
 		w.space.ignored()
 	}
-	return nil
 }
 
 // advise gives the kernel the window's advice for g, and reports whether it took all.

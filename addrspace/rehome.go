@@ -15,7 +15,7 @@ import (
 // unless what is mapped in w starts at its start and has no holes, nothing
 // is mapped there in dst, and both were reserved with the same MapFlags and Advice.
 func (w *Window) Rehome(dst *Window) error {
-	for _, v := range w.inOrder(dst) {
+	for _, v := range w.inOrder("Rehome", dst) {
 		v.mu.Lock()
 		defer v.mu.Unlock()
 	}
@@ -35,7 +35,7 @@ func (w *Window) Rehome(dst *Window) error {
 // It panics unless that is whole pages, all of them mapped in w, nothing is mapped
 // there in dst, and both were reserved with the same MapFlags and Advice.
 func (w *Window) RehomePart(off, n int, dst *Window, to int) error {
-	for _, v := range w.inOrder(dst) {
+	for _, v := range w.inOrder("Rehome", dst) {
 		v.mu.Lock()
 		defer v.mu.Unlock()
 	}
@@ -71,17 +71,7 @@ func (w *Window) rehome(off, n uintptr, dst *Window, to uintptr) error {
 		return fail(sys.EINVAL)
 	}
 	g.off = to
-	if err := dst.mend(); err != nil {
-		return fail(err)
-	}
-	var room [4]segment
-	next := append(room[:0], dst.segs...)
-	if err := dst.settle(segments(next).add(g)); err != nil {
-		return fail(err)
-	}
-	if err := mremapMoveKeep(w.start+off, n, dst.start+to); err != nil {
-		dst.restore(to, n)
-		dst.mustSettle(dst.segs)
+	if err := dst.put(g, func() error { return mremapMoveKeep(w.start+off, n, dst.start+to) }); err != nil {
 		return fail(err)
 	}
 	dst.setSegs(dst.segs.add(g))
@@ -96,9 +86,9 @@ func mremapMoveKeep(from, n, to uintptr) error { return sys.Remap(from, n, n, to
 // inOrder returns w and v in the order their locks are taken, the lower first,
 // so that two goroutines rehoming in opposite directions do not wait for each
 // other. Two windows that are both held never start at the same address.
-func (w *Window) inOrder(v *Window) [2]*Window {
+func (w *Window) inOrder(method string, v *Window) [2]*Window {
 	if w == v || w.space != v.space {
-		panic(fmt.Sprintf("addrspace: Rehome of window %v to %v: not two windows of a Space", w, v))
+		panic(fmt.Sprintf("addrspace: %s of window %v to %v: not two windows of a Space", method, w, v))
 	}
 	if w.start < v.start {
 		return [2]*Window{w, v}

@@ -5,6 +5,9 @@ package addrspace
 import (
 	"errors"
 	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/growarena/growarena/internal/sys"
 )
@@ -115,6 +118,73 @@ func TestWindow_RehomePart(t *testing.T) {
 	}
 }
 
+// TestWindow_Duplicate maps what one window shows in another one as well, longer than it is
+// there, without a descriptor: both show the same bytes, as one VMA each.
+func TestWindow_Duplicate(t *testing.T) {
+	s := newSpace(t, Options{Zones: testZones(64 * gib)})
+	fd, err := sys.Memfd("addrspace test", 0)
+	ok(t, err)
+	ok(t, sys.Truncate(fd, 32*mib))
+	w, v := reserve(t, s, 16*mib, ReserveOptions{}), reserve(t, s, 64*mib, ReserveOptions{})
+	mapFile(t, w, 16*mib, fd)
+	ok(t, sys.Close(fd))
+	w.data(16 * mib)[5*mib] = 42
+	ok(t, w.Duplicate(4*mib, 28*mib, v, 8*mib))
+	if b := v.data(64 * mib)[9*mib]; b != 42 || v.Mapped() != 28*mib {
+		t.Errorf("the byte is %d, %d are mapped", b, v.Mapped())
+	}
+	v.data(64 * mib)[36*mib-1] = 43 // The last of the file, which w does not reach.
+	s.agree(t)
+	// What comes before it is one VMA with it, and moves with it.
+	ok(t, w.Duplicate(0, 4*mib, v, 4*mib))
+	if len(v.segs) != 1 {
+		t.Errorf("segments %+v", v.segs)
+	}
+	far := reserve(t, s, 64*mib, ReserveOptions{})
+	if err := v.RehomePart(4*mib, 32*mib, far, 0); err != nil {
+		t.Skip(err)
+	}
+	if b := far.data(64 * mib); b[5*mib] != 42 || b[32*mib-1] != 43 {
+		t.Errorf("after a move %d and %d", b[5*mib], b[32*mib-1])
+	}
+	s.agree(t)
+}
+
+// TestWindow_MapAlias maps memory of others a second time: it stays when they unmap theirs,
+// and writes to either show in both.
+func TestWindow_MapAlias(t *testing.T) {
+	s := newSpace(t, Options{Zones: testZones(64 * gib)})
+	theirs, err := unix.Mmap(-1, 0, 4*mib, readWrite, unix.MAP_SHARED|unix.MAP_ANON)
+	ok(t, err)
+	theirs[mib], theirs[3*mib] = 1, 3
+	from := uintptr(unsafe.Pointer(&theirs[0]))
+	w := reserve(t, s, 8*mib, ReserveOptions{})
+	ok(t, w.MapAlias(2*mib, 3*mib, from+mib))
+	ok(t, w.MapAlias(6*mib, 2*mib, from))
+	s.agree(t)
+	b := w.data(8 * mib)
+	if b[2*mib] != 1 || b[4*mib] != 3 || b[7*mib] != 1 {
+		t.Errorf("%d, %d, %d", b[2*mib], b[4*mib], b[7*mib])
+	}
+	b[2*mib] = 42
+	if theirs[mib] != 42 {
+		t.Error("a write to the alias does not show")
+	}
+	ok(t, unix.Munmap(theirs))
+	if b[2*mib] != 42 || b[7*mib] != 42 {
+		t.Errorf("when theirs is gone: %d, %d", b[2*mib], b[7*mib])
+	}
+	private, err := unix.Mmap(-1, 0, 2*mib, readWrite, unix.MAP_PRIVATE|unix.MAP_ANON)
+	ok(t, err)
+	if err := w.MapAlias(0, 2*mib, uintptr(unsafe.Pointer(&private[0]))); !errors.Is(err, sys.EINVAL) {
+		t.Errorf("of private memory: %v", err)
+	}
+	ok(t, unix.Munmap(private))
+	s.agree(t)
+	ok(t, w.MapFile(0, 2*mib, memfd(t, 2*mib), 0, readWrite)) // Reserved as before.
+	s.agree(t)
+}
+
 func TestWindow_Misuse(t *testing.T) {
 	s := newSpace(t, Options{})
 	other := newSpace(t, Options{Seed: 2})
@@ -165,6 +235,14 @@ func TestWindow_Misuse(t *testing.T) {
 		"rehome a part not mapped":      {func() { split.RehomePart(0, 2*mib, w, 0) }, []string{"part of it is not mapped"}},
 		"rehome over something mapped":  {func() { w.Rehome(split) }, []string{"Reserved there"}},
 		"rehome to a quarantined one":   {func() { w.Rehome(shut) }, []string{"it is quarantined"}},
+		"duplicate of nothing":          {func() { split.Duplicate(0, 2*mib, w, 0) }, []string{"Duplicate of 2097152 bytes at 0", "nothing is mapped there"}},
+		"duplicate over something":      {func() { w.Duplicate(0, 4*mib, split, 0) }, []string{"Reserved there"}},
+		"duplicate to another Space":    {func() { w.Duplicate(0, 4096, foreign, 0) }, []string{"Duplicate of window", "not two windows of a Space"}},
+		"duplicate half a page":         {func() { w.Duplicate(0, 2048, short, 0) }, []string{"Duplicate of 2048 bytes at 0", "not whole pages"}},
+		"duplicate from within a page":  {func() { w.Duplicate(100, 4096, short, 0) }, []string{"Duplicate of 4096 bytes at 100", "not whole pages"}},
+		"duplicate in quarantine":       {func() { w.Duplicate(0, 4096, shut, 0) }, []string{"it is quarantined"}},
+		"alias over what is mapped":     {func() { w.MapAlias(0, 4096, w.start) }, []string{"MapAlias of 4096 bytes at 0", "part of it is mapped"}},
+		"alias half a page":             {func() { short.MapAlias(0, 2048, w.start) }, []string{"not whole pages"}},
 		"rehome from a quarantined one": {func() { shut.Rehome(w) }, []string{"it is quarantined"}},
 	}
 	for name, tt := range tests {

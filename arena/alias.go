@@ -31,15 +31,15 @@ type AliasOptions struct {
 	Repeat int
 }
 
-// Alias is a second mapping of a range of an arena: the same bytes at other
-// addresses. It stays until Release, through growth and Free of the arena; as long as it
+// Alias is a second mapping of a range of an arena, or of memory of others ([AliasOf]):
+// the same bytes at other addresses. It stays until Release, through growth and Free of the arena; as long as it
 // shows a caller's file, that is neither cut nor unlocked.
 type Alias struct {
 	_ [0]sync.Mutex // go vet finds copies.
 
 	name   string
 	window *addrspace.Window
-	n      int
+	off, n int    // of the bytes in it
 	gone   func() // nil: nobody waits for it
 }
 
@@ -95,7 +95,7 @@ func (l *Alias) Bytes() []byte {
 	if l.window == nil {
 		panic(fmt.Sprintf("arena: use of an alias of %q after Release", l.name))
 	}
-	return bytesAt(l.window.Base(), l.n)
+	return bytesAt(l.window.Base(), l.off+l.n)[l.off:]
 }
 
 // Release gives the addresses back. No slice from Bytes may be in use any more.

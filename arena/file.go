@@ -73,13 +73,7 @@ func (a *Arena) readAt(p []byte, off int64) (n int, err error) {
 		return 0, err
 	}
 	defer g.Unpin()
-	if b := g.Bytes(); off < int64(len(b)) {
-		n = copy(p, b[off:])
-	}
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
+	return g.held.ReadAt(p, off, g.n)
 }
 
 // holders are guards and aliases that may show bytes of a caller's file, which is not to

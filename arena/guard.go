@@ -3,7 +3,7 @@ package arena
 import (
 	"fmt"
 
-	"github.com/growarena/growarena/epoch"
+	"github.com/growarena/growarena/internal/mapping"
 )
 
 // Guard pins a view of an arena: what Bytes returns is valid, in place and of the
@@ -13,33 +13,19 @@ import (
 // It belongs to one goroutine at a time.
 type Guard struct {
 	arena *Arena
-	view  *view       // nil when not pinned
-	n     int         // the arena's length, loaded before view: no view is shorter
-	pin   epoch.Guard // Unused where old windows are kept.
+	n     int           // the arena's length, loaded before the view: no view is shorter
+	held  mapping.Guard // A view.
 }
 
 // Pin returns a guard on the newest view. It takes no lock, makes no system call
 // and allocates nothing. Its only error wraps epoch.ErrClosed: after Free, which a
 // reader need not know of, or after Close of the domain.
 func (a *Arena) Pin() (Guard, error) {
-	n := a.Len()
-	if a.mapping.Domain == nil {
-		v := a.mapping.View()
-		if v.Window == nil {
-			return Guard{}, a.pinError(epoch.ErrClosed)
-		}
-		return Guard{arena: a, view: v, n: n}, nil
-	}
-	pin, err := a.mapping.Domain.Pin()
-	if err != nil {
+	g := Guard{arena: a, n: a.Len()}
+	if err := a.mapping.Pin(&g.held); err != nil {
 		return Guard{}, a.pinError(err)
 	}
-	v := a.mapping.ViewOf(&pin)
-	if v.Window == nil {
-		pin.Unpin() // It would hold what others retire in the domain, for good.
-		return Guard{}, a.pinError(epoch.ErrClosed)
-	}
-	return Guard{arena: a, view: v, n: n, pin: pin}, nil
+	return g, nil
 }
 
 // pinError says that there is nothing to pin any more.
@@ -74,7 +60,7 @@ func (a *Arena) touch(f func(v *view)) {
 
 // Bytes returns what had been handed out, or written through a [Buffer], when g
 // was pinned or last refreshed. Panics (nil dereference) if g is not pinned.
-func (g *Guard) Bytes() []byte { return g.view.Slice(0, g.n) }
+func (g *Guard) Bytes() []byte { return g.held.View.Slice(0, g.n) }
 
 // Alloc is Arena.Alloc with a slice that g protects. It refreshes g: slices
 // obtained from it before may no longer be valid if the arena has moved.
@@ -86,39 +72,23 @@ func (g *Guard) Alloc(n int) ([]byte, error) {
 	if err := g.Refresh(); err != nil {
 		return nil, err
 	}
-	return g.view.Slice(off, n), nil
+	return g.held.View.Slice(off, n), nil
 }
 
 // Refresh moves the guard to the newest bytes; what Bytes returned before may
 // become invalid. While nothing has grown it costs one load. After an error, which
 // is that of [Arena.Pin], the guard is unpinned.
 func (g *Guard) Refresh() error {
-	a := g.arena
-	g.n = a.Len()
-	if a.mapping.Domain == nil {
-		g.view = a.mapping.View()
-	} else {
-		if err := g.pin.Refresh(); err != nil {
-			g.view = nil
-			return a.pinError(err)
-		}
-		g.view = a.mapping.ViewOf(&g.pin)
-	}
-	if g.view.Window == nil {
-		g.Unpin()
-		return a.pinError(epoch.ErrClosed)
+	g.n = g.arena.Len()
+	if err := g.arena.mapping.Refresh(&g.held); err != nil {
+		return g.arena.pinError(err)
 	}
 	return nil
 }
 
 // Unpin ends the protection. Where windows are retired, unpinning twice, also
 // through a copy, panics.
-func (g *Guard) Unpin() {
-	g.view = nil
-	if g.arena.mapping.Domain != nil {
-		g.pin.Unpin()
-	}
-}
+func (g *Guard) Unpin() { g.arena.mapping.Unpin(&g.held) }
 
 // Read calls f with the newest bytes, pinned for the duration of the call: the
 // form of Pin that cannot be forgotten to end. It returns the error of Pin, or f's.

@@ -130,7 +130,7 @@ func (r Ref[T]) Offset() int {
 func (r Ref[T]) In(a *Arena) *T { return r.in(a.name, a.load()) }
 
 // At returns what r refers to in the view that g pins; see [Ref.In].
-func (r Ref[T]) At(g *Guard) *T { return r.in(g.arena.name, g.view) }
+func (r Ref[T]) At(g *Guard) *T { return r.in(g.arena.name, g.held.View) }
 
 func (r Ref[T]) in(name string, v *view) *T {
 	if r.IsNil() {

@@ -224,6 +224,40 @@ var addrspaceOperations = []operation{
 		setup: grows,
 	},
 	{
+		name: "addrspace.Duplicate", covers: []string{"addrspace.Window.Duplicate"},
+		setup: func(t *testing.T) *scene {
+			m := newWindows(t, addrspace.Options{})
+			s := m.scene(func() error { return m.w.Duplicate(4*mib, 8*mib, m.v, 2*mib) })
+			s.once = true
+			check := s.check
+			s.check = func(t *testing.T, done bool) {
+				check(t, done)
+				if there := unsafe.Slice((*byte)(m.v.Base()), 10*mib); done && (there[3*mib] != 7 || there[10*mib-1] != 0) {
+					t.Error("the content is not there")
+				}
+			}
+			return s
+		},
+	},
+	{
+		name: "addrspace.MapAlias", covers: []string{"addrspace.Window.MapAlias"},
+		setup: func(t *testing.T) *scene {
+			m := newWindows(t, addrspace.Options{})
+			s := m.scene(func() error {
+				return m.v.MapAlias(2*mib, 8*mib, uintptr(unsafe.Pointer(&m.data[4*mib])))
+			})
+			s.once = true
+			check := s.check
+			s.check = func(t *testing.T, done bool) {
+				check(t, done)
+				if there := unsafe.Slice((*byte)(m.v.Base()), 10*mib); done && (there[3*mib] != 7 || there[10*mib-1] != 0) {
+					t.Error("the content is not there")
+				}
+			}
+			return s
+		},
+	},
+	{
 		// The window is two VMAs until the advice is taken.
 		name: "addrspace.Rehome/after advice refused", covers: []string{"addrspace.Window.Rehome"},
 		setup: func(t *testing.T) *scene {

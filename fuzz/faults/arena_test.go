@@ -312,6 +312,15 @@ var arenaOperations = slices.Concat(growths(), freeings(), typedOperations, []op
 		l.Release()
 		return nil
 	}),
+	inArena("AliasOf", "AliasOf", arena.Options{}, func(m *arenaScene) error {
+		l, err := arena.AliasOf(m.pinned[100:mib], arena.AliasOfOptions{Len: 2*mib - 100, ReadOnly: true, Space: m.space})
+		if err != nil {
+			return err
+		}
+		same(m.t, "the alias", l.Bytes(), m.pinned[100:2*mib])
+		l.Release()
+		return nil
+	}),
 	ahead(),
 	{
 		name: "arena.Features", covers: []string{"arena.Features"},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/arena"
+	"github.com/growarena/growarena/follow"
 	"github.com/growarena/growarena/pool"
 	"github.com/growarena/growarena/slab"
 )
@@ -22,6 +23,8 @@ type world struct {
 	alias  *arena.Alias
 	buffer *arena.Buffer
 	linear *arena.LinearMemory
+	follow *follow.Follower // of arena's file
+	seen   follow.Guard
 	pool   *pool.Pool
 	inPool []byte
 	slab   *slab.Allocator
@@ -50,6 +53,14 @@ func newWorld(t *testing.T) *world {
 	must(t, err)
 	w.linear, err = arena.NewLinearMemory(0, mib, arena.LinearOptions{Space: w.space})
 	must(t, err)
+	f, err := w.arena.File()
+	must(t, err)
+	w.follow, err = follow.New(f, follow.Options{Space: w.space})
+	must(t, err)
+	must(t, f.Close())
+	must(t, w.follow.Extend(1))
+	w.seen, err = w.follow.Pin()
+	must(t, err)
 	w.pool, err = pool.New(pool.Options{Space: w.space})
 	must(t, err)
 	w.inPool, err = w.pool.Alloc(1000)
@@ -66,6 +77,8 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) close(t *testing.T) {
 	w.guard.Unpin()
+	w.seen.Unpin()
+	must(t, w.follow.Close())
 	w.alias.Release()
 	w.pool.Free(w.inPool)
 	w.linear.Free()
@@ -122,14 +135,35 @@ var silent = map[string]func(w *world){
 			g.Unpin()
 		}
 	},
-	"arena.Arena.Read":             func(w *world) { _ = w.arena.Read(func([]byte) error { return nil }) },
-	"arena.Guard.Bytes":            func(w *world) { w.guard.Bytes() },
-	"arena.Guard.Refresh":          func(w *world) { _ = w.guard.Refresh() },
-	"arena.Alias.Bytes":            func(w *world) { w.alias.Bytes() },
-	"arena.CatchFault":             func(w *world) { _ = arena.CatchFault(w.space, func() error { return nil }) },
-	"arena.FaultError.Error":       func(w *world) { _ = w.fault().Error() },
-	"arena.FaultError.Unwrap":      func(w *world) { _ = w.fault().Unwrap() },
-	"arena.LinearMemory.Err":       func(w *world) { _ = w.linear.Err() },
+	"arena.Arena.Read":          func(w *world) { _ = w.arena.Read(func([]byte) error { return nil }) },
+	"arena.Guard.Bytes":         func(w *world) { w.guard.Bytes() },
+	"arena.Guard.Refresh":       func(w *world) { _ = w.guard.Refresh() },
+	"arena.Alias.Bytes":         func(w *world) { w.alias.Bytes() },
+	"arena.CatchFault":          func(w *world) { _ = arena.CatchFault(w.space, func() error { return nil }) },
+	"arena.FaultError.Error":    func(w *world) { _ = w.fault().Error() },
+	"arena.FaultError.Unwrap":   func(w *world) { _ = w.fault().Unwrap() },
+	"arena.LinearMemory.Err":    func(w *world) { _ = w.linear.Err() },
+	"follow.Follower.Name":      func(w *world) { w.follow.Name() },
+	"follow.Follower.Len":       func(w *world) { w.follow.Len() },
+	"follow.Follower.Cap":       func(w *world) { w.follow.Cap() },
+	"follow.Follower.Domain":    func(w *world) { w.follow.Domain() },
+	"follow.Follower.Bytes":     func(w *world) { w.follow.Bytes() },
+	"follow.Follower.Stats":     func(w *world) { w.follow.Stats() },
+	"follow.Follower.NewReader": func(w *world) { _, _ = w.follow.NewReader().Read(make([]byte, 10)) },
+	"follow.Follower.ReadAt":    func(w *world) { _, _ = w.follow.ReadAt(make([]byte, 10), 0) },
+	"follow.Follower.Read":      func(w *world) { _ = w.follow.Read(func([]byte) error { return nil }) },
+	"follow.Guard.Bytes":        func(w *world) { w.seen.Bytes() },
+	"follow.Guard.Refresh":      func(w *world) { _ = w.seen.Refresh() },
+	"follow.Follower.Pin": func(w *world) {
+		g, err := w.follow.Pin()
+		if err == nil {
+			g.Unpin()
+		}
+	},
+	"follow.Guard.Unpin": func(w *world) {
+		w.seen.Unpin()
+		w.seen, _ = w.follow.Pin()
+	},
 	"pool.Pool.Name":               func(w *world) { w.pool.Name() },
 	"pool.Pool.Room":               func(w *world) { w.pool.Room() },
 	"pool.Pool.Len":                func(w *world) { w.pool.Len(w.inPool) },

@@ -27,6 +27,11 @@ type Ladder struct {
 	Align  int   // of windows, if that is more than usual
 	Advice []int // for what is mapped in them: see addrspace.ReserveOptions
 
+	// NoFile is set where the descriptors of parts may be closed, or map nothing more: a
+	// bigger window then gets its mapping from the one before (mremap), and a window
+	// becomes no longer in place. A mapping has one part. Open still needs the descriptor.
+	NoFile bool
+
 	// Alone is held while page tables move and until the new place is published;
 	// nil if nobody is to be kept out.
 	Alone sync.Locker
@@ -56,7 +61,7 @@ func (l *Ladder) Climb(p *Place, s Source, least, size int, publish func(Step) e
 		return publish(Step{Window: p.Window, Rung: RungInWindow})
 	}
 	var extendErr, moveErr error
-	if own && l.Rungs&RungExtend != 0 {
+	if own && !l.NoFile && l.Rungs&RungExtend != 0 {
 		if extendErr = l.extend(p, s, least, size, publish); extendErr == nil {
 			return nil
 		}
@@ -172,6 +177,9 @@ func (l *Ladder) reserve(size, least int, compact bool) (*addrspace.Window, erro
 // there by moving its page tables or, where that is off or fails, by mapping the file
 // again.
 func (l *Ladder) fill(from, to *Place) (Step, error) {
+	if l.NoFile {
+		return l.duplicate(from, to)
+	}
 	step := Step{Window: to.Window, Rung: RungRehome}
 	off := 0
 	for _, g := range to.Parts {
@@ -197,6 +205,33 @@ func (l *Ladder) fill(from, to *Place) (Step, error) {
 	}
 	l.advise(to)
 	return step, nil
+}
+
+// duplicate is fill where only the window that from has leads to the file.
+func (l *Ladder) duplicate(from, to *Place) (Step, error) {
+	step := Step{Window: to.Window, Rung: RungAlias}
+	err := l.moveTables(from, to, 0, from.Mapped)
+	have := 0 // bytes of to that are mapped
+	switch {
+	case err == nil:
+		step.Rung, step.Moved = RungRehome, 1
+		if to.Mapped == from.Mapped {
+			break
+		}
+		// The kernel duplicates from what is mapped on. So what comes behind comes with the
+		// last extent of what has moved, which loses its page tables.
+		have = from.Mapped - memfile.ExtentSize
+		if err := to.Window.Unmap(have, memfile.ExtentSize); err != nil {
+			return step, err
+		}
+		err = from.Window.Duplicate(from.At+have, to.Mapped-have, to.Window, have)
+	case l.Rungs&RungAlias != 0:
+		err = from.Window.Duplicate(from.At, to.Mapped, to.Window, 0)
+	}
+	if err == nil {
+		l.advise(to)
+	}
+	return step, err
 }
 
 // moveTables moves the page tables of [off, off+n) of from to the same place in to. An

@@ -3,9 +3,12 @@ package mapping
 import (
 	"errors"
 	"math"
+	"os"
 	"sync"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/internal/memfile"
@@ -134,6 +137,149 @@ func TestMapping_Follows(t *testing.T) {
 			end(t, writer)
 		})
 	}
+}
+
+// TestMapping_FollowsWithoutFile: a mapping whose descriptor is closed goes to bigger windows
+// and on in its file, also one that can be written to and is sealed against new writable
+// mappings: all its windows show the same bytes and are one mapping of the kernel's.
+func TestMapping_FollowsWithoutFile(t *testing.T) {
+	if err := memfile.NoDuplicate(); err != nil {
+		t.Skip(err)
+	}
+	for _, rungs := range []Rungs{RungRehome, RungAlias, AllRungs} {
+		for _, prot := range []int{sys.ProtRead, readWrite} {
+			t.Run(rungs.String(), func(t *testing.T) {
+				if rungs == RungRehome && !memfile.CanRehome() {
+					t.Skip("this kernel does not move page tables of shared memory")
+				}
+				fd, err := sys.Memfd(t.Name(), 0)
+				must(t, err)
+				must(t, sys.Truncate(fd, 16*extent))
+				show := func(prot int) *Mapping {
+					m := &Mapping{
+						Ladder: Ladder{Name: t.Name(), Space: addrspace.New(addrspace.Options{CacheWindows: -1}), Rungs: rungs, Prot: prot},
+						Limit:  1 << 30, Page: os.Getpagesize(), Source: WholeFile(fd),
+					}
+					must(t, m.Open(extent, extent, extent, false, nil))
+					return m
+				}
+				writer, m := show(readWrite), show(prot)
+				m.NoFile, writer.Rungs = true, RungAlias
+				must(t, writer.Grow(16*extent, nil))
+				_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_FUTURE_WRITE)
+				must(t, err)
+				must(t, sys.Close(fd))
+				var views []*View
+				for n := extent; n <= 16*extent; n *= 2 {
+					if n > extent {
+						must(t, m.Grow(n, nil))
+					}
+					views = append(views, m.View())
+					for at := extent; at <= n; at += extent { // Each extent is told from the others.
+						writer.View().Slice(at-1, 1)[0] = byte(at/extent + n/extent)
+					}
+					for i, v := range views {
+						if prot == readWrite {
+							v.Slice(7, 1)[0] = byte(n / extent)
+						}
+						for at := extent; at <= v.Cap; at += extent {
+							if b := v.Slice(at-1, 1)[0]; b != byte(at/extent+n/extent) {
+								t.Errorf("view %d of %d bytes shows %d at %d", i, v.Cap, b, at-1)
+							}
+						}
+					}
+					if vmas := vmasIn(t, m.View().Window.Range()); vmas != 1 {
+						t.Errorf("the window of %d bytes is %d mappings", n, vmas)
+					}
+					if prot == readWrite && writer.View().Slice(7, 1)[0] != byte(n/extent) {
+						t.Error("what was written through it is not there")
+					}
+				}
+				g := m.Grown()
+				if g.InWindow+g.Extended > 0 || g.Rehomed+g.Aliased != 4 || rungs&RungRehome == 0 && g.Rehomed > 0 || memfile.CanRehome() && rungs&RungRehome != 0 && g.Aliased > 0 {
+					t.Errorf("%+v", g)
+				}
+				end(t, m)
+				end(t, writer)
+			})
+		}
+	}
+}
+
+// TestMapping_NoWindowWithoutFile: what fails leaves all as it was, and nothing behind.
+func TestMapping_NoWindowWithoutFile(t *testing.T) {
+	if err := errors.Join(memfile.NoDuplicate(), memfile.NoRehome()); err != nil {
+		t.Skip(err)
+	}
+	f := newFile(t, 4*extent)
+	m := open(t, f, AllRungs, sys.ProtRead)
+	m.NoFile = true
+	before := m.View()
+	for nth := 1; nth <= 2; nth++ { // Page tables; what comes behind them.
+		for _, rungs := range []Rungs{RungRehome, RungRehome | RungAlias} {
+			m.Rungs = rungs
+			restore := testutil.FailNth(sys.CallMremap, nth, syscall.ENOMEM)
+			err := m.Grow(4*extent, nil)
+			restore()
+			if nth == 1 && rungs&RungAlias != 0 {
+				if err != nil || m.Grown().Aliased != 1 {
+					t.Errorf("the next rung: %v, %+v", err, m.Grown())
+				}
+				end(t, m)
+				m = open(t, f, AllRungs, sys.ProtRead)
+				m.NoFile = true
+				before = m.View()
+				continue
+			}
+			if !errors.Is(err, sys.ENOMEM) || m.View() != before || m.Space.Stats().Windows != 1 {
+				t.Errorf("call %d failed, %v: %v, %d windows", nth, rungs, err, m.Space.Stats().Windows)
+			}
+		}
+	}
+	m.Rungs = RungExtend
+	if err := m.Grow(4*extent, nil); !errors.Is(err, ErrFull) {
+		t.Errorf("in place: %v", err)
+	}
+	end(t, m)
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// vmasIn counts the kernel's mappings in r.
+func vmasIn(t *testing.T, r addrspace.Range) (n int) {
+	t.Helper()
+	err := sys.Maps(func(v sys.VMA) bool {
+		if r.Overlaps(addrspace.Range{Start: v.Start, End: v.End}) {
+			n++
+		}
+		return v.Start < r.End
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestTouch: what lies beyond the end of the file is an error, what lies in it is not.
+func TestTouch(t *testing.T) {
+	f := newFile(t, extent)
+	m := open(t, f, AllRungs, readWrite)
+	m.View().Slice(extent-1, 1)[0] = 42
+	if last, err := Touch(m.View().Slice(0, extent)); last != 42 || err != nil {
+		t.Errorf("%d, %v", last, err)
+	}
+	if err := m.Grow(2*extent, nil); err != nil { // The file has no more.
+		t.Fatal(err)
+	}
+	if _, err := Touch(m.View().Slice(0, extent+1)); err == nil {
+		t.Error("beyond the end there is no error")
+	}
+	end(t, m)
 }
 
 // list is a source of parts, each of another file, that counts what it gets back.

@@ -26,7 +26,7 @@ var inUse struct {
 func Adopt(theirs *os.File, name string, lock bool) (*File, error) {
 	fd, err := dup(theirs)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", theirs.Name(), err)
 	}
 	f := &File{fd: fd, page: os.Getpagesize(), shared: !lock}
 	if err = f.adopt(); err == nil && lock {
@@ -44,16 +44,25 @@ func Adopt(theirs *os.File, name string, lock bool) (*File, error) {
 
 // dup duplicates the descriptor of a file.
 func dup(theirs *os.File) (fd int, err error) {
-	var dupErr error
+	err = with(theirs, func(number int) (err error) {
+		fd, err = sys.Dup(number)
+		return ExplainFiles(err)
+	})
+	return fd, err
+}
+
+// with calls f with the descriptor of a file of the caller's, which stays open meanwhile.
+func with(theirs *os.File, f func(fd int) error) error {
+	var done error
 	conn, err := theirs.SyscallConn()
 	if err == nil {
-		err = conn.Control(func(number uintptr) { fd, dupErr = sys.Dup(int(number)) })
+		err = conn.Control(func(number uintptr) { done = f(int(number)) })
 	}
 	if err != nil {
 		// The error of package poll for it wraps nothing.
-		return -1, fmt.Errorf("%s: %w: %w", theirs.Name(), os.ErrClosed, err)
+		return fmt.Errorf("%w: %w", os.ErrClosed, err)
 	}
-	return fd, ExplainFiles(dupErr)
+	return done
 }
 
 // adopt finds out what f, which has a duplicate of the caller's descriptor, is, and

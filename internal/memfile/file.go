@@ -190,15 +190,18 @@ func (f *File) Open(write bool) (int, error) {
 }
 
 // reopen opens the file anew.
-func (f *File) reopen(write bool) (int, error) {
-	fd, err := sys.Reopen(f.fd, write)
+func (f *File) reopen(write bool) (int, error) { return reopen(f.fd, write) }
+
+// reopen opens the file of ours anew, and makes sure that it is the same.
+func reopen(ours int, write bool) (int, error) {
+	fd, err := sys.Reopen(ours, write)
 	if err != nil {
 		return -1, err
 	}
-	ours, err := sys.Stat(f.fd)
+	want, err := sys.Stat(ours)
 	if err == nil {
 		var info sys.FileInfo
-		if info, err = sys.Stat(fd); err == nil && info.ID != ours.ID {
+		if info, err = sys.Stat(fd); err == nil && info.ID != want.ID {
 			err = errors.New("/proc/self/fd shows another file")
 		}
 	}

@@ -45,6 +45,7 @@ var probes = []probe{
 	{"seals", "nobody can make a backing file shorter", withTrial(func(t *trial) error { return sys.Seal(t.fd, sys.SealShrink) })},
 	{"alias", "growing into a bigger window by a second mapping", withTrial(tryAlias)},
 	{"move page tables", "growing into a bigger window without page faults (mremap MREMAP_DONTUNMAP)", withTrial(tryRehome)},
+	{"duplicate", "aliases and followers without a descriptor (mremap of length 0)", withTrial(tryDuplicate)},
 	{"collapse", "huge pages ahead of the cursor whatever shmem_enabled says (MADV_COLLAPSE)", withTrial(tryCollapse)},
 	{"populate", "page tables filled ahead (MADV_POPULATE_WRITE)", withTrial(func(t *trial) error {
 		return sys.Advise(t.addr, ExtentSize, sys.AdvisePopulateWrite)
@@ -64,6 +65,9 @@ var probes = []probe{
 var (
 	// NoRehome: page tables of shared memory that move, and the old place stays mapped.
 	NoRehome = remember(withTrial(tryRehome))
+
+	// NoDuplicate: a second mapping of what is mapped, without its file.
+	NoDuplicate = remember(withTrial(tryDuplicate))
 
 	NoCollapse = remember(withTrial(tryCollapse))
 
@@ -184,6 +188,13 @@ func tryAlias(t *trial) error {
 func tryRehome(t *trial) error {
 	bytesAt(sys.Pointer(t.addr), 1)[0] = 1 // Something to move.
 	if err := sys.Remap(t.addr, ExtentSize, ExtentSize, t.spare, sys.RemapKeep); err != nil {
+		return err
+	}
+	return t.sameBytes()
+}
+
+func tryDuplicate(t *trial) error {
+	if err := sys.Remap(t.addr, 0, ExtentSize, t.spare, 0); err != nil {
 		return err
 	}
 	return t.sameBytes()

@@ -163,6 +163,28 @@ func InMemory(fd int) (bool, error) {
 	return int64(st.Type) == unix.TMPFS_MAGIC, err
 }
 
+// FileSystem is what FileSystemOf tells.
+type FileSystem struct {
+	HugePage int  // size of its pages, if they are of the hugetlb pool; else 0
+	Made     bool // its files are made up as they are read: /proc, /sys
+}
+
+// FileSystemOf tells what fd lies in.
+func FileSystemOf(fd int) (FileSystem, error) {
+	var st unix.Statfs_t
+	err := retry(CallFstatfs, func() error { return unix.Fstatfs(fd, &st) })
+	if err != nil {
+		return FileSystem{}, err
+	}
+	switch uint32(st.Type) { // Signed, and of 32 bits, on some.
+	case unix.HUGETLBFS_MAGIC:
+		return FileSystem{HugePage: int(st.Bsize)}, nil
+	case unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC:
+		return FileSystem{Made: true}, nil
+	}
+	return FileSystem{}, nil
+}
+
 // FreeIn returns how many bytes the file system of fd has room for, math.MaxInt64 where
 // it has no bound.
 func FreeIn(fd int) (int64, error) {

@@ -93,6 +93,7 @@ func Punch(fd int, off, n int64) error             { return unsupported(CallPunc
 func Stat(fd int) (FileInfo, error)                { return FileInfo{}, unsupported(CallFstat) }
 func TempFile(dir string) (int, error)             { return -1, unsupported(CallOpen) }
 func InMemory(fd int) (bool, error)                { return false, unsupported(CallFstatfs) }
+func FileSystemOf(fd int) (FileSystem, error)      { return FileSystem{}, unsupported(CallFstatfs) }
 func FreeIn(fd int) (int64, error)                 { return 0, unsupported(CallFstatfs) }
 func Dup(fd int) (int, error)                      { return -1, unsupported(CallDup) }
 func Extend(fd int, n int64) error                 { return unsupported(CallExtend) }
@@ -121,6 +122,12 @@ type FileInfo struct {
 	ID              FileID
 	Size, Allocated int64
 	Regular         bool
+}
+
+// FileSystem is what FileSystemOf tells.
+type FileSystem struct {
+	HugePage int
+	Made     bool
 }
 
 // FileID tells files apart.

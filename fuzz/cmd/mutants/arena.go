@@ -45,13 +45,6 @@ var arenaMutants = []mutant{
 		new:     "\t\tf(a.load())\n",
 		test:    "TestArena_TouchHolds",
 	}, {
-		name:    "pin kept after Free",
-		mistake: "a guard that comes after Free holds up what others retire in the shared domain",
-		file:    "arena/guard.go",
-		old:     "\t\tpin.Unpin() // It would hold what others retire in the domain, for good.\n",
-		new:     "",
-		test:    "TestArena_PinAfterFree",
-	}, {
 		name:    "capacity beyond the limit",
 		mistake: "a step ahead goes beyond Options.Limit",
 		file:    "arena/grow.go",

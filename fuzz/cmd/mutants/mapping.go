@@ -3,6 +3,21 @@ package main
 // mappingMutants are mistakes in package internal/mapping.
 var mappingMutants = []mutant{
 	{
+		name:    "pin kept after Free",
+		mistake: "a guard that comes after Free holds up what others retire in the shared domain",
+		file:    "internal/mapping/guard.go",
+		old:     "\t\tpin.Unpin() // It would hold what others retire in the domain, for good.\n",
+		new:     "",
+		pkg:     "arena",
+		test:    "TestArena_PinAfterFree",
+	}, {
+		name:    "duplicated from the beginning",
+		mistake: "without a descriptor what comes behind in a bigger window is the start of the file again",
+		file:    "internal/mapping/ladder.go",
+		old:     "from.Window.Duplicate(from.At+have, to.Mapped-have, to.Window, have)",
+		new:     "from.Window.Duplicate(from.At, to.Mapped-have, to.Window, have)",
+		test:    "TestMapping_FollowsWithoutFile",
+	}, {
 		name:    "tail mapped at the wrong offset",
 		mistake: "what lies behind the old end of a window shows the start of the file",
 		file:    "internal/mapping/place.go",

@@ -18,6 +18,7 @@ var absents = map[string]absent{
 	"seals":            {"somebody who gets the file of an arena can make it shorter: a touch is then a fault", "Linux 3.17 or newer"},
 	"alias":            {"arenas cannot move", "a kernel or sandbox with coherent shared mappings"},
 	"move page tables": {"growth beyond a window maps the file a second time: readers take a page fault for each page", "Linux 5.13 or newer"},
+	"duplicate":        {"followers keep their descriptors, and memory of others gets no aliases", "a kernel or sandbox whose mremap takes a length of 0"},
 	"collapse":         {"memory ahead of the writer comes in small pages: filling takes some three times as long; and with Options.Commit, or a LinearMemory, the limit of a memory cgroup is answered by the OOM killer, not by an error", "Linux 6.12 or newer, or 6.1 with shmem_enabled other than never, with CONFIG_TRANSPARENT_HUGEPAGE and CONFIG_SHMEM, shmem_enabled not deny, and pages of 4 KiB (with 16 KiB a huge page is 32 MiB long)"},
 	"populate":         {"memory is not made ready ahead where huge pages are not to be had", "Linux 5.14 or newer"},
 	"punch hole":       {"memory goes back only when an arena is freed; what is freed before is cleared and used again", "Linux 3.5 or newer; for a file, a file system with holes"},
