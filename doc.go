@@ -17,6 +17,7 @@
 //	one sequence of bytes that grows, with readers    arena.Arena
 //	a bytes.Buffer of gigabytes                       arena.Buffer
 //	a log, queue or column for each of very many      pool.Pool
+//	a file that another process makes longer          follow.Follower
 //	objects to allocate and free, of any size         slab.Allocator
 //	structures of such objects, linked                slab.Ref, arena.Ref
 //	memory for arrow-go                               slab.Arrow

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -133,33 +135,39 @@ func TestAliasOf_Longer(t *testing.T) {
 			t.Errorf("%d bytes: %v, %v", n, l, err)
 		}
 	}
-	if _, err := arena.AliasOf(theirs, arena.AliasOfOptions{Len: 1<<63 - 1}); err == nil {
+	if _, err := arena.AliasOf(theirs, arena.AliasOfOptions{Len: math.MaxInt}); err == nil {
 		t.Error("a length that no address space has")
 	}
 }
 
-// TestAliasOf_SeveralMappings: what lies in several mappings, of which each is shared, is
-// shown as it is.
+// TestAliasOf_SeveralMappings: what lies in several mappings, of several files, is shown as
+// it is; if one of them is private, it is refused.
 func TestAliasOf_SeveralMappings(t *testing.T) {
-	data := patterned(64 << 10)
-	f := fileOf(t, data)
-	theirs := foreign(t, int(f.Fd()), 64<<10, both, unix.MAP_SHARED)
-	// The middle gets another protection, which cuts the mapping in three.
 	page := os.Getpagesize()
-	if err := unix.Mprotect(theirs[page:2*page], unix.PROT_READ); err != nil {
-		t.Fatal(err)
-	}
-	l, err := arena.AliasOf(theirs[10:3*page+10], arena.AliasOfOptions{Len: 40 << 10})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Release()
-	if !bytes.Equal(l.Bytes(), data[10:10+40<<10]) {
-		t.Error("others are shown")
-	}
-	unmap(t, theirs)
-	if !bytes.Equal(l.Bytes(), data[10:10+40<<10]) {
-		t.Error("others are shown when the source is gone")
+	data := patterned(16 * page)
+	other := fileOf(t, bytes.Repeat([]byte{42}, page))
+	for _, kind := range []int{unix.MAP_SHARED, unix.MAP_PRIVATE} {
+		theirs := foreign(t, int(fileOf(t, data).Fd()), len(data), both, unix.MAP_SHARED)
+		_, err := unix.MmapPtr(int(other.Fd()), 0, unsafe.Pointer(&theirs[2*page]), uintptr(page), unix.PROT_READ, kind|unix.MAP_FIXED)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := bytes.Clone(theirs)
+		l, err := arena.AliasOf(theirs[10:5*page], arena.AliasOfOptions{Len: 12 * page})
+		unmap(t, theirs)
+		switch {
+		case kind == unix.MAP_PRIVATE:
+			if !errors.Is(err, unix.EINVAL) {
+				t.Errorf("one of them is private: %v", err)
+			}
+		case err != nil:
+			t.Error(err)
+		default:
+			if !bytes.Equal(l.Bytes(), want[10:10+12*page]) {
+				t.Error("others are shown")
+			}
+			l.Release()
+		}
 	}
 }
 

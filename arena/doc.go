@@ -27,7 +27,7 @@
 //	many goroutines that allocate              a Local for each, by Arena.NewLocal
 //	what was a bytes.Buffer                    Buffer
 //	values of types without pointers           New[T], MakeSlice[T]; links: Ref[T]
-//	a ring buffer, a read-only view            Alias, by Arena.Alias
+//	a ring buffer, a view; of others' memory   Alias, by Arena.Alias; by AliasOf
 //	memory of a WebAssembly instance           LinearMemory
 //	a file that grows                          Options.File
 //	another process; HTTP with ranges          Arena.File; Arena.NewReader

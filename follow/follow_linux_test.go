@@ -391,6 +391,13 @@ func TestExtend_Limit(t *testing.T) {
 	ok(t, w.append(noise(3*mib)))
 	for _, bare := range []bool{false, true} {
 		l := begin(t, w, follow.Options{Limit: mib + 7, NoDescriptor: bare})
+		ok(t, l.Extend(5))
+		ok(t, l.Read(func(b []byte) error {
+			if len(b) != 5 {
+				t.Errorf("%d bytes are shown, 5 are there to be read", len(b))
+			}
+			return nil
+		}))
 		ok(t, l.Extend(mib+7))
 		if err := l.Extend(mib + 8); !errors.Is(err, follow.ErrFull) || !strings.Contains(err.Error(), fmt.Sprint(mib+7)) {
 			t.Error(err)

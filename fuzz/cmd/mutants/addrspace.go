@@ -134,9 +134,9 @@ var addrspaceMutants = []mutant{
 	}, {
 		name:    "failed rehome counted",
 		mistake: "the VMAs of a rehome that failed stay counted",
-		file:    "addrspace/rehome.go",
-		old:     "\t\tdst.mustSettle(dst.segs)\n",
-		new:     "",
+		file:    "addrspace/mapping.go",
+		old:     "\t\tw.restore(g.off, g.n)\n\t\tw.mustSettle(w.segs)\n",
+		new:     "\t\tw.restore(g.off, g.n)\n",
 		pkg:     "fuzz/faults",
 		test:    "TestFaults/addrspace.Rehome",
 	}, {
