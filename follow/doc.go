@@ -1,7 +1,8 @@
 // Package follow is a read-only view of a file that somebody else makes longer: another
 // process, another library in this one, an arena. The view grows without copying, and old
 // slices of it stay valid. It never changes the file, works with a descriptor that is
-// open for reading only, and needs none once the file is mapped.
+// open for reading only, and needs none once the file is mapped. It takes 256 MiB of addresses
+// and one mapping of the kernel's, and no memory.
 //
 // # When to use it, and when not
 //

@@ -149,7 +149,7 @@ var addrspaceMutants = []mutant{
 	}, {
 		name:    "in the core dump",
 		mistake: "a core dump reads, and so allocates, all of a sparse file",
-		file:    "addrspace/mapping.go",
+		file:    "addrspace/advice.go",
 		old:     "g.unadvised = !w.advise(g)",
 		new:     "g.unadvised = false",
 		test:    "TestWindow_IsNotDumped",

@@ -183,8 +183,8 @@ var arenaMutants = []mutant{
 		name:    "descriptor leaks after a failed make",
 		mistake: "NewArena keeps the file when it gets no window",
 		file:    "arena/arena.go",
-		old:     "\tif err := a.firstWindow(opts.Reserve); err != nil {\n\t\ta.file.Close()\n",
-		new:     "\tif err := a.firstWindow(opts.Reserve); err != nil {\n",
+		old:     "\t\terr = a.file.ExplainMap(err)\n\t\ta.file.Close()\n",
+		new:     "\t\terr = a.file.ExplainMap(err)\n",
 		test:    "TestNewArena_RefusedLeavesNothing",
 	}, {
 		name:    "caller's file not cut",
