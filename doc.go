@@ -9,17 +9,16 @@
 // wait for a writer that grows, or where millions of objects make garbage
 // collections long. Use something else where bytes need not be contiguous (a list of
 // chunks made by make), where the size is known (make), where a sync.RWMutex is never
-// contended, and for little: below a megabyte the Go heap is better. You free what
-// you take; the garbage collector does not.
+// contended, and below a megabyte. You free what you take; the collector does not.
 //
 // # Which package for which job
 //
 //	one sequence of bytes that grows, with readers    arena.Arena
 //	a bytes.Buffer of gigabytes                       arena.Buffer
+//	a log that many append to, read and follow        stream.Stream
 //	a log, queue or column for each of very many      pool.Pool
 //	a file that another process makes longer          follow.Follower
-//	objects to allocate and free, of any size         slab.Allocator
-//	structures of such objects, linked                slab.Ref, arena.Ref
+//	objects of any size; links between them           slab.Allocator, slab.Ref
 //	memory for arrow-go                               slab.Arrow
 //	memory of WebAssembly instances                   arena.LinearMemory
 //	when may a thing be freed that others read?       epoch.Domain
@@ -29,9 +28,9 @@
 //
 // # When is a slice valid?
 //
-// A slice of an arena or a pool: until Free, however much it grows. An arena can be
-// told to give old addresses back sooner, when no reader pins them: Options.Retire.
-// An object of an allocator: until its Free, or until Realloc.
+// Of an arena or a pool: until Free, however much it grows; an arena can give old
+// addresses back when no reader pins them (Options.Retire). Of a stream: until Unpin
+// of its guard. An object of an allocator: until its Free or Realloc.
 //
 // # What it costs
 //

@@ -13,10 +13,11 @@ import (
 	"github.com/growarena/growarena/follow"
 	"github.com/growarena/growarena/pool"
 	"github.com/growarena/growarena/slab"
+	"github.com/growarena/growarena/stream"
 )
 
 // What ends things that hand out or watch others' things is Close of io.Closer.
-var _ = []io.Closer{(*epoch.Domain)(nil), (*epoch.Local)(nil), (*follow.Follower)(nil), (*pool.Pool)(nil), (*slab.Allocator)(nil), (*slab.Local)(nil)}
+var _ = []io.Closer{(*epoch.Domain)(nil), (*epoch.Local)(nil), (*follow.Follower)(nil), (*pool.Pool)(nil), (*stream.Stream)(nil), (*slab.Allocator)(nil), (*slab.Local)(nil)}
 
 // TestDefaultNames: what has no name has the name of its kind in all that it says.
 func TestDefaultNames(t *testing.T) {
@@ -110,6 +111,18 @@ func TestDefaultNames(t *testing.T) {
 			return []error{errors.New(p.Name()), full, twice, p.Close(), panicked(func() { _ = p.Trim() }),
 				panicked(func() { _, _ = pool.New(pool.Options{Band: 1}) }),
 				panicked(func() { _, _ = pool.New(pool.Options{HugePages: arena.HugeTLB2M}) })}
+		}},
+		"Stream": {"stream", func() []error {
+			s, err := stream.New(stream.Options{Limit: 1})
+			must(err)
+			_, full := s.Append([]byte{1, 2})
+			drop := s.DropFront(1)
+			must(s.Close())
+			_, closed := s.Append([]byte{1})
+			_, pin := s.Pin()
+			_, domain := s.Domain().Pin()
+			return []error{full, drop, closed, pin, domain, errors.New(s.Name()), panicked(func() { _ = s.Close() }),
+				panicked(func() { _, _ = stream.New(stream.Options{Limit: -1}) })}
 		}},
 		"Allocator": {"slab", func() []error {
 			a := slab.New(slab.Options{Limit: 1 << 20})

@@ -1,0 +1,89 @@
+// Package stream provides sequences of bytes that any number of goroutines append to and
+// read while they grow, and whose front is dropped: they go on for ever in bounded
+// memory and bounded addresses, 256 MiB of them at first. Readers see what was appended
+// whole and in order, in place, and can wait for more.
+//
+// # When to use it, and when not
+//
+// Use a [Stream] for a log, a feed or a response that is read while it is written. Use
+// something else
+//
+//   - where each element is read once, by one goroutine: a channel, or io.Pipe;
+//   - where bytes need not be contiguous and the Go heap has memory to spare: a list
+//     of chunks made by make, published by an atomic counter;
+//   - below a megabyte: a slice and a sync.RWMutex. A stream is a file and a mapping;
+//   - where bytes are changed after they were appended: package arena.
+//
+// # Which type for which job
+//
+//	bytes, one behind the other      Stream: Append, AppendFunc
+//	what can be read now             Guard, by Stream.Pin
+//	waiting for more                 Stream.Wait
+//	retention                        Stream.DropFront, and Options.Limit
+//	HTTP, with ranges                Stream.NewReader, http.ServeContent
+//	following it, like tail -f       Stream.Follow, io.Copy
+//
+// # When is a slice valid?
+//
+// What a [Guard] returned is valid, and as it was, until that guard's Unpin or Refresh,
+// whatever is appended, dropped or closed meanwhile. With Options.Domain it is so while
+// some guard of that domain is held that was pinned before it. The slice that AppendFunc
+// hands out is valid until the function returns.
+//
+// # Writers, readers and retention
+//
+//	s, err := stream.New(stream.Options{Limit: 64 << 20})
+//
+//	off, err := s.Append(record)            // any number of goroutines
+//
+//	for off := s.Front(); s.Wait(ctx, off) == nil; { // any number of readers
+//		g, err := s.Pin()
+//		b, err := g.Bytes(off, int(g.Len()-off))
+//		off += consume(b)
+//		g.Unpin()
+//	}
+//
+//	err = s.DropFront(oldest)               // whoever says what is old
+//
+// # Rules
+//
+//   - What is appended is seen when all that was appended before it is: an AppendFunc
+//     whose function stalls keeps what others append behind it from being seen, and
+//     neither loses nor tears it. Append runs no code of others.
+//   - A function of AppendFunc that fails or panics has appended nothing, unless others
+//     have appended behind it: then there are zeros in its place ([ErrZeroed]).
+//   - Offsets are never used again. Those before Front are an error (ErrDropped), and so is
+//     an append above Options.Limit (ErrFull), until DropFront makes room.
+//   - A guard that is held long keeps what it sees, and no more; a guard of a shared domain
+//     keeps all that is dropped since.
+//   - Bytes are not changed after they were appended: nothing orders that with readers.
+//   - Close ends it. Guards, and appends under way, go on with what they have.
+//   - No Go pointers inside: the collector does not look here.
+//
+// # What it costs
+//
+//   - Append within what is ready: a compare-and-swap, the copy, and a store; no lock, no
+//     allocation, no system call. Who overtakes another's append, which takes longer than
+//     some 50 ns, takes a lock. Nothing is paid for waiting while nobody waits.
+//   - Each 2 MiB: a huge page is made, by the appender who comes near.
+//   - At the end of a window, 256 MiB at first (Options.Reserve): some system calls. The
+//     page tables of what is live move; nothing is copied, and what was dropped
+//     costs nothing. A window is at least twice as long as what is live.
+//   - Memory: what is live, what guards keep, and up to 2 MiB at either end.
+//   - Addresses: the window, and old ones that guards see or appends write to.
+//   - Two descriptors, and three mappings, in a steady flow; one more of each whenever a
+//     stream of which something was dropped has doubled.
+//
+// # How it works
+//
+// A stream has a window, a range of addresses over which two files are mapped, one behind
+// the other: what is live of the one that was written before, and one for what comes.
+// At the end of the window another is made in the same way, and the file that is dropped as
+// a whole is closed: so neither offsets in files nor addresses grow with the stream.
+//
+//	logical   ── dropped ──┼──── live ────┼──── to come ────▶
+//	window                 │ end of file A│ file B ...      │
+//
+// Appenders take ranges by a cursor and publish them in order (order.go). DropFront punches
+// holes into the files when no guard is left that sees what is dropped (drop.go).
+package stream

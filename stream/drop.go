@@ -1,0 +1,156 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"sync"
+
+	"github.com/growarena/growarena/epoch"
+	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/memfile"
+)
+
+// holes is what was given back of a file.
+type holes struct {
+	mu      sync.Mutex
+	closed  bool   // Protected by mu.
+	refused []span // of the file: what is dropped, and the kernel has not taken back. Protected by mu.
+	lacking bool   // The file system knows no holes. Protected by mu.
+}
+
+// DropFront drops what is before to: Front is to from here on. Its memory goes when no guard
+// is left that was pinned before, and its addresses when the next window is needed; a
+// little of the front stays until more is dropped, an eighth of what is live, from
+// 64 KiB to 2 MiB. Where no hole can be made in a file the memory goes with the file,
+// when the stream has left the window. What is dropped already stays so, whatever to is.
+// ErrRange is wrapped where to is negative or beyond Len, ErrClosed after Close.
+func (s *sequence) DropFront(to int64) error {
+	if err := s.drop(to); err != nil {
+		return fmt.Errorf("stream: drop the front of %q up to %d: %w", s.name, to, err)
+	}
+	s.offer()
+	return nil
+}
+
+// drop is DropFront without telling the domain.
+func (s *sequence) drop(to int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if end := s.Len(); to < 0 || to > end {
+		return fmt.Errorf("%w: the end is %d", ErrRange, end)
+	}
+	if s.closed {
+		return ErrClosed
+	}
+	if to <= s.front.Load() {
+		return nil
+	}
+	// First unlinked, then retired: a guard that is pinned after the retiring sees the
+	// new front (Pin).
+	s.front.Store(to)
+	var holes []hole
+	n, low := int64(0), to
+	for i := range s.tracks {
+		t := &s.tracks[i]
+		low = min(low, t.dropped/t.size)
+		more := t.drop(to*t.size, s.Len()*t.size)
+		for _, h := range more {
+			n += h.to - h.from
+		}
+		holes = append(holes, more...)
+	}
+	if len(holes) == 0 {
+		return nil
+	}
+	s.waiting = append(s.waiting, epoch.Retired{Birth: s.bornLocked(low), Bytes: n, Free: func() {
+		for _, h := range holes {
+			h.part.punch(h.span)
+		}
+	}})
+	return nil
+}
+
+// bornLocked returns the first version whose guards can see element e, and forgets those that can
+// see nothing that is not retired already.
+func (s *sequence) bornLocked(e int64) uint64 {
+	for len(s.births) > 1 && s.births[0].end <= e {
+		s.births = s.births[1:]
+	}
+	return s.births[0].version
+}
+
+// hole is a range of a part's file.
+type hole struct {
+	part *part
+	span
+}
+
+// Bounds of what is given back at once: giving back less than a huge page breaks that.
+const (
+	granuleMin = 64 << 10
+	granuleMax = extentSize
+)
+
+// drop returns what of the track can be given back when it is live from from to end.
+func (t *track) drop(from, end int64) (holes []hole) {
+	granule := int64(granuleMin)
+	if live := (end - from) / 8; live > granule {
+		granule = min(int64(1)<<(bits.Len64(uint64(live))-1), granuleMax)
+	}
+	to := align.Down(from, granule)
+	for _, p := range t.parts {
+		if lo, hi := max(t.dropped, p.start), min(to, p.end); lo < hi {
+			holes = append(holes, hole{p, span{lo - p.start, hi - p.start}})
+		}
+	}
+	if to > t.dropped && t.parts[0].stuck() > 0 { // It is tried again.
+		holes = append(holes, hole{part: t.parts[0]})
+	}
+	t.dropped = max(t.dropped, to)
+	return holes
+}
+
+// punch gives h of the file back, and what was refused before.
+func (p *part) punch(h span) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	list := append(p.refused, h)
+	p.refused = nil
+	for _, h := range list {
+		if h.from == h.to {
+			continue
+		}
+		if p.lacking {
+			p.refused = append(p.refused, h)
+			continue
+		}
+		// Nobody sees these bytes any more, and no number comes again: they need not be
+		// zero, and what cannot be given back now is tried again with the next.
+		if err := memfile.Punch(p.file.Fd(), h.from, 0, int(h.to-h.from)); err != nil {
+			p.refused = append(p.refused, h)
+			p.lacking = errors.Is(err, memfile.ErrNoPunch)
+		}
+	}
+}
+
+// stuck returns the bytes that are dropped and could not be given back.
+func (p *part) stuck() (n int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, h := range p.refused {
+		n += h.to - h.from
+	}
+	return n
+}
+
+// close closes the file. What is mapped of it lives on.
+func (p *part) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed, p.refused = true, nil
+	p.file.Close()
+}

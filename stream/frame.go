@@ -1,0 +1,194 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+
+	"github.com/growarena/growarena/internal/sys"
+)
+
+// frame is a place where the elements of a sequence are: a window for each track, and the
+// cursor by which appenders take what comes next in them. A sequence that has come to
+// the end of its windows goes on in another frame.
+//
+// Who has moved the cursor of a frame may write to the windows of that frame until he
+// hands the range over to be published: a frame is retired when all that was taken
+// from it is published. A cursor that is shut takes nobody any more, so one who has
+// loaded a frame that is gone finds out before he has an address.
+//
+//	current ──move, Close──▶ shut ──all published──▶ retired ──no guard left──▶ gone
+type frame struct {
+	// tail is the next element to be taken, with shutBit when the frame is shut.
+	// Moved by anyone (atomic).
+	tail atomic.Int64
+
+	// soft is the end up to which taking needs nothing but the cursor. Stored with
+	// sequence.mu held, loaded by anyone (atomic).
+	soft atomic.Int64
+
+	_ [112]byte // What stands before is written all the time.
+
+	tracks []view // Immutable once published.
+	end    int64  // of the elements that the windows have addresses for. Immutable once published.
+	dead   bool   // The sequence is closed. Immutable.
+
+	birth uint64 // version of the domain that has it first; 0 in a shared one. Protected by sequence.mu.
+	ready int64  // end of the elements that the files have room for. Protected by sequence.mu.
+}
+
+// shutBit is in the cursor of a frame that is shut, and is above every element's number.
+const shutBit = 1 << 62
+
+// elementsMax bounds the numbers of elements, and of bytes in a track.
+const elementsMax = shutBit - 1
+
+// shut takes nobody any more, and returns where the cursor has come to.
+func (f *frame) shut() int64 {
+	for {
+		tail := f.tail.Load()
+		if tail&shutBit != 0 || f.tail.CompareAndSwap(tail, tail|shutBit) {
+			return tail &^ shutBit
+		}
+	}
+}
+
+// take takes the next n elements, to be written to in the frame returned and published.
+// Within what is ready it is one compare-and-swap.
+//
+// Preconditions: 0 < n.
+func (s *sequence) take(n int64) (f *frame, at int64, err error) {
+	f = s.frame.Load()
+	at = f.tail.Load()
+	// Unsigned, so that the sum does not overflow. No soft covers a tail that is shut.
+	if uint64(at)+uint64(n) <= uint64(f.soft.Load()) && f.tail.CompareAndSwap(at, at+n) {
+		return f, at, nil
+	}
+	return s.takeSlow(n)
+}
+
+// takeSlow is take where something is to be done before.
+//
+//go:noinline
+func (s *sequence) takeSlow(n int64) (*frame, int64, error) {
+	for {
+		f := s.frame.Load()
+		at := f.tail.Load()
+		if uint64(at)+uint64(n) <= uint64(f.soft.Load()) {
+			if f.tail.CompareAndSwap(at, at+n) {
+				return f, at, nil
+			}
+			continue
+		}
+		err := s.makeRoom(n)
+		s.offer()
+		if err != nil {
+			return nil, 0, fmt.Errorf("stream: append %d %s to %q: %w", n, s.elements, s.name, err)
+		}
+	}
+}
+
+// cancel takes [from, to) back, which has been taken in f and is all zero again, and
+// reports whether it could: nobody has taken anything behind it. Otherwise it is
+// published as it is.
+func (s *sequence) cancel(f *frame, from, to int64) bool {
+	if f.tail.CompareAndSwap(to, from) {
+		return true
+	}
+	s.order.publish(from, to)
+	return false
+}
+
+// makeRoom makes n elements more fit into the newest frame without anything to be done.
+// An error has changed nothing that can be seen.
+func (s *sequence) makeRoom(n int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.frame.Load()
+	if f.dead || s.over {
+		return s.overError()
+	}
+	from := f.tail.Load()
+	switch live := from - s.front.Load(); {
+	case n > s.most-from:
+		return fmt.Errorf("%w: no number is beyond %d", ErrFull, s.most)
+	case n > s.limit-live:
+		return fmt.Errorf("%w: %d %s are live, and Limit allows %d: drop more of the front, or raise it", ErrFull, live, s.elements, s.limit)
+	}
+	to := from + n
+	if to > f.ready {
+		var err error
+		if f, err = s.reach(f, to); err != nil {
+			return err
+		}
+	}
+	s.prepare(f, from, to)
+	s.resetSoft(f, to)
+	return nil
+}
+
+// reach makes f ready for elements up to to, or another frame, which is the newest then.
+//
+// Preconditions: mu is held; f is the newest frame.
+func (s *sequence) reach(f *frame, to int64) (*frame, error) {
+	var err error
+	if to > f.end {
+		if f, err = s.move(f, to, false); err != nil {
+			return nil, err
+		}
+	}
+	err = s.extend(f, to)
+	if errors.Is(err, sys.EFBIG) && s.begun() {
+		// No file may be so long (ulimit -f), but several may.
+		if f, err = s.move(f, to, true); err == nil {
+			err = s.extend(f, to)
+		}
+	}
+	return f, err
+}
+
+// begun reports whether a file in which the sequence goes on has anything yet.
+//
+// Preconditions: mu is held.
+func (s *sequence) begun() bool {
+	return slices.ContainsFunc(s.tracks, func(t track) bool { return t.begun() })
+}
+
+// resetSoft stores the end up to which the next ones need nothing but the cursor, which
+// is at least least.
+//
+// Preconditions: mu is held; least elements have room, memory and are allowed.
+func (s *sequence) resetSoft(f *frame, least int64) {
+	soft := min(f.ready, s.front.Load()+s.limit)
+	for i := range s.tracks {
+		soft = min(soft, s.tracks[i].mark())
+	}
+	f.soft.Store(max(soft, least))
+}
+
+// extend makes f ready for elements up to to.
+//
+// Preconditions: mu is held; to <= f.end.
+func (s *sequence) extend(f *frame, to int64) error {
+	ready := f.end
+	for i := range s.tracks {
+		t := &s.tracks[i]
+		if err := t.extend(s, &f.tracks[i], to*t.size, up(f.end*t.size)); err != nil {
+			return err
+		}
+		ready = min(ready, t.have/t.size)
+	}
+	f.ready = ready
+	return nil
+}
+
+// revoke clears n elements from at on, which have been taken in f, and takes them back,
+// as cancel does.
+func (s *sequence) revoke(f *frame, at, n int64) bool {
+	for i := range s.sizes {
+		size := s.sizes[i]
+		f.tracks[i].zero(at*size, n*size)
+	}
+	return s.cancel(f, at, at+n)
+}

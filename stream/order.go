@@ -1,0 +1,158 @@
+package stream
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// order publishes ranges in the order of their numbers, whoever finishes first, and tells
+// those who wait for a number. It knows nothing of memory.
+//
+// A range [off, to) belongs to who has reserved it until he hands it over by publish.
+// Ranges are disjoint and follow each other without a gap, so at any time one range at
+// most begins at end, and only its owner moves end: a store will do. Who is not the
+// next leaves his range in late, and the owner of the one before publishes it as well.
+//
+//	reserved ──publish──▶ published        it begins at end
+//	reserved ──publish──▶ late ──publish of those before──▶ published
+type order struct {
+	// end is the end of what is published. Stored by the owner of the range that
+	// begins there, loaded by anyone (atomic).
+	end atomic.Int64
+
+	// after says that late or calls is not empty. Stored with mu held, loaded by
+	// publishers (atomic).
+	after atomic.Bool
+
+	_ [96]byte // Those who wait take mu; what stands before is for each publication.
+
+	mu    sync.Mutex
+	late  []span  // what was finished before its turn, sorted, no two adjacent. Protected by mu.
+	calls []*call // Protected by mu.
+}
+
+// span is a range of numbers.
+type span struct{ from, to int64 }
+
+// call is a function to be called, once, when at numbers are published.
+type call struct {
+	at int64
+	f  func()
+}
+
+// turnSpins is how often a publisher looks whether its turn has come: some 50 ns, in
+// which who copies a record beside us is done. Longer is for late, which costs a lock.
+const turnSpins = 64
+
+// publish hands [from, to) over, to be seen when all before it is. What waits for that is
+// called, with nothing locked.
+//
+// Preconditions: from < to, and the range is the caller's.
+func (o *order) publish(from, to int64) {
+	if o.end.Load() != from && !o.turn(from) {
+		o.leave(from, to)
+		return
+	}
+	o.end.Store(to)
+	// Pairs with whenPublished and leave, which store after and look at end then.
+	// Whichever comes second sees the other.
+	if o.after.Load() {
+		o.look()
+	}
+}
+
+// turn waits a moment for end to be from.
+func (o *order) turn(from int64) bool {
+	for range turnSpins {
+		if o.end.Load() == from {
+			return true
+		}
+	}
+	return false
+}
+
+// leave leaves [from, to) to the owner of the range before it.
+func (o *order) leave(from, to int64) {
+	o.mu.Lock()
+	i, _ := slices.BinarySearchFunc(o.late, from, func(s span, from int64) int {
+		if s.from < from {
+			return -1
+		}
+		return 1
+	})
+	// Joined with its neighbours, so that behind one who stalls there is one range, and
+	// never more than there are appends under way.
+	if i < len(o.late) && o.late[i].from == to {
+		to = o.late[i].to
+		o.late = slices.Delete(o.late, i, i+1)
+	}
+	if i > 0 && o.late[i-1].to == from {
+		o.late[i-1].to = to
+	} else {
+		o.late = slices.Insert(o.late, i, span{from, to})
+	}
+	o.after.Store(true)
+	o.mu.Unlock()
+	// The owner of the range before may have come to end before after was set.
+	o.look()
+}
+
+// look publishes what is late and has its turn, and calls what waits for it.
+func (o *order) look() {
+	for _, c := range o.due() {
+		c.f()
+	}
+}
+
+// due publishes what is late and has its turn, and returns the calls for what is
+// published.
+func (o *order) due() (due []*call) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	// A late range that begins at end is ours to publish: its owner has left it.
+	if end := o.end.Load(); len(o.late) > 0 && o.late[0].from == end {
+		o.end.Store(o.late[0].to)
+		o.late = slices.Delete(o.late, 0, 1)
+	}
+	end := o.end.Load()
+	o.calls = slices.DeleteFunc(o.calls, func(c *call) bool {
+		if c.at > end {
+			return false
+		}
+		due = append(due, c)
+		return true
+	})
+	o.settle()
+	return due
+}
+
+// settle says whether there is something to look at.
+//
+// Preconditions: mu is held.
+func (o *order) settle() {
+	if after := len(o.late)+len(o.calls) > 0; o.after.Load() != after {
+		o.after.Store(after)
+	}
+}
+
+// whenPublished has f called, once, when at numbers are published: at once, if they are.
+func (o *order) whenPublished(at int64, f func()) *call {
+	c := &call{at, f}
+	o.mu.Lock()
+	o.calls = append(o.calls, c)
+	o.after.Store(true) // Pairs with publish.
+	o.mu.Unlock()
+	if o.end.Load() >= at {
+		o.look()
+	}
+	return c
+}
+
+// forget takes c back, if it has not been called.
+func (o *order) forget(c *call) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.calls = slices.DeleteFunc(o.calls, func(have *call) bool { return have == c })
+	o.settle()
+}

@@ -1,0 +1,117 @@
+package stream
+
+import (
+	"fmt"
+	"io"
+)
+
+// Stream is a sequence of bytes that grows behind and shrinks in front, while any number of
+// goroutines append and read. Make one with [New]. Its methods may be called concurrently.
+//
+// Every byte has an offset, an int64 that counts from the first byte ever appended and
+// is never used again. [Front, Len) can be read.
+type Stream struct{ sequence }
+
+var _ io.Closer = (*Stream)(nil)
+
+// New makes an empty stream. It panics if opts contradict themselves or a size is
+// negative.
+func New(opts Options) (*Stream, error) {
+	opts.check("stream")
+	s := new(Stream)
+	s.elements, s.bytes = "bytes", true
+	if err := s.open(opts, []int64{1}); err != nil {
+		return nil, fmt.Errorf("stream: make %q: %w", opts.Name, err)
+	}
+	return s, nil
+}
+
+// Append appends p, as one: who reads sees all of it or nothing, and returns its offset.
+// It can be read when everything before it is complete: at once, but for appends of
+// others that began before and are still under way. Within what is ready Append takes no
+// lock, allocates nothing and makes no system call; one that overtakes another is put on a list under a
+// lock. An error has appended nothing; it wraps ErrFull, ErrClosed, addrspace.ErrNoSpace,
+// or the errno of the system call that failed.
+func (s *Stream) Append(p []byte) (off int64, err error) {
+	n := int64(len(p))
+	if n == 0 {
+		return s.appendNothing()
+	}
+	f, off, err := s.take(n)
+	if err != nil {
+		return -1, err
+	}
+	copy(f.tracks[0].bytes(off, len(p)), p)
+	s.order.publish(off, off+n)
+	return off, nil
+}
+
+// appendNothing is an append of 0 bytes.
+func (s *Stream) appendNothing() (off int64, err error) {
+	tail := s.frame.Load().tail.Load()
+	if tail&shutBit == 0 {
+		return tail, nil
+	}
+	// It is over, or just moving.
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		return -1, fmt.Errorf("stream: append 0 bytes to %q: %w", s.name, s.overError())
+	}
+	return s.frame.Load().tail.Load(), nil
+}
+
+// AppendFunc appends n bytes that f writes in place: f is called with n zeros, of which
+// what it does not touch takes no memory if n is more than 2 MiB, and must not use the slice
+// after it has returned. What others append meanwhile lies behind, and can be read when f
+// is done. f may use the stream, but not wait for what comes behind.
+//
+// If f returns an error, panics or ends its goroutine, what it has written is taken back
+// and nothing is appended. Where others have appended behind it already it
+// cannot be: n zeros stay in its place, off is where, and the error wraps ErrZeroed.
+// Without that off is -1 with an error. Panics if n is negative.
+func (s *Stream) AppendFunc(n int, f func(p []byte) error) (off int64, err error) {
+	if n <= 0 {
+		return s.appendFuncNothing(n, f)
+	}
+	fr, off, err := s.take(int64(n))
+	if err != nil {
+		return -1, err
+	}
+	done := false
+	defer func() {
+		if !done { // f has panicked, or ended the goroutine.
+			s.revoke(fr, off, int64(n))
+		}
+	}()
+	err = f(fr.tracks[0].bytes(off, n))
+	done = true
+	switch {
+	case err == nil:
+		s.order.publish(off, off+int64(n))
+	case s.revoke(fr, off, int64(n)):
+		off = -1
+	default:
+		err = fmt.Errorf("stream: append %d bytes at %d of %q: %w; %w", n, off, s.name, err, ErrZeroed)
+	}
+	return off, err
+}
+
+// appendFuncNothing is AppendFunc where n is not positive.
+func (s *Stream) appendFuncNothing(n int, f func(p []byte) error) (off int64, err error) {
+	if n < 0 {
+		panic(fmt.Sprintf("stream: AppendFunc of %d bytes to %q", n, s.name))
+	}
+	if off, err = s.appendNothing(); err == nil {
+		err = f(nil)
+	}
+	if err != nil {
+		off = -1
+	}
+	return off, err
+}
+
+// CloseWrite ends appending: Append returns ErrClosed from here on, and who waits for or
+// follows what would come is told that this is the end. What is there can be read until
+// Close. What an append under way is doing it finishes. Calling it again does nothing.
+func (s *Stream) CloseWrite() { s.closeWrite() }

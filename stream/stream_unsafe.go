@@ -1,0 +1,32 @@
+package stream
+
+import (
+	"unsafe"
+
+	"github.com/growarena/growarena/addrspace"
+)
+
+// view is where the bytes of a track are mapped: byte off of the track at base, plus off,
+// less first. Immutable.
+type view struct {
+	base   unsafe.Pointer
+	first  int64 // of the track's bytes that are mapped
+	window *addrspace.Window
+}
+
+// bytes returns [off, off+n) of the track, with no spare capacity.
+//
+// Preconditions: v.first <= off, 0 <= n, and the window maps so far.
+func (v *view) bytes(off int64, n int) []byte {
+	// safety: inside the window by the precondition, which stays mapped while the
+	// caller's guard is pinned, or his reservation is not published.
+	return unsafe.Slice((*byte)(unsafe.Add(v.base, off-v.first)), n)
+}
+
+// zero clears [off, off+n) of the track.
+//
+// Preconditions: as of bytes.
+func (v *view) zero(off, n int64) { clear(v.bytes(off, int(n))) }
+
+// addr returns the address of byte off.
+func (v *view) addr(off int64) uintptr { return uintptr(v.base) + uintptr(off-v.first) }
