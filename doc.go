@@ -23,8 +23,7 @@
 //	memory of WebAssembly instances                   arena.LinearMemory
 //	when may a thing be freed that others read?       epoch.Domain
 //	ranges of addresses to map files into             addrspace.Space
-//
-// Packages import downwards only: each may be used without those above.
+//	where the memory is; GOMEMLIMIT for all of it     Memory, SetMemoryLimit
 //
 // # When is a slice valid?
 //
@@ -45,6 +44,6 @@
 // docs/production.md says how it behaves in containers and under limits.
 //
 // Begin with [github.com/growarena/growarena/arena]. The program in cmd/growarena
-// uses it all on real input. This package itself holds no code but the end-to-end
-// test.
+// uses it all on real input. Packages import downwards only: each may be used without
+// those above.
 package growarena

@@ -10,6 +10,7 @@ import (
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/epoch"
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/census"
 	"github.com/growarena/growarena/internal/mapping"
 	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
@@ -79,6 +80,8 @@ type Arena struct {
 	file *memfile.File // Protected by mu; its descriptor is immutable until Free.
 
 	shown holders // Of a caller's file. Has its own lock.
+
+	thing *census.Thing // Immutable after NewArena.
 }
 
 // NewArena makes an empty arena (or one with a file's content). It panics if
@@ -142,6 +145,7 @@ func newArena(opts Options) (*Arena, error) {
 	a.head.init(opts.Headroom, a)
 	a.length.Store(int64(a.mapping.View().Cap))
 	a.resetSoft()
+	a.thing = census.Add(a, "arena", a.name, a.holds)
 	return a, nil
 }
 
@@ -224,6 +228,7 @@ func (a *Arena) Domain() *epoch.Domain { return a.mapping.Domain }
 // may use the arena meanwhile, but aliases and, with a domain, guards.
 func (a *Arena) Free() error {
 	length := a.shut()
+	a.thing.Remove()
 	// Nothing is locked: what is ready runs here, which may be others' code.
 	var gone func() // Ends what guards show of a caller's file.
 	if a.mapping.Domain != nil && !a.file.Memfd() {

@@ -1,6 +1,10 @@
 package arena
 
-import "unicode/utf8"
+import (
+	"unicode/utf8"
+
+	"github.com/growarena/growarena/internal/census"
+)
 
 // Write writes p: behind the last byte, or at the position after Seek. It returns
 // len(p), or 0 and what [Arena.Grow] returns. Within the capacity it makes no
@@ -100,6 +104,7 @@ func (b *Buffer) makeRoom(n int) (v *view, end int, err error) {
 		if b.arena, err = NewArena(Options{Name: "buffer"}); err != nil {
 			return nil, 0, err
 		}
+		census.Attribute(b.arena, "buffer", "buffer")
 	}
 	a := b.arena
 	v, end = a.load(), a.Len()

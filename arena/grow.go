@@ -39,6 +39,7 @@ func (a *Arena) Grow(n int) error {
 
 // grow makes the capacity at least need.
 func (a *Arena) grow(need int) error {
+	defer a.note()
 	err := a.growAlone(need)
 	a.mapping.OfferWaiting()
 	return err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/census"
 	"github.com/growarena/growarena/internal/memfile"
 )
 
@@ -101,9 +102,10 @@ func (h *headroom) init(limit int, a *Arena) {
 	h.wake = make(chan struct{}, 1)
 }
 
-// mark returns the offset beyond length at which cross has something to do.
+// mark returns the offset beyond length at which cross has something to do: to prepare
+// memory, or to tell how much there is.
 func (h *headroom) mark(length int64) int64 {
-	if h.max == 0 {
+	if h.max == 0 && !census.Limited() {
 		return math.MaxInt64
 	}
 	mark := align.Down(max(length, headroomStart)+extentSize-1, extentSize)
@@ -156,6 +158,10 @@ func (a *Arena) cross(v *view, from, to int) {
 	if mark := h.mark(int64(from)); int64(to) <= mark || mark == math.MaxInt64 {
 		return
 	}
+	a.note()
+	if h.max == 0 {
+		return
+	}
 	end := align.Down(int64(to)+extentSize-1, extentSize)
 	next := h.next.Load()
 	if next < end && h.next.CompareAndSwap(next, end) {
@@ -177,6 +183,7 @@ func (a *Arena) cross(v *view, from, to int) {
 
 // skip leaves [from, to), which is about to be handed out, to page faults.
 func (a *Arena) skip(_ *view, _, to int) {
+	a.note()
 	end := align.Down(int64(to)+extentSize-1, extentSize)
 	for next := a.head.next.Load(); next < end && !a.head.next.CompareAndSwap(next, end); next = a.head.next.Load() {
 	}

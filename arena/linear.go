@@ -8,6 +8,7 @@ import (
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/census"
 	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
 )
@@ -76,6 +77,7 @@ func NewLinearMemory(capacity, limit uint64, opts LinearOptions) (*LinearMemory,
 	if err != nil {
 		return nil, err
 	}
+	census.Attribute(a, "linear memory", opts.Name)
 	return &LinearMemory{arena: a, limit: int(limit), lazy: opts.Lazy}, nil
 }
 
@@ -119,6 +121,7 @@ func (m *LinearMemory) grow(size uint64) error {
 	if m.lazy || n <= m.committed {
 		return nil
 	}
+	defer a.note()
 	if err := m.commit(n); err != nil {
 		return a.growError(m.committed, n, err)
 	}

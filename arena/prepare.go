@@ -133,6 +133,7 @@ func (a *Arena) Decommit(off, n int) error {
 	if n == 0 {
 		return nil
 	}
+	defer a.note()
 	return a.punch(off, n)
 }
 
@@ -147,6 +148,7 @@ func (a *Arena) Trim() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	v := a.load()
+	defer a.note()
 	// Whoever prepares memory is kept out: it must not be given back again.
 	a.prep.Lock()
 	defer a.prep.Unlock()

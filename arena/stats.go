@@ -1,5 +1,7 @@
 package arena
 
+import "github.com/growarena/growarena/internal/census"
+
 // Stats is a snapshot of what an arena holds and has done.
 type Stats struct {
 	Len, Cap, Limit int // Bytes.
@@ -26,6 +28,25 @@ type Stats struct {
 // Growth counts how often each rung of the ladder was climbed.
 type Growth struct {
 	InWindow, Extended, Rehomed, Aliased int
+}
+
+// holds is what package census is told.
+func (a *Arena) holds() (h census.Held) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if v := a.mapping.View(); v.Window != nil { // Not free.
+		_, kept := a.mapping.Old()
+		h = census.Held{Committed: a.file.Allocated(), Reserved: v.Window.Size() + kept}
+	}
+	return h
+}
+
+// note tells package census, where it wants to know, that memory was taken or given back.
+// The arena must not be freed meanwhile; any lock may be held.
+func (a *Arena) note() {
+	if census.Limited() {
+		a.thing.Note(a.file.Allocated())
+	}
 }
 
 // Stats returns a snapshot. After Free, Len, Cap and Committed are 0, as are the

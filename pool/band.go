@@ -3,6 +3,7 @@ package pool
 import (
 	"errors"
 	"math/bits"
+	"reflect"
 
 	"github.com/growarena/growarena/internal/align"
 	"github.com/growarena/growarena/internal/memfile"
@@ -257,3 +258,7 @@ func (p *Pool) guardBand(addr uintptr) {
 		p.mu.Unlock()
 	}
 }
+
+// addressOf returns the address b begins at, also if b is empty. A pointer in an
+// interface is only a word: this allocates nothing.
+func addressOf(b []byte) uintptr { return reflect.ValueOf(dataOf(b)).Pointer() }

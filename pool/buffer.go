@@ -3,7 +3,6 @@ package pool
 import (
 	"fmt"
 	"math"
-	"reflect"
 
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/align"
@@ -27,6 +26,7 @@ func (p *Pool) Alloc(n int) ([]byte, error) {
 	if n < 0 {
 		panic(fmt.Sprintf("pool: Alloc of %d bytes in %q", n, p.name))
 	}
+	p.note() // What was handed out before has been touched by now.
 	p.mu.Lock()
 	p.checkOpenLocked("Alloc")
 	if err := p.takeLocked(n); err != nil {
@@ -87,6 +87,7 @@ func (p *Pool) Alloc(n int) ([]byte, error) {
 // b does not begin where a buffer does or that is longer than n. An error has
 // changed nothing.
 func (p *Pool) Grow(b []byte, n int) ([]byte, error) {
+	p.note()
 	p.mu.Lock()
 	i, m := p.findLocked("Grow", b)
 	if m != nil {
@@ -130,6 +131,7 @@ func (p *Pool) Grow(b []byte, n int) ([]byte, error) {
 // it: 64 KiB or more, and an eighth of what the buffer holds. It panics if b
 // does not begin where a buffer does or is shorter than n.
 func (p *Pool) Shrink(b []byte, n int) []byte {
+	defer p.note()
 	p.mu.Lock()
 	i, m := p.findLocked("Shrink", b)
 	old := p.lenLocked(i, m)
@@ -138,6 +140,7 @@ func (p *Pool) Shrink(b []byte, n int) []byte {
 		panic(fmt.Sprintf("pool: Shrink of a buffer of %d bytes in %q to %d", old, p.name, n))
 	}
 	p.used -= old - n
+	p.passed(old - n)
 	if m != nil {
 		return p.shrinkMoved(m, n)
 	}
@@ -171,6 +174,7 @@ func worthPunching(keep, high int) bool {
 // Free gives up the buffer that begins where b does, whatever length b has, with
 // all its addresses. It panics if there is none, also when it was freed before.
 func (p *Pool) Free(b []byte) {
+	defer p.note()
 	p.mu.Lock()
 	i, m := p.findLocked("Free", b)
 	p.live--
@@ -179,6 +183,7 @@ func (p *Pool) Free(b []byte) {
 		return
 	}
 	p.used -= int(p.at(i).length)
+	p.passed(int(p.at(i).length))
 	p.freeBand(i)
 	p.checkLocked()
 	p.mu.Unlock()
@@ -269,10 +274,6 @@ func (p *Pool) whyLocked(addr uintptr) string {
 	return "BUG: there is one"
 }
 
-// addressOf returns the address b begins at, also if b is empty. A pointer in an
-// interface is only a word: this allocates nothing.
-func addressOf(b []byte) uintptr { return reflect.ValueOf(dataOf(b)).Pointer() }
-
 // takeLocked counts n bytes more, within the limit.
 func (p *Pool) takeLocked(n int) error {
 	limit := p.limit
@@ -283,6 +284,7 @@ func (p *Pool) takeLocked(n int) error {
 		return fmt.Errorf("%w: the limit is %d bytes, %d in use", arena.ErrFull, limit, p.used)
 	}
 	p.used += n
+	p.passed(n)
 	return nil
 }
 

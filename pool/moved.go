@@ -204,6 +204,7 @@ func (m *moved) punchParts(keep, page int) error {
 func (p *Pool) freeMoved(m *moved) {
 	p.settleLocked(m)
 	p.used -= m.length
+	p.passed(m.length)
 	delete(p.moved, m.first)
 	for _, w := range m.windows {
 		delete(p.moved, w.Range().Start)

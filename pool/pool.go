@@ -11,6 +11,7 @@ import (
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/census"
 	"github.com/growarena/growarena/internal/mapping"
 	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
@@ -89,6 +90,9 @@ type Pool struct {
 	helping   atomic.Bool  // a goroutine prepares memory, or somebody looks whether it may
 	load      memfile.Load // Whoever has set helping has it.
 
+	thing   *census.Thing // Immutable after New.
+	unnoted atomic.Int64  // bytes that have come or gone since note asked for them
+
 	// growing is held while bands are made, system calls included.
 	growing sync.Mutex
 	file    *memfile.File // of the bands. Its fd is immutable until Close, the rest protected by growing.
@@ -118,6 +122,7 @@ func New(o Options) (*Pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pool: make %q: %w", p.name, err)
 	}
+	p.thing = census.Add(p, "pool", p.name, p.holds)
 	return p, nil
 }
 
@@ -203,6 +208,7 @@ func (p *Pool) Close() error {
 	p.runs, p.moved, p.order, p.chunks = nil, nil, nil, nil
 	p.live, p.used, p.kept = 0, 0, 0
 	p.mu.Unlock()
+	p.thing.Remove() // Waits for who asks for the files, which are about to go.
 	for at, m := range far {
 		if at == m.first { // once each
 			if w := m.preparing; w != nil {
@@ -228,6 +234,8 @@ func (p *Pool) Close() error {
 // Trim gives the memory of freed buffers that is kept for reuse back to the
 // system, and tries again where giving back has failed before.
 func (p *Pool) Trim() error {
+	p.passed(noteStep)
+	defer p.note()
 	p.mu.Lock()
 	p.checkOpenLocked("Trim")
 	var errs []error

@@ -236,6 +236,8 @@ func (p *Pool) prepareExtents(at bufferPlace, from, to int) {
 		off += g.N
 	}
 	p.prepared.Add(int64(made))
+	p.passed(made * memfile.ExtentSize)
+	p.note()
 }
 
 // highOf returns up to where a buffer that begins start bytes into its place may

@@ -1,5 +1,7 @@
 package pool
 
+import "github.com/growarena/growarena/internal/census"
+
 // Stats is a snapshot of what a [Pool] holds and has done.
 type Stats struct {
 	Buffers int // Live ones.
@@ -27,6 +29,43 @@ type Stats struct {
 
 	Prepared    int  // Huge pages made when buffers grew, before anyone touched them.
 	PreparedOff bool // That failed within the last second, and is left alone for now.
+}
+
+// holds is what package census is told.
+func (p *Pool) holds() (h census.Held) {
+	p.mu.Lock()
+	for _, r := range p.runs {
+		h.Reserved += r.window.Size()
+	}
+	for at, m := range p.moved {
+		if at == m.first {
+			for _, w := range m.windows {
+				h.Reserved += w.Size()
+			}
+		}
+	}
+	p.mu.Unlock()
+	h.Committed = p.file.Allocated() + p.far.allocated()
+	return h
+}
+
+// noteStep is how many bytes come or go, by their lengths, before the files are asked again.
+const noteStep = 1 << 20
+
+// passed counts n bytes that have come, or are gone, for note.
+func (p *Pool) passed(n int) {
+	if census.Limited() {
+		p.unnoted.Add(int64(n))
+	}
+}
+
+// note tells package census, where it wants to know, how much memory there is, if that may
+// have changed. mu is not held.
+func (p *Pool) note() {
+	if census.Limited() && p.unnoted.Load() >= noteStep {
+		p.unnoted.Store(0)
+		p.thing.Note(p.file.Allocated() + p.far.allocated())
+	}
 }
 
 // Stats returns a snapshot. After Close what it holds is 0; what is counted stays.

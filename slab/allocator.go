@@ -34,9 +34,8 @@ type Options struct {
 	// Space holds the windows. nil means addrspace.Default().
 	Space *addrspace.Space
 
-	// Profile is the average number of bytes between two samples of the profile
-	// growarena.inuse; see the package comment. 0 means none are taken. 512 KiB is
-	// cheap and tells enough.
+	// Profile is the average number of bytes between two samples for [WriteProfile]. 0
+	// means none are taken. 512 KiB is cheap and tells enough.
 	Profile int
 
 	// Debug finds uses of freed memory, writes beyond the end of an object, and

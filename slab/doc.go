@@ -96,15 +96,15 @@
 //
 // # Profiles
 //
-// With Options.Profile the profile "growarena.inuse" of package runtime/pprof has an
-// entry for each so many bytes in use, by who allocated them, to be read with
+// With Options.Profile one object in so many bytes is sampled, as by the heap profile.
+// [WriteProfile] writes what is in use, in objects and in bytes, by who allocated it:
 //
-//	pprof.Lookup("growarena.inuse").WriteTo(file, 0)
+//	slab.WriteProfile(file)
 //	go tool pprof file
 //
-// or through net/http/pprof. An object has 4096 entries at most, so one that is larger
-// than 4096 times Options.Profile is shown smaller than it is. Who pins what Retire
-// waits for is in "growarena.pins"; see package epoch.
+// docs/production.md shows how to serve it over HTTP. Where the memory of allocators
+// and everything else is tells growarena.Memory. Who pins what Retire waits for is
+// in the profile "growarena.pins" of package runtime/pprof; see package epoch.
 //
 // # How it works
 //

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log"
 	"os"
-	"runtime/pprof"
 	"strings"
 
 	"github.com/growarena/growarena/epoch"
@@ -75,7 +74,7 @@ func ExampleOptions_profile() {
 	defer os.Remove(file.Name())
 	defer file.Close()
 	// Then: go tool pprof inuse…
-	if err := pprof.Lookup("growarena.inuse").WriteTo(file, 0); err != nil {
+	if err := slab.WriteProfile(file); err != nil {
 		log.Fatal(err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/internal/census"
 	"github.com/growarena/growarena/pool"
 )
 
@@ -49,6 +50,7 @@ func (l *large) open() (*pool.Pool, error) {
 	if err != nil {
 		return nil, err
 	}
+	census.Attribute(p, "slab", l.name)
 	l.live = make(map[uintptr]int)
 	l.pool.Store(p)
 	return p, nil

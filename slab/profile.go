@@ -1,100 +1,128 @@
 package slab
 
 import (
+	"fmt"
+	"io"
+	"math"
 	"math/rand/v2"
-	"runtime"
-	"runtime/pprof"
 	"sync"
 	"sync/atomic"
+
+	"github.com/growarena/growarena/internal/pproto"
 )
 
-// profileName is the name of the profile, as package runtime/pprof knows it.
-const profileName = "growarena.inuse"
-
-// inUseProfile is the profile of all allocators of the process: an entry stands
-// for Options.Profile bytes, and is the stack of who allocated them.
-var inUseProfile = sync.OnceValue(func() *pprof.Profile { return pprof.NewProfile(profileName) })
-
-// profile samples the allocations of an allocator.
+// profile samples the allocations of an allocator, at points that are Options.Profile bytes
+// apart on average, as the heap profile does.
 type profile struct {
 	rate int
-	all  *pprof.Profile
 
 	// filter counts the sampled objects by hash of their address, so that freeing
 	// others takes no lock.
 	filter [1 << 12]atomic.Int32
 
 	mu      sync.Mutex
-	sampled map[uintptr]int // number of entries, by address of the object. Protected by mu.
+	sampled map[uintptr]sample // by address of the object. Protected by mu.
 }
 
-// sampleKey is what the profile knows an entry by.
-type sampleKey struct {
-	p    *profile
-	addr uintptr
-	i    int
+// sample is an object in use that was sampled.
+type sample struct {
+	n  int // bytes
+	by stack
 }
 
-// unitsMax bounds the entries of one object: beyond, a profile shows a large
-// object as smaller than it is rather than taking long to note it.
-const unitsMax = 4096
+// profiles are those of all allocators that are not closed.
+var profiles struct {
+	mu  sync.Mutex
+	all map[*profile]bool // Protected by mu.
+}
 
 func newProfile(rate int) *profile {
-	return &profile{rate: rate, all: inUseProfile(), sampled: make(map[uintptr]int)}
+	p := &profile{rate: rate, sampled: make(map[uintptr]sample)}
+	profiles.mu.Lock()
+	defer profiles.mu.Unlock()
+	if profiles.all == nil {
+		profiles.all = make(map[*profile]bool)
+	}
+	profiles.all[p] = true
+	return p
 }
+
+// WriteProfile writes a profile of the objects in use of all allocators that have
+// Options.Profile, by who allocated them, in the format of go tool pprof and with the units
+// of the heap profile: inuse_objects is their number, inuse_space their length in bytes, which is that of
+// their size class. Both are estimates from the samples. Safe for concurrent use.
+func WriteProfile(w io.Writer) error {
+	type sum struct{ objects, bytes float64 }
+	sums := make(map[stack]sum)
+	period := 0
+	profiles.mu.Lock()
+	for p := range profiles.all {
+		period = max(period, p.rate)
+		p.mu.Lock()
+		for _, s := range p.sampled {
+			was, weight := sums[s.by], p.weight(s.n)
+			sums[s.by] = sum{was.objects + weight, was.bytes + weight*float64(s.n)}
+		}
+		p.mu.Unlock()
+	}
+	profiles.mu.Unlock()
+	var samples []pproto.Sample
+	for by, s := range sums {
+		samples = append(samples, pproto.Sample{Stack: by.pcs(), Values: []int64{int64(math.Round(s.objects)), int64(math.Round(s.bytes))}})
+	}
+	units := []pproto.Unit{{Type: "inuse_objects", Unit: "count"}, {Type: "inuse_space", Unit: "bytes"}}
+	if err := pproto.Write(w, units, int64(period), samples); err != nil {
+		return fmt.Errorf("slab: write profile: %w", err)
+	}
+	return nil
+}
+
+// weight returns for how many objects of n bytes one that was sampled stands: 1 in so many is.
+func (p *profile) weight(n int) float64 { return -1 / math.Expm1(-float64(n)/float64(p.rate)) }
 
 func (p *profile) bucket(addr uintptr) *atomic.Int32 {
 	return &p.filter[uint64(addr)*0x9e3779b97f4a7c15>>52]
 }
 
-// count counts an object of n bytes at addr, and samples it if its turn has come.
-func (p *profile) count(s *shard, addr uintptr, n int) {
-	if left := s.unsampled.Add(-int64(n)); left < 0 {
-		p.sample(s, addr, left)
-	}
-}
-
-// sample samples the object at addr, with an entry for each of the points at
-// exponential distances that lie in it.
-func (p *profile) sample(s *shard, addr uintptr, left int64) {
-	units := 0
-	for left < 0 && units < unitsMax {
-		left += int64(rand.ExpFloat64()*float64(p.rate)) + 1
-		units++
-	}
-	if s.begun.CompareAndSwap(false, true) {
-		units-- // Zero is where the counter was made, not a point.
-	}
-	// Others may have counted meanwhile: theirs is taken as sampled here.
-	s.unsampled.Store(max(left, 1))
-	p.note(addr, units)
-}
-
-// note adds entries for the object at addr.
-func (p *profile) note(addr uintptr, units int) {
-	if units <= 0 {
+// count counts passed bytes of an object of n at addr, and samples it if a point lies in them.
+func (p *profile) count(s *shard, addr uintptr, passed, n int) {
+	if s.unsampled.Add(-int64(passed)) >= 0 {
 		return
 	}
-	var pcs [32]uintptr
-	skip := skipOwn(pcs[:runtime.Callers(1, pcs[:])]) + 1 // and Add itself
+	if s.begun.CompareAndSwap(false, true) {
+		// Zero is where the counter was made, not a point.
+		if left := p.distance(); left > int64(passed) {
+			s.unsampled.Store(left - int64(passed))
+			return
+		}
+	}
+	// How many points lie in it, and where the last one, makes no difference to where the next
+	// one is. Others may have counted meanwhile: theirs is taken as sampled here.
+	s.unsampled.Store(p.distance())
+	p.note(addr, n)
+}
+
+// distance returns how far the next point is.
+func (p *profile) distance() int64 { return int64(rand.ExpFloat64()*float64(p.rate)) + 1 }
+
+// note adds the object of n bytes at addr.
+func (p *profile) note(addr uintptr, n int) {
+	s := sample{n, callers()}
 	p.bucket(addr).Add(1)
 	p.mu.Lock()
-	p.sampled[addr] = units
+	p.sampled[addr] = s
 	p.mu.Unlock()
-	for i := range units {
-		p.all.Add(sampleKey{p, addr, i}, skip)
-	}
 }
 
 // recount goes on after a reallocation that was no allocation, to the object at
-// addr from old to n bytes: if it had entries it has some again, by its new length;
+// addr from old to n bytes: if it was sampled it is again, by its new length;
 // otherwise the growth counts.
-func (p *profile) recount(s *shard, addr uintptr, old, n, had int) {
+func (p *profile) recount(s *shard, addr uintptr, old, n int, had bool) {
 	switch {
-	case had > 0:
-		p.note(addr, min(max(1, n/p.rate), unitsMax))
+	case had:
+		p.note(addr, n)
 	case n > old:
-		p.count(s, addr, n-old)
+		p.count(s, addr, n-old, n)
 	}
 }
 
@@ -109,31 +137,21 @@ func (p *profile) has(addr uintptr) bool {
 	return ok
 }
 
-// forget removes the entries of the object at addr, and returns their number.
-func (p *profile) forget(addr uintptr) int {
+// forget removes the object at addr, and reports whether it was sampled.
+func (p *profile) forget(addr uintptr) bool {
 	p.mu.Lock()
-	units, ok := p.sampled[addr]
+	_, ok := p.sampled[addr]
 	delete(p.sampled, addr)
 	p.mu.Unlock()
-	if !ok {
-		return 0
+	if ok {
+		p.bucket(addr).Add(-1)
 	}
-	p.bucket(addr).Add(-1)
-	for i := range units {
-		p.all.Remove(sampleKey{p, addr, i})
-	}
-	return units
+	return ok
 }
 
-// close removes all entries.
+// close takes all there is out of the profile.
 func (p *profile) close() {
-	p.mu.Lock()
-	var all []uintptr
-	for addr := range p.sampled {
-		all = append(all, addr)
-	}
-	p.mu.Unlock()
-	for _, addr := range all {
-		p.forget(addr)
-	}
+	profiles.mu.Lock()
+	defer profiles.mu.Unlock()
+	delete(profiles.all, p)
 }

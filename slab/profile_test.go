@@ -2,25 +2,26 @@ package slab_test
 
 import (
 	"bytes"
-	"runtime/pprof"
 	"strings"
 	"testing"
 
+	"github.com/growarena/growarena/internal/testutil"
 	"github.com/growarena/growarena/slab"
 )
 
-func inUse(t *testing.T) (int, string) {
+func inUse(t *testing.T) *testutil.Profile {
 	t.Helper()
-	p := pprof.Lookup("growarena.inuse")
-	if p == nil {
-		t.Fatal("there is no profile growarena.inuse")
-	}
-	var text bytes.Buffer
-	if err := p.WriteTo(&text, 1); err != nil {
+	var b bytes.Buffer
+	if err := slab.WriteProfile(&b); err != nil {
 		t.Fatal(err)
 	}
-	return p.Count(), text.String()
+	return testutil.ReadProfile(t, b.Bytes())
 }
+
+const (
+	inUseObjects = "inuse_objects/count"
+	inUseSpace   = "inuse_space/bytes"
+)
 
 //go:noinline
 func allocForProfile(t *testing.T, a *slab.Allocator, n int) []byte {
@@ -31,10 +32,10 @@ func allocForProfile(t *testing.T, a *slab.Allocator, n int) []byte {
 	return b
 }
 
-// TestProfile_InUse allocates 16 MiB in objects of several sizes: the profile has
-// about an entry for each 64 KiB, by whoever called Alloc, and none in the end.
+// TestProfile_InUse allocates 16 MiB in objects of several sizes: the profile has about so
+// many objects and bytes, by whoever called Alloc, and none in the end.
 func TestProfile_InUse(t *testing.T) {
-	const rate = 64 << 10
+	const rate = 32 << 10
 	for _, n := range []int{64, 1000, 20_000, 200_000, 4 * mib} {
 		a := newAllocator(t, slab.Options{Profile: rate})
 		var all [][]byte
@@ -43,29 +44,49 @@ func TestProfile_InUse(t *testing.T) {
 			all = append(all, allocForProfile(t, a, n))
 			bytes += cap(all[len(all)-1])
 		}
-		count, text := inUse(t)
-		if want := bytes / rate; count < want*3/4 || count > want*5/4 {
-			t.Errorf("objects of %d bytes: %d entries for %d bytes, want about %d", n, count, bytes, want)
+		p := inUse(t)
+		if p.Default != "inuse_space" {
+			t.Errorf("what is shown is %s", p.Default)
 		}
-		lines := strings.SplitN(text, "\n", 5)
-		if len(lines) < 3 || !strings.Contains(lines[2], "slab_test.allocForProfile") {
-			t.Errorf("objects of %d bytes: the innermost function is not who called Alloc:\n%.500s", n, text)
+		// 512 samples, of which the standard deviation is 23.
+		if got := p.Sum(t, inUseSpace, ""); got < int64(bytes)*3/4 || got > int64(bytes)*5/4 {
+			t.Errorf("objects of %d bytes: %d bytes, want about %d", n, got, bytes)
+		}
+		if got := p.Sum(t, inUseObjects, ""); got < int64(len(all))*3/4 || got > int64(len(all))*5/4 {
+			t.Errorf("objects of %d bytes: %d of them, want about %d", n, got, len(all))
+		}
+		for _, s := range p.Samples {
+			if !strings.Contains(s.Stack[0], "slab_test.allocForProfile") {
+				t.Errorf("objects of %d bytes: the innermost function is not who called Alloc: %v", n, s.Stack)
+			}
 		}
 		for _, b := range all {
 			a.Free(b)
 		}
-		if count, text := inUse(t); count != 0 {
-			t.Errorf("objects of %d bytes: %d entries with nothing in use:\n%.500s", n, count, text)
+		if p := inUse(t); len(p.Samples) != 0 {
+			t.Errorf("objects of %d bytes: with nothing in use there is %v", n, p.Samples)
 		}
 		closeEmpty(t, a)
 	}
 }
 
+// TestProfile_Exact: an object much longer than the distance between samples is there with
+// its own length.
+func TestProfile_Exact(t *testing.T) {
+	a := newAllocator(t, slab.Options{Profile: 4 << 10})
+	b := allocForProfile(t, a, 4*mib)
+	p := inUse(t)
+	if got, n := p.Sum(t, inUseSpace, "allocForProfile"), p.Sum(t, inUseObjects, "allocForProfile"); got != int64(cap(b)) || n != 1 {
+		t.Errorf("%d objects of %d bytes, want one of %d", n, got, cap(b))
+	}
+	a.Free(b)
+	closeEmpty(t, a)
+}
+
 // TestProfile_Realloc lets objects grow: what is sampled follows, and goes with
 // Close.
 func TestProfile_Realloc(t *testing.T) {
-	const rate = 64 << 10
-	a := newAllocator(t, slab.Options{Profile: rate})
+	a := newAllocator(t, slab.Options{Profile: 64 << 10})
 	b := allocForProfile(t, a, 100)
 	for n := 100; n <= 32*mib; n *= 2 {
 		var err error
@@ -73,20 +94,20 @@ func TestProfile_Realloc(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if count, _ := inUse(t); count < 256 || count > 1024 {
-		t.Errorf("%d entries for %d bytes, want about %d", count, len(b), len(b)/rate)
+	if got := inUse(t).Sum(t, inUseSpace, ""); got != int64(cap(b)) {
+		t.Errorf("%d bytes for %d", got, cap(b))
 	}
 	b, err := a.Realloc(b, 2*mib)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if count, _ := inUse(t); count > 64 {
-		t.Errorf("%d entries for %d bytes, want about %d", count, len(b), len(b)/rate)
+	if got := inUse(t).Sum(t, inUseSpace, ""); got != int64(cap(b)) {
+		t.Errorf("%d bytes for %d", got, cap(b))
 	}
 	if a.Close() == nil {
 		t.Error("an object is in use, Close says nothing")
 	}
-	if count, _ := inUse(t); count != 0 {
-		t.Errorf("%d entries after Close", count)
+	if p := inUse(t); len(p.Samples) != 0 {
+		t.Errorf("after Close there is %v", p.Samples)
 	}
 }

@@ -42,15 +42,21 @@ func skipOwn(pcs []uintptr) int {
 	return 0
 }
 
-// String returns a line pair for each frame.
-func (s stack) String() string {
+// pcs returns the frames there are.
+func (s *stack) pcs() []uintptr {
 	n := 0
 	for n < len(s) && s[n] != 0 {
 		n++
 	}
+	return s[:n]
+}
+
+// String returns a line pair for each frame.
+func (s stack) String() string {
 	var b strings.Builder
-	frames := runtime.CallersFrames(s[:n])
-	for more := n > 0; more; {
+	pcs := s.pcs()
+	frames := runtime.CallersFrames(pcs)
+	for more := len(pcs) > 0; more; {
 		var f runtime.Frame
 		f, more = frames.Next()
 		fmt.Fprintf(&b, "\n\t%s\n\t\t%s:%d", f.Function, f.File, f.Line)

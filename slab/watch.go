@@ -28,7 +28,7 @@ func (w *watch) alloc(a *Allocator, n, alignment int, zero bool) (b []byte, err 
 		b, err = a.allocKind(n, alignment, zero)
 	}
 	if err == nil && w.profile != nil {
-		w.profile.count(a.shard(), addrOf(b), cap(b))
+		w.profile.count(a.shard(), addrOf(b), cap(b), cap(b))
 	}
 	return b, err
 }
@@ -57,7 +57,7 @@ func (w *watch) free(a *Allocator, b []byte, isRetired bool) {
 
 // realloc is Realloc of something to something.
 func (w *watch) realloc(a *Allocator, b []byte, n int, zero bool) (got []byte, err error) {
-	p, had := addrOf(b), 0
+	p, had := addrOf(b), false
 	if w.profile != nil && w.profile.has(p) {
 		a.mustBeObject("Realloc", b)
 		had = w.profile.forget(p) // Now, for soon the address may be another's.
@@ -71,7 +71,9 @@ func (w *watch) realloc(a *Allocator, b []byte, n int, zero bool) (got []byte, e
 	switch {
 	case w.profile == nil:
 	case err != nil:
-		w.profile.note(p, had)
+		if had {
+			w.profile.note(p, cap(b))
+		}
 	case e == 0 || addrOf(got) == p: // Otherwise it went through alloc.
 		w.profile.recount(a.shard(), addrOf(got), cap(b), cap(got), had)
 	}

@@ -199,6 +199,7 @@ var silent = map[string]func(w *world){
 	"arena.Buffer.AvailableBuffer": func(w *world) { w.buffer.AvailableBuffer() },
 
 	"slab.New":                func(w *world) { slab.New(slab.Options{}) },
+	"slab.WriteProfile":       func(w *world) { _ = slab.WriteProfile(io.Discard) },
 	"slab.Allocator.Stats":    func(w *world) { w.slab.Stats() },
 	"slab.Allocator.NewLocal": func(w *world) { w.slab.NewLocal().Close() },
 	"slab.Local.Trim":         func(w *world) { w.local.Trim() },

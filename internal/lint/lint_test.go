@@ -22,8 +22,10 @@ const module = "github.com/growarena/growarena/"
 // import downwards only. Packages in nested modules are clients and may import
 // everything.
 var layers = map[string][]string{
-	".":                    {},
+	".":                    {"internal/census", "internal/pproto"},
 	"internal/align":       {},
+	"internal/census":      {},
+	"internal/pproto":      {},
 	"internal/invariants":  {},
 	"internal/lint":        {},
 	"internal/placement":   {},
@@ -34,11 +36,11 @@ var layers = map[string][]string{
 	"addrspace":            {"internal/sys", "internal/align", "internal/invariants", "internal/placement"},
 	"epoch":                {"internal/invariants"},
 	"internal/mapping":     {"addrspace", "epoch", "internal/memfile", "internal/sys", "internal/align"},
-	"pool":                 {"arena", "addrspace", "internal/mapping", "internal/memfile", "internal/sys", "internal/align", "internal/invariants"},
+	"pool":                 {"arena", "addrspace", "internal/census", "internal/mapping", "internal/memfile", "internal/sys", "internal/align", "internal/invariants"},
 	"follow":               {"arena", "addrspace", "epoch", "internal/mapping", "internal/memfile", "internal/sys", "internal/align"},
 	"stream":               {"arena", "addrspace", "epoch", "internal/memfile", "internal/sys", "internal/align", "internal/pointerfree"},
-	"internal/pageheap":    {"arena", "addrspace", "internal/memfile", "internal/sys", "internal/align"},
-	"slab":                 {"internal/pageheap", "internal/memfile", "pool", "addrspace", "epoch", "internal/sys", "internal/align", "internal/invariants", "internal/pointerfree"},
+	"internal/pageheap":    {"arena", "addrspace", "internal/census", "internal/memfile", "internal/sys", "internal/align"},
+	"slab":                 {"internal/census", "internal/pproto", "internal/pageheap", "internal/memfile", "pool", "addrspace", "epoch", "internal/sys", "internal/align", "internal/invariants", "internal/pointerfree"},
 	"fuzz/conformance":     {},
 	"fuzz/faults":          {},
 	"fuzz/limits":          {},
@@ -47,7 +49,7 @@ var layers = map[string][]string{
 	"fuzz/cmd/coverage":    {"fuzz/internal/reasons"},
 	"fuzz/cmd/mutation":    {"fuzz/internal/reasons"},
 	"fuzz/cmd/smoke":       {"slab", "pool", "arena", "epoch", "internal/testutil"},
-	"arena":                {"addrspace", "epoch", "internal/mapping", "internal/memfile", "internal/sys", "internal/align", "internal/invariants", "internal/pointerfree"},
+	"arena":                {"addrspace", "epoch", "internal/census", "internal/mapping", "internal/memfile", "internal/sys", "internal/align", "internal/invariants", "internal/pointerfree"},
 }
 
 // lineLimit is how long a file may be before it is two.
@@ -133,6 +135,10 @@ func (f *file) checkImport(t *testing.T, path string) {
 	case path == "golang.org/x/sys/unix" || path == "syscall":
 		if !f.test && f.dir != "internal/sys" {
 			complain("system calls and errnos come from internal/sys")
+		}
+	case path == strings.TrimSuffix(module, "/"):
+		if !f.test {
+			complain("the front page stands on all others")
 		}
 	case strings.HasPrefix(path, module):
 		allowed, known := layers[f.dir]

@@ -10,6 +10,7 @@ import (
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/census"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -203,6 +204,7 @@ func (h *Heap) newRegionLocked(index int) (*Region, error) {
 	if err != nil {
 		return nil, err
 	}
+	census.Attribute(ar, "slab", h.options.Name)
 	r := &Region{
 		index: uint8(index), base: baseOf(ar), arena: ar,
 		chunks: make([]*pageChunk, (size+chunkPages*PageSize-1)/(chunkPages*PageSize)),

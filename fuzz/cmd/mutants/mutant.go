@@ -33,7 +33,7 @@ type mutant struct {
 
 // allMutants returns those of all packages.
 func allMutants() []mutant {
-	return slices.Concat(addrspaceMutants, arenaMutants, commitMutants, epochMutants, explorerMutants, followMutants, mappingMutants, memfileMutants, pageheapMutants, poolMutants, slabMutants)
+	return slices.Concat(addrspaceMutants, arenaMutants, censusMutants, commitMutants, epochMutants, explorerMutants, followMutants, mappingMutants, memfileMutants, pageheapMutants, poolMutants, slabMutants)
 }
 
 // under returns the package that is wrong.
