@@ -129,7 +129,7 @@ func newArena(opts Options) (*Arena, error) {
 		return nil, err
 	}
 	a.mapping.Ladder = mapping.Ladder{
-		Name: a.name, Space: space, Rungs: rungs, Prot: sys.ProtRead | sys.ProtWrite, Huge: opts.HugePages, Alone: &a.prep,
+		Name: a.name, Space: space, Rungs: rungs, Prot: sys.ProtRead | sys.ProtWrite, Huge: opts.HugePages, Own: a.file.Memfd(), Alone: &a.prep,
 		Align: a.file.Page(), Advice: slices.Clone(opts.Advice),
 	}
 	a.mapping.Limit, a.mapping.Page, a.mapping.Source = a.limit, a.file.Page(), mapping.WholeFile(a.file.Fd())

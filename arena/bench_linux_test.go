@@ -326,3 +326,37 @@ func BenchmarkMake(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkGrowSparse moves windows of 4 TiB with 64 MiB in use at their end: of which nothing
+// else was ever touched, and where each GiB had a page that was given back.
+func BenchmarkGrowSparse(b *testing.B) {
+	const window, live = 4 << 40, 64 << 20
+	for _, touched := range []bool{false, true} {
+		b.Run("touched="+strconv.FormatBool(touched), func(b *testing.B) {
+			for range b.N {
+				b.StopTimer()
+				a := newArena(b, arena.Options{Reserve: window, Headroom: -1, HugePages: arena.HugeNever, Rungs: arena.RungInWindow | arena.RungRehome})
+				p, err := a.AllocSparse(window)
+				if err != nil {
+					b.Fatal(err)
+				}
+				for off := 0; touched && off < window; off += 1 << 30 {
+					p[off] = 1
+					if err := a.Decommit(off, 4096); err != nil {
+						b.Fatal(err)
+					}
+				}
+				for off := window - live; off < window; off += 4096 {
+					p[off] = 1
+				}
+				b.StartTimer()
+				err = a.Grow(1)
+				b.StopTimer()
+				if err != nil || a.Stats().Growth.Rehomed != 1 {
+					b.Fatal(err, a.Stats().Growth)
+				}
+				free(b, a)
+			}
+		})
+	}
+}

@@ -160,7 +160,7 @@ func newPool(o Options) *Pool {
 	}
 	p.colours = coloursFor(p.band, p.page)
 	p.room = p.band - p.guard - (p.colours-1)*p.page
-	p.ladder = mapping.Ladder{Name: p.name, Space: p.space, Rungs: mapping.AllRungs, Prot: sys.ProtRead | sys.ProtWrite, Huge: p.huge}
+	p.ladder = mapping.Ladder{Name: p.name, Space: p.space, Rungs: mapping.AllRungs, Prot: sys.ProtRead | sys.ProtWrite, Huge: p.huge, Own: true}
 	p.far.page, p.far.space = p.page, p.space
 	p.empty = noBand
 	for k := range p.keeps {

@@ -23,6 +23,7 @@ type Ladder struct {
 	Rungs Rungs            // that may be climbed; within the window is always allowed
 	Prot  int              // of the mapping: see package sys
 	Huge  memfile.HugePages
+	Own   bool // the files are ours: asking where they have data moves nobody's offset
 
 	Align  int   // of windows, if that is more than usual
 	Advice []int // for what is mapped in them: see addrspace.ReserveOptions
@@ -183,23 +184,8 @@ func (l *Ladder) fill(from, to *Place) (Step, error) {
 	step := Step{Window: to.Window, Rung: RungRehome}
 	off := 0
 	for _, g := range to.Parts {
-		done := 0
-		if n := min(g.N, from.Mapped-off); n > 0 {
-			err := l.moveTables(from, to, off, n)
-			switch {
-			case err == nil:
-				done = n
-				step.Moved++
-			case l.Rungs&RungAlias == 0:
-				return step, err
-			default:
-				step.Rung = RungAlias
-			}
-		}
-		if done < g.N {
-			if err := l.mapPart(to.Window, off+done, Part{g.Fd, g.Off + int64(done), g.N - done}); err != nil {
-				return step, err
-			}
+		if err := l.show(from, to, off, g, max(min(g.N, from.Mapped-off), 0), &step); err != nil {
+			return step, err
 		}
 		off += g.N
 	}

@@ -30,6 +30,7 @@ const (
 	ENOSPC     = syscall.ENOSPC
 	ENOSYS     = syscall.ENOSYS
 	EOPNOTSUPP = syscall.EOPNOTSUPP
+	ENXIO      = syscall.ENXIO
 	EPERM      = syscall.EPERM
 )
 
@@ -206,6 +207,17 @@ type FileInfo struct {
 
 // FileID tells files apart.
 type FileID struct{ Device, Inode uint64 }
+
+// SeekData returns the first offset of fd at or behind off at which it has data, or ENXIO if there
+// is none up to its end. It moves the offset of the opening.
+func SeekData(fd int, off int64) (at int64, err error) {
+	err = retry(CallSeek, func() error {
+		var err error
+		at, err = unix.Seek(fd, off, unix.SEEK_DATA)
+		return err
+	})
+	return at, err
+}
 
 // Stat describes fd.
 func Stat(fd int) (FileInfo, error) {

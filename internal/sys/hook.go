@@ -36,6 +36,7 @@ const (
 	CallFlags // fcntl that asks how a file was opened
 	CallLock  // fcntl that locks or unlocks
 	CallFchmod
+	CallSeek
 	CallClose
 	NumCalls
 )
@@ -43,7 +44,7 @@ const (
 var callNames = [NumCalls]string{
 	"mmap", "munmap", "mremap", "mprotect", "madvise", "mincore", "prctl",
 	"memfd_create", "ftruncate", "fallocate", "fallocate", "fallocate",
-	"fstat", "fstatfs", "fcntl", "fcntl", "openat", "unlinkat", "fallocate", "pwrite64", "fcntl", "fcntl", "fchmod", "close",
+	"fstat", "fstatfs", "fcntl", "fcntl", "openat", "unlinkat", "fallocate", "pwrite64", "fcntl", "fcntl", "fchmod", "lseek", "close",
 }
 
 // String returns the system call's name as in its man page.

@@ -59,6 +59,7 @@ const (
 	EDQUOT     = syscall.Errno(errnoBase + 18)
 	EIO        = syscall.Errno(errnoBase + 19)
 	ENODEV     = syscall.Errno(errnoBase + 20)
+	ENXIO      = syscall.Errno(errnoBase + 21)
 )
 
 func unsupported(c Call) error {
@@ -90,6 +91,7 @@ func Memfd(name string, hugePage int) (int, error) { return -1, unsupported(Call
 func Truncate(fd int, n int64) error               { return unsupported(CallFtruncate) }
 func Allocate(fd int, off, n int64) error          { return unsupported(CallAllocate) }
 func Punch(fd int, off, n int64) error             { return unsupported(CallPunch) }
+func SeekData(fd int, off int64) (int64, error)    { return 0, unsupported(CallSeek) }
 func Stat(fd int) (FileInfo, error)                { return FileInfo{}, unsupported(CallFstat) }
 func TempFile(dir string) (int, error)             { return -1, unsupported(CallOpen) }
 func InMemory(fd int) (bool, error)                { return false, unsupported(CallFstatfs) }

@@ -35,6 +35,7 @@ var plausible = map[sys.Call][]syscall.Errno{
 	sys.CallLock:          {syscall.EAGAIN, syscall.ENOLCK, syscall.ENOMEM},
 	sys.CallFchmod:        {syscall.EPERM},
 	sys.CallPwrite:        {syscall.ENOSPC, syscall.EIO},
+	sys.CallSeek:          {syscall.EINVAL, syscall.ENXIO},
 	// Not CallClose: Linux has closed the descriptor whatever it says.
 }
 

@@ -18,6 +18,27 @@ var mappingMutants = []mutant{
 		new:     "from.Window.Duplicate(from.At, to.Mapped-have, to.Window, have)",
 		test:    "TestMapping_FollowsWithoutFile",
 	}, {
+		name:    "empty tables are moved",
+		mistake: "a window of terabytes with little in use takes hundreds of milliseconds to move",
+		file:    "internal/mapping/spans.go",
+		old:     "if !l.Own || n <= spanSize {",
+		new:     "if n > 0 {",
+		test:    "TestMapping_MovesWhatIsInUse",
+	}, {
+		name:    "gaps mapped at the wrong offset",
+		mistake: "between what has moved a window shows the start of the file",
+		file:    "internal/mapping/spans.go",
+		old:     "Part{g.Fd, g.Off + int64(done), end - done}",
+		new:     "Part{g.Fd, g.Off, end - done}",
+		test:    "TestMapping_MovesWhatIsInUse",
+	}, {
+		name:    "a caller's offset moves",
+		mistake: "asking where a caller's file has data moves the offset of his descriptor",
+		file:    "internal/mapping/spans.go",
+		old:     "if !l.Own || n",
+		new:     "if n",
+		test:    "TestLadder_Spans",
+	}, {
 		name:    "tail mapped at the wrong offset",
 		mistake: "what lies behind the old end of a window shows the start of the file",
 		file:    "internal/mapping/place.go",
