@@ -29,6 +29,7 @@ var Targets = []Target{
 	{Name: "arena", Run: runArena, Alone: true},
 	{Name: "buffer", Run: runBuffer},
 	{Name: "epoch", Run: runEpoch},
+	{Name: "follow", Run: runFollow, Alone: true},
 	{Name: "pool", Run: runPool, Alone: true},
 	{Name: "slab", Run: runSlab, Settle: settleSlab},
 }
@@ -51,6 +52,7 @@ func Settle() {
 		}
 	}
 	arenaMirrors.drop()
+	followMirrors.drop()
 	for i := range poolMirrors {
 		poolMirrors[i].drop()
 	}
