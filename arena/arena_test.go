@@ -64,10 +64,14 @@ var rules = map[string]func(*arena.Options){
 	"classic": func(o *arena.Options) { o.Domain = epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall}) },
 }
 
-// eachLadder runs f on every ladder under every pointer rule.
+// eachLadder runs f on every ladder under every pointer rule; in a short test on every ladder
+// under one rule, and under every rule on one.
 func eachLadder(t *testing.T, f func(t *testing.T, o arena.Options)) {
 	for ladder, rungs := range ladders {
 		for rule, set := range rules {
+			if testing.Short() && rule != "keep" && ladder != "rehome" {
+				continue
+			}
 			t.Run(ladder+"/"+rule, func(t *testing.T) {
 				o := arena.Options{Name: t.Name(), Reserve: 2 * mib, Rungs: rungs}
 				set(&o)
@@ -228,7 +232,10 @@ func TestArena_AllocConcurrently(t *testing.T) {
 func TestArena_ReadersDuringGrowth(t *testing.T) {
 	eachLadder(t, func(t *testing.T, o arena.Options) {
 		a := newArena(t, o)
-		const total = 48 * mib
+		total := 48 * mib
+		if testing.Short() {
+			total = 20 * mib
+		}
 		var published atomic.Int64
 		var wg sync.WaitGroup
 		for r := range 3 {
@@ -240,7 +247,7 @@ func TestArena_ReadersDuringGrowth(t *testing.T) {
 					return
 				}
 				defer func() { g.Unpin() }()
-				for published.Load() < total {
+				for published.Load() < int64(total) {
 					n := int(published.Load())
 					switch rng.IntN(4) {
 					case 0:

@@ -35,6 +35,9 @@ func TestArena_CommitAfterTrim(t *testing.T) {
 		},
 	}
 	for rule, set := range rules {
+		if testing.Short() && rule != "retire" {
+			continue
+		}
 		for name, take := range takes {
 			for _, huge := range []arena.HugePages{arena.HugeAuto, arena.HugeNever} {
 				t.Run(rule+"/"+name, func(t *testing.T) {

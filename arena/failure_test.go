@@ -24,7 +24,11 @@ func TestArena_PrepareFails(t *testing.T) {
 				}
 				return 0
 			})
-			for a.Len() < 24*mib {
+			total := 24 * mib
+			if testing.Short() {
+				total = 8 * mib
+			}
+			for a.Len() < total {
 				off := a.Len()
 				b, err := a.Alloc(mib)
 				if err != nil {

@@ -170,6 +170,9 @@ func TestArena_TrimKeepsOthers(t *testing.T) {
 		"in a page of the capacity": {3*mib + 77, 4 * mib},
 	} {
 		for _, commit := range []bool{false, true} {
+			if commit && testing.Short() {
+				continue
+			}
 			t.Run(fmt.Sprintf("%s/commit %v", name, commit), func(t *testing.T) {
 				f := tempFile(t)
 				if _, err := f.WriteString(strings.Repeat("x", 33)); err != nil {
@@ -688,7 +691,11 @@ func TestArena_FreeCutsAtOnce(t *testing.T) {
 		"kept": {}, "domain": {Domain: epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})}, "retired": {Retire: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for range 20 {
+			times := 20
+			if testing.Short() {
+				times = 2
+			}
+			for range times {
 				f := tempFile(t)
 				o.File, o.Reserve = f, 1
 				a := newArena(t, o)

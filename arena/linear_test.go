@@ -37,8 +37,11 @@ func newLinear(t testing.TB, capacity, limit uint64, o arena.LinearOptions) *are
 func TestLinearMemory(t *testing.T) {
 	for _, lazy := range []bool{false, true} {
 		t.Run(fmt.Sprintf("lazy=%v", lazy), func(t *testing.T) {
-			const limit = 64 * mib
-			m := newLinear(t, wasmPage, limit, arena.LinearOptions{Lazy: lazy})
+			limit := 64 * mib
+			if testing.Short() {
+				limit = 16 * mib
+			}
+			m := newLinear(t, wasmPage, uint64(limit), arena.LinearOptions{Lazy: lazy})
 			defer m.Free()
 			first := m.Reallocate(0)
 			if first == nil || len(first) != 0 {
@@ -68,12 +71,12 @@ func TestLinearMemory(t *testing.T) {
 				fill(b[have:], have)
 				have = n
 			}
-			for _, size := range []uint64{limit + 1, limit + wasmPage, math.MaxInt64, math.MaxUint64} {
+			for _, size := range []uint64{uint64(limit) + 1, uint64(limit) + wasmPage, math.MaxInt64, math.MaxUint64} {
 				if b := m.Reallocate(size); b != nil || !errors.Is(m.Err(), arena.ErrFull) {
 					t.Errorf("Reallocate to %d gives %d bytes, %v", size, len(b), m.Err())
 				}
 			}
-			b := m.Reallocate(limit) // As memory.grow by 0.
+			b := m.Reallocate(uint64(limit)) // As memory.grow by 0.
 			if i := check(b, 0); len(b) != limit || i >= 0 || m.Err() != nil {
 				t.Errorf("%d bytes, byte %d is wrong, %v", len(b), i, m.Err())
 			}

@@ -45,6 +45,9 @@ func TestArena_TouchesWhatItHolds(t *testing.T) {
 	}
 	for _, rule := range []string{"retire", "classic"} {
 		for name, do := range operations {
+			if testing.Short() && (rule != "retire" || name != "Alloc" && name != "Guard.Alloc" && name != "CloneSlice") {
+				continue
+			}
 			t.Run(rule+"/"+name, func(t *testing.T) {
 				o := arena.Options{
 					Name: "touched", Reserve: 2 * mib, Headroom: -1,

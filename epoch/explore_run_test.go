@@ -40,7 +40,7 @@ func TestExplorer(t *testing.T) {
 		args = append(args, "-run", "^(TestExplore|TestSearch|TestStress)")
 	}
 	if testing.Short() {
-		args = append(args, "-short", ".", "-explore.executions", "1000")
+		args = append(args, "-short", ".", "-explore.executions", "200")
 	} else {
 		args = append(args, ".")
 	}

@@ -208,6 +208,9 @@ func TestPool_PreparesRest(t *testing.T) {
 			}
 		},
 	} {
+		if testing.Short() && name != "goes" && name != "is filled" && name != "stays as it is" {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			testutil.NoLeaks(t, trim)
 			p := preparingPool(t, pool.Options{})

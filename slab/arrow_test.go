@@ -18,6 +18,9 @@ import (
 func arrows(t *testing.T, f func(t *testing.T, r *slab.Arrow, alignment int)) {
 	for _, alignment := range []int{0, 256, 4096} {
 		for _, debug := range []bool{false, true} {
+			if testing.Short() && (alignment == 256 || debug && alignment != 0) {
+				continue
+			}
 			t.Run(fmt.Sprintf("alignment=%d/debug=%v", alignment, debug), func(t *testing.T) {
 				a := newAllocator(t, slab.Options{Debug: debug})
 				defer closeEmpty(t, a)
@@ -131,7 +134,11 @@ func TestArrow_Free(t *testing.T) {
 func TestArrow_Reallocate(t *testing.T) {
 	arrows(t, func(t *testing.T, r *slab.Arrow, alignment int) {
 		rng := rand.New(rand.NewPCG(1, uint64(alignment)))
-		for range 20 {
+		buffers := 20
+		if testing.Short() {
+			buffers = 8
+		}
+		for range buffers {
 			var b, want []byte
 			for range 60 {
 				n := size(rng)

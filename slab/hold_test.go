@@ -27,7 +27,11 @@ func TestDebug_LargePages(t *testing.T) {
 				a.Free(live[k])
 				live = slices.Delete(live, k, k+1)
 			}
-			for range 2000 {
+			times := 2000
+			if testing.Short() {
+				times = 400
+			}
+			for range times {
 				n := 1 + rng.IntN(mediumMax)
 				if rng.IntN(2) == 0 {
 					n = 1 + rng.IntN(smallMax)

@@ -15,6 +15,9 @@ import (
 // without anybody asking; a small part is kept for what comes.
 func TestIdle(t *testing.T) {
 	for _, n := range []int{100, 16 << 10, 500 << 10} {
+		if n == 16<<10 && testing.Short() {
+			continue
+		}
 		before := resident(t)
 		a := newAllocator(t, slab.Options{})
 		var held [][]byte
@@ -116,6 +119,13 @@ func TestIdle_EveryWay(t *testing.T) {
 			}
 		}},
 	} {
+		switch name {
+		case "small", "medium", "large", "shorter", "retired":
+		default:
+			if testing.Short() {
+				continue
+			}
+		}
 		t.Run(name, func(t *testing.T) {
 			way.o.Domain = epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 			before := resident(t)

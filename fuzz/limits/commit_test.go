@@ -85,6 +85,9 @@ func TestMemoryGroup_CommittedInEveryWay(t *testing.T) {
 		},
 	}
 	for name, take := range ways {
+		if testing.Short() && (name == "small memories" || name == "small pages") {
+			continue
+		}
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			if r, killed := inGroup(t); r != nil {
 				if !r.Passed() || killed > 0 {

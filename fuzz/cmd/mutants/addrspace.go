@@ -194,7 +194,7 @@ var addrspaceMutants = []mutant{
 		mistake: "a released window is handed out again to somebody who asked for another alignment",
 		file:    "addrspace/cache.go",
 		old:     "for p != nil && !align.Is(p.start, to) {",
-		new:     "for false {",
+		new:     "for p != nil && !align.Is(p.start, 1) {",
 		test:    "TestReserve_Align",
 	}, {
 		name:    "Grow takes the first part",

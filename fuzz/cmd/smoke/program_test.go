@@ -44,8 +44,8 @@ func TestProgram(t *testing.T) {
 }
 
 func (c smokeCase) run(t *testing.T) {
-	if c.variant && testing.Short() {
-		t.Skip("a variant")
+	if !c.short && testing.Short() {
+		t.Skip("one of many")
 	}
 	if c.limit != "" && testutil.Race {
 		t.Skip("the race detector takes more than any limit leaves")
