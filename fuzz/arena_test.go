@@ -13,6 +13,9 @@ func FuzzArena(f *testing.F) { fuzzTarget(f, "arena") }
 // with guards, and do all operations: otherwise the target would look at little.
 func TestArena_Reaches(t *testing.T) {
 	needLinux(t)
+	if testing.Short() {
+		t.Skip("takes many programs")
+	}
 	var all arena.Growth
 	var most struct{ windows, aliases, files, arenas, full int }
 	ops := make(map[string]bool)

@@ -10,6 +10,9 @@ func FuzzPool(f *testing.F) { fuzzTarget(f, "pool") }
 // little.
 func TestPool_Reaches(t *testing.T) {
 	needLinux(t)
+	if testing.Short() {
+		t.Skip("takes many programs")
+	}
 	var outgrown, rehomed, extended, punches, runs, full, longer int
 	ops := make(map[string]bool)
 	for i := range uint64(250) {

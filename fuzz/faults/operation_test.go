@@ -68,7 +68,7 @@ var operations = slices.Concat(
 // Bounds on the plans of an operation, of those that are too many to try all.
 const (
 	errnosMax, errnosMaxShort   = 9, 1 // of a call
-	singlesMax, singlesMaxShort = 1 << 20, 6
+	singlesMax, singlesMaxShort = 1 << 20, 3
 	pairsMax, pairsMaxShort     = 30, 1
 	burstsMax, burstsMaxShort   = 16, 1
 )

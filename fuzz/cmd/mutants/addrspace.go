@@ -74,6 +74,7 @@ var addrspaceMutants = []mutant{
 		new:     "\tif dirty.Len() > 0 {\n\t\tif false {",
 		pkg:     "fuzz/faults",
 		test:    "TestFaults/addrspace.Release/cached",
+		long:    true,
 	}, {
 		name:    "quarantined window readable",
 		mistake: "Quarantine leaves the end of what was mapped",
@@ -89,6 +90,7 @@ var addrspaceMutants = []mutant{
 		new:     "\tp.kind = stuck\n\treturn err",
 		pkg:     "fuzz/faults",
 		test:    "TestFaults/addrspace.Release/cached",
+		long:    true,
 	}, {
 		name:    "released handle lives on",
 		mistake: "a released window can be used, and released again",
@@ -139,6 +141,7 @@ var addrspaceMutants = []mutant{
 		new:     "\t\tw.restore(g.off, g.n)\n",
 		pkg:     "fuzz/faults",
 		test:    "TestFaults/addrspace.Rehome",
+		long:    true,
 	}, {
 		name:    "stranger not learned",
 		mistake: "a mapping of somebody else is run into again and again",
