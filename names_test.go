@@ -17,7 +17,7 @@ import (
 )
 
 // What ends things that hand out or watch others' things is Close of io.Closer.
-var _ = []io.Closer{(*epoch.Domain)(nil), (*epoch.Local)(nil), (*follow.Follower)(nil), (*pool.Pool)(nil), (*stream.Stream)(nil), (*slab.Allocator)(nil), (*slab.Local)(nil)}
+var _ = []io.Closer{(*epoch.Domain)(nil), (*epoch.Local)(nil), (*follow.Follower)(nil), (*pool.Pool)(nil), (*stream.Stream)(nil), (*stream.Group)(nil), (*stream.Column[int])(nil), (*slab.Allocator)(nil), (*slab.Local)(nil)}
 
 // TestDefaultNames: what has no name has the name of its kind in all that it says.
 func TestDefaultNames(t *testing.T) {
@@ -123,6 +123,24 @@ func TestDefaultNames(t *testing.T) {
 			_, domain := s.Domain().Pin()
 			return []error{full, drop, closed, pin, domain, errors.New(s.Name()), panicked(func() { _ = s.Close() }),
 				panicked(func() { _, _ = stream.New(stream.Options{Limit: -1}) })}
+		}},
+		"Group": {"group", func() []error {
+			var c stream.Column[int64]
+			g, err := stream.NewGroup(stream.Options{Limit: 8}, &c)
+			must(err)
+			_, full := c.Append(1, 2)
+			drop := g.DropFront(1)
+			must(g.Close())
+			_, closed := g.Begin(1)
+			return []error{full, drop, closed, errors.New(c.Name()), panicked(func() { _, _ = g.Begin(0) }),
+				panicked(func() { _ = g.Close() }), panicked(func() { _, _ = stream.NewGroup(stream.Options{}, &c) })}
+		}},
+		"Column": {"column", func() []error {
+			c, err := stream.NewColumn[int64](stream.Options{Limit: 8})
+			must(err)
+			_, full := c.Append(1, 2)
+			must(c.Close())
+			return []error{full, c.DropFront(1), errors.New(c.Name())}
 		}},
 		"Allocator": {"slab", func() []error {
 			a := slab.New(slab.Options{Limit: 1 << 20})

@@ -1,12 +1,12 @@
-// Package stream provides sequences of bytes that any number of goroutines append to and
-// read while they grow, and whose front is dropped: they go on for ever in bounded
-// memory and bounded addresses, 256 MiB of them at first. Readers see what was appended
-// whole and in order, in place, and can wait for more.
+// Package stream provides sequences of bytes, and tables of values, that any number of
+// goroutines append to and read while they grow, and whose front is dropped: they go on
+// for ever in bounded memory and bounded addresses, 256 MiB of them at first. Readers
+// see what was appended whole and in order, in place, and can wait for more.
 //
 // # When to use it, and when not
 //
-// Use a [Stream] for a log, a feed or a response that is read while it is written. Use
-// something else
+// Use a [Stream] for a log, a feed or a response that is read while it is written, and
+// a [Group] of [Column] values for a table with retention. Use something else
 //
 //   - where each element is read once, by one goroutine: a channel, or io.Pipe;
 //   - where bytes need not be contiguous and the Go heap has memory to spare: a list
@@ -17,9 +17,10 @@
 // # Which type for which job
 //
 //	bytes, one behind the other      Stream: Append, AppendFunc
-//	what can be read now             Guard, by Stream.Pin
-//	waiting for more                 Stream.Wait
-//	retention                        Stream.DropFront, and Options.Limit
+//	values, as a slice               Column[T]; several together: Group
+//	what can be read now             Guard, by Pin; Guard.Bytes, Column.View
+//	waiting for more                 Wait
+//	retention                        DropFront, and Options.Limit
 //	HTTP, with ranges                Stream.NewReader, http.ServeContent
 //	following it, like tail -f       Stream.Follow, io.Copy
 //
@@ -45,20 +46,34 @@
 //
 //	err = s.DropFront(oldest)               // whoever says what is old
 //
+// # Rows of several columns
+//
+//	var trades struct{ Price stream.Column[float64]; Size stream.Column[int32] }
+//	g, err := stream.NewGroup(stream.Options{}, &trades.Price, &trades.Size)
+//
+//	r, err := g.Begin(1)                    // a row, zero, in all columns
+//	trades.Price.In(r)[0], trades.Size.In(r)[0] = 12.5, 100
+//	r.Publish()                             // in all of them at once
+//
+//	now, err := g.Pin()
+//	prices, sizes := trades.Price.View(&now), trades.Size.View(&now) // equally long
+//
 // # Rules
 //
 //   - What is appended is seen when all that was appended before it is: an AppendFunc
 //     whose function stalls keeps what others append behind it from being seen, and
 //     neither loses nor tears it. Append runs no code of others.
 //   - A function of AppendFunc that fails or panics has appended nothing, unless others
-//     have appended behind it: then there are zeros in its place ([ErrZeroed]).
+//     have appended behind it: then there are zeros in its place ([ErrZeroed]). So it is
+//     with rows of a group. Rows that are neither published nor canceled stop the rest.
 //   - Offsets are never used again. Those before Front are an error (ErrDropped), and so is
 //     an append above Options.Limit (ErrFull), until DropFront makes room.
 //   - A guard that is held long keeps what it sees, and no more; a guard of a shared domain
 //     keeps all that is dropped since.
 //   - Bytes are not changed after they were appended: nothing orders that with readers.
 //   - Close ends it. Guards, and appends under way, go on with what they have.
-//   - No Go pointers inside: the collector does not look here.
+//   - No Go pointers inside: the collector does not look here. Columns of types with
+//     pointers panic.
 //
 // # What it costs
 //
@@ -71,8 +86,8 @@
 //     costs nothing. A window is at least twice as long as what is live.
 //   - Memory: what is live, what guards keep, and up to 2 MiB at either end.
 //   - Addresses: the window, and old ones that guards see or appends write to.
-//   - Two descriptors, and three mappings, in a steady flow; one more of each whenever a
-//     stream of which something was dropped has doubled.
+//   - Two descriptors, and three mappings, in a steady flow, for each column; one more of
+//     each whenever a stream of which something was dropped has doubled.
 //
 // # How it works
 //

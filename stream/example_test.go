@@ -84,3 +84,63 @@ func ExampleStream_Follow() {
 	// line 2
 	// 21 <nil>
 }
+
+// Columns of a group have the same rows for whoever reads, and each is a slice.
+func ExampleGroup() {
+	var trades struct {
+		Price stream.Column[float64]
+		Size  stream.Column[int32]
+	}
+	g, err := stream.NewGroup(stream.Options{Name: "trades"}, &trades.Price, &trades.Size)
+	if err != nil {
+		panic(err)
+	}
+	defer g.Close()
+
+	for i := range 4 {
+		r, err := g.Begin(1)
+		if err != nil {
+			panic(err)
+		}
+		trades.Price.In(r)[0] = 10 + float64(i)/2
+		trades.Size.In(r)[0] = int32(100 * i)
+		r.Publish() // In both.
+	}
+	if err := g.DropFront(1); err != nil {
+		panic(err)
+	}
+
+	now, err := g.Pin()
+	if err != nil {
+		panic(err)
+	}
+	defer now.Unpin()
+	fmt.Println(trades.Price.View(&now), trades.Size.View(&now))
+	for row, size := range trades.Size.All(&now) {
+		fmt.Print(row, ": ", size, "; ")
+	}
+	// Output:
+	// [10.5 11 11.5] [100 200 300]
+	// 1: 100; 2: 200; 3: 300;
+}
+
+// A column alone is appended to as to a slice.
+func ExampleColumn_Append() {
+	c, err := stream.NewColumn[float32](stream.Options{})
+	if err != nil {
+		panic(err)
+	}
+	defer c.Close()
+	row, err := c.Append(1.5, 2.5)
+	if err != nil {
+		panic(err)
+	}
+	g, err := c.Pin()
+	if err != nil {
+		panic(err)
+	}
+	defer g.Unpin()
+	fmt.Println(row, c.View(&g))
+	// Output:
+	// 0 [1.5 2.5]
+}

@@ -89,17 +89,6 @@ func (s *sequence) takeSlow(n int64) (*frame, int64, error) {
 	}
 }
 
-// cancel takes [from, to) back, which has been taken in f and is all zero again, and
-// reports whether it could: nobody has taken anything behind it. Otherwise it is
-// published as it is.
-func (s *sequence) cancel(f *frame, from, to int64) bool {
-	if f.tail.CompareAndSwap(to, from) {
-		return true
-	}
-	s.order.publish(from, to)
-	return false
-}
-
 // makeRoom makes n elements more fit into the newest frame without anything to be done.
 // An error has changed nothing that can be seen.
 func (s *sequence) makeRoom(n int64) error {
@@ -181,14 +170,4 @@ func (s *sequence) extend(f *frame, to int64) error {
 	}
 	f.ready = ready
 	return nil
-}
-
-// revoke clears n elements from at on, which have been taken in f, and takes them back,
-// as cancel does.
-func (s *sequence) revoke(f *frame, at, n int64) bool {
-	for i := range s.sizes {
-		size := s.sizes[i]
-		f.tracks[i].zero(at*size, n*size)
-	}
-	return s.cancel(f, at, at+n)
 }

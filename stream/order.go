@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -74,6 +75,9 @@ func (o *order) turn(from int64) bool {
 
 // leave leaves [from, to) to the owner of the range before it.
 func (o *order) leave(from, to int64) {
+	if end := o.end.Load(); from < end {
+		panic(fmt.Sprintf("stream: [%d, %d) is published a second time: the end is %d", from, to, end))
+	}
 	o.mu.Lock()
 	i, _ := slices.BinarySearchFunc(o.late, from, func(s span, from int64) int {
 		if s.from < from {

@@ -122,22 +122,23 @@ func (s *sequence) overError() error {
 	return fmt.Errorf("%w for writing at %d", ErrClosed, s.last)
 }
 
-// closeWrite ends appending. It reports false if that was done before.
-func (s *sequence) closeWrite() bool {
+// CloseWrite ends appending: that returns ErrClosed from here on, and who waits for or
+// follows what would come is told that this is the end. What is there can be read until
+// Close. What an append under way is doing it finishes. Calling it again does nothing.
+func (s *sequence) CloseWrite() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.endLocked()
+	s.endLocked()
 }
 
-// endLocked is closeWrite with mu held.
-func (s *sequence) endLocked() bool {
+// endLocked is CloseWrite with mu held.
+func (s *sequence) endLocked() {
 	if s.over {
-		return false
+		return
 	}
 	s.over = true
 	s.last = s.frame.Load().shut()
 	close(s.ended)
-	return true
 }
 
 // Len returns the end of what can be read, from 0: see Front.

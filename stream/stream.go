@@ -46,21 +46,6 @@ func (s *Stream) Append(p []byte) (off int64, err error) {
 	return off, nil
 }
 
-// appendNothing is an append of 0 bytes.
-func (s *Stream) appendNothing() (off int64, err error) {
-	tail := s.frame.Load().tail.Load()
-	if tail&shutBit == 0 {
-		return tail, nil
-	}
-	// It is over, or just moving.
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.over {
-		return -1, fmt.Errorf("stream: append 0 bytes to %q: %w", s.name, s.overError())
-	}
-	return s.frame.Load().tail.Load(), nil
-}
-
 // AppendFunc appends n bytes that f writes in place: f is called with n zeros, of which
 // what it does not touch takes no memory if n is more than 2 MiB, and must not use the slice
 // after it has returned. What others append meanwhile lies behind, and can be read when f
@@ -74,33 +59,13 @@ func (s *Stream) AppendFunc(n int, f func(p []byte) error) (off int64, err error
 	if n <= 0 {
 		return s.appendFuncNothing(n, f)
 	}
-	fr, off, err := s.take(int64(n))
-	if err != nil {
-		return -1, err
-	}
-	done := false
-	defer func() {
-		if !done { // f has panicked, or ended the goroutine.
-			s.revoke(fr, off, int64(n))
-		}
-	}()
-	err = f(fr.tracks[0].bytes(off, n))
-	done = true
-	switch {
-	case err == nil:
-		s.order.publish(off, off+int64(n))
-	case s.revoke(fr, off, int64(n)):
-		off = -1
-	default:
-		err = fmt.Errorf("stream: append %d bytes at %d of %q: %w; %w", n, off, s.name, err, ErrZeroed)
-	}
-	return off, err
+	return s.append(n, func(r Rows) error { return f(r.f.tracks[0].bytes(r.at, r.n)) })
 }
 
 // appendFuncNothing is AppendFunc where n is not positive.
 func (s *Stream) appendFuncNothing(n int, f func(p []byte) error) (off int64, err error) {
 	if n < 0 {
-		panic(fmt.Sprintf("stream: AppendFunc of %d bytes to %q", n, s.name))
+		s.badCount("AppendFunc", n)
 	}
 	if off, err = s.appendNothing(); err == nil {
 		err = f(nil)
@@ -110,8 +75,3 @@ func (s *Stream) appendFuncNothing(n int, f func(p []byte) error) (off int64, er
 	}
 	return off, err
 }
-
-// CloseWrite ends appending: Append returns ErrClosed from here on, and who waits for or
-// follows what would come is told that this is the end. What is there can be read until
-// Close. What an append under way is doing it finishes. Calling it again does nothing.
-func (s *Stream) CloseWrite() { s.closeWrite() }

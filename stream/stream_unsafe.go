@@ -30,3 +30,18 @@ func (v *view) zero(off, n int64) { clear(v.bytes(off, int(n))) }
 
 // addr returns the address of byte off.
 func (v *view) addr(off int64) uintptr { return uintptr(v.base) + uintptr(off-v.first) }
+
+// sizeOf returns the size of a T.
+func sizeOf[T any]() int64 {
+	var zero T
+	return int64(unsafe.Sizeof(zero))
+}
+
+// valuesAt returns n values of a track of T from number at on, with no spare capacity.
+//
+// Preconditions: as of bytes; T has no pointers.
+func valuesAt[T any](v *view, at int64, n int) []T {
+	// safety: as in bytes. Aligned, because a window and the first byte it shows are to
+	// 2 MiB, and the offset is a multiple of T's size, which is one of its alignment.
+	return unsafe.Slice((*T)(unsafe.Add(v.base, at*sizeOf[T]()-v.first)), n)
+}
