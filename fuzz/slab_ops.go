@@ -34,6 +34,7 @@ func init() {
 		{"trim", (*slabRun).opTrim},
 		{"misuse", (*slabRun).opMisuse},
 		{"local", (*slabRun).opLocal},
+		{"refer", (*slabRun).opRefer},
 		{"chapter", (*slabRun).opChapter},
 	}...)
 }

@@ -137,6 +137,9 @@ func (r *slabRun) opFreeMany() error {
 		return nil
 	}
 	i, count, step := r.in.below(len(r.objects)), r.in.byte(), r.in.below(3)
+	if count >= 250 {
+		return r.freeAll()
+	}
 	for ; count > 0 && i < len(r.objects); count-- {
 		o := r.objects[i]
 		if o.retired != 0 {
@@ -149,4 +152,23 @@ func (r *slabRun) opFreeMany() error {
 		i += step
 	}
 	return nil
+}
+
+// freeAll frees all but what is retired at once.
+func (r *slabRun) freeAll() error {
+	if err := r.intact(); err != nil {
+		return err
+	}
+	r.a.FreeAll()
+	for i := 0; i < len(r.objects); {
+		o := r.objects[i]
+		if o.retired != 0 {
+			i++
+			continue
+		}
+		r.remove(o)
+		r.freed[r.freedAt%len(r.freed)] = o.b
+		r.freedAt++
+	}
+	return r.intact()
 }

@@ -143,16 +143,21 @@ func (a *Allocator) Alloc(n int) ([]byte, error) {
 	return a.allocSlow(n, 1, false)
 }
 
-// AllocZero is Alloc of bytes that are zero, up to the capacity. Of more than 32 KiB
-// those that are zero already are not touched: pages never used before take no memory
-// until somebody does.
+// AllocZero is Alloc of bytes that are zero, up to the capacity. What is zero already is
+// not touched: of 8 KiB and more, pages never used before, or given back, take no memory
+// until somebody touches them.
 func (a *Allocator) AllocZero(n int) ([]byte, error) {
-	if uint(n-1) >= smallMax {
-		return a.allocSlow(n, 1, true)
+	if uint(n-1) < smallMax && a.watch == nil {
+		c := classOf(n)
+		if p, isZero := a.take(a.shard(), c); p != 0 {
+			b := bytesAt(p, n, int(kinds[uint64(c)&kindMask].size))
+			if !isZero {
+				clear(b[:cap(b)])
+			}
+			return b, nil
+		}
 	}
-	b, err := a.Alloc(n)
-	clear(b[:cap(b)])
-	return b, err
+	return a.allocSlow(n, 1, true)
 }
 
 // AllocAligned is Alloc at an address that is a multiple of alignment, a power of
@@ -206,12 +211,12 @@ func (a *Allocator) allocKind(n, alignment int, zero bool) ([]byte, error) {
 	size := max(n, alignment)
 	if size <= smallMax {
 		c := alignedClass(n, alignment)
-		p, err := a.takeSlow(a.shard(), c)
+		p, isZero, err := a.takeSlow(a.shard(), c, sparse(c, zero))
 		if err != nil {
 			return nil, err
 		}
 		b := bytesAt(p, n, int(classSize[c]))
-		if zero {
+		if zero && !isZero {
 			clear(b[:cap(b)])
 		}
 		return b, nil
@@ -221,6 +226,10 @@ func (a *Allocator) allocKind(n, alignment int, zero bool) ([]byte, error) {
 	}
 	return a.large.alloc(n) // Zero anyway.
 }
+
+// sparse reports whether a new span of class c gets no memory before it is touched: if its
+// first object shall be zero, and has pages of its own.
+func sparse(c int, zero bool) bool { return zero && kinds[c].size >= punchSize }
 
 func (a *Allocator) mustBeOpen(method string) {
 	if a.closed.Load() {

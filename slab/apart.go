@@ -18,6 +18,7 @@ type apartGroup struct {
 	objects uint32         // in the group
 	number  uint32         // of the group
 	first   uint32         // number of the first group of its span
+	isZero  bool           // the objects collected are: none was handed out before
 }
 
 // setApart makes an owned group of the caller's its own alone: Owned → Apart. Its
@@ -44,21 +45,23 @@ func (h *apartGroup) bitOf(p uintptr, capacity int) uint32 {
 	return 1 << (idx % groupLen)
 }
 
-// others returns the group's objects that others have freed.
-func (h *apartGroup) others() uint32 {
+// collect takes what others have freed, or nobody has had so far, where nothing is left of
+// what was collected.
+func (h *apartGroup) collect() {
 	if h.word == nil {
-		return 0
+		return
 	}
-	return uint32(h.word.Load())
+	v := h.word.Load()
+	h.free, h.isZero = uint32(v), v&fresh != 0
+	if h.free != 0 {
+		h.word.And(^uint64(h.free)) // They only add to it meanwhile.
+	}
 }
 
-// collect takes what others have freed.
-func (h *apartGroup) collect() uint32 {
-	free := h.others()
-	if free != 0 {
-		h.word.And(^uint64(free)) // They only add to it meanwhile.
-	}
-	return free
+// keep takes an object to hand that was in use.
+func (h *apartGroup) keep(bit uint32) {
+	h.free |= bit
+	h.isZero = false
 }
 
 // taken returns the objects of the group that others have freed, or retired.
@@ -79,6 +82,9 @@ func (a *Allocator) giveBack(c int, h *apartGroup) (twice uint32) {
 		v = h.word.Load()
 		twice = h.free & (uint32(v) | a.retiredIn(h.number, v))
 		next = (v | uint64(h.free&^twice)) &^ (owned | apart)
+		if h.free != 0 && !h.isZero {
+			next &^= fresh
+		}
 		if uint32(next) != 0 {
 			next |= listed
 		}

@@ -110,7 +110,7 @@ func (a *Allocator) whole(b []byte) []byte {
 // capacityAt returns the capacity of the object in use at p, or 0 if there is
 // none; where p is inside an object, any number.
 func (a *Allocator) capacityAt(p uintptr) int {
-	if w := a.watch; w != nil && w.debug != nil {
+	if w := a.watch; w.debugs() {
 		w.debug.mu.Lock()
 		defer w.debug.mu.Unlock()
 		return w.debug.live[p].n

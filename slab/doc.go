@@ -23,15 +23,18 @@
 //	memory of any size, any goroutine      Allocator: Alloc, AllocZero, Realloc, Free
 //	a goroutine that allocates much        its own Local
 //	values and slices of one type          NewOf[T], MakeSlice[T], GrowSlice; Cache[T]
-//	links between objects                  Ref[T]: a number, no pointer
+//	links between objects                  Ref[T], SliceRef[T]: numbers, no pointers
+//	a cache of bytes                       a map to SliceRef[byte]; see the Example
+//	free everything at once                FreeAll; or Discard, which ends the allocator
 //	memory for arrow-go                    Arrow
 //	free what others may be reading        Options.Domain and Allocator.Retire
 //	find a leak, a use after free          Options.Debug; Options.Profile
 //
 // # When is a slice valid?
 //
-// From Alloc until Free, or until a Realloc that returns no error: it may move the
-// bytes. What is retired is valid while a guard is held that was pinned before.
+// From Alloc until Free or FreeAll, or until a Realloc that returns no error: it may move
+// the bytes. What is retired is valid while a guard is held that was pinned before, and so is
+// everything in an allocator that was ended by Discard.
 //
 // # One writer, many readers
 //
@@ -51,7 +54,8 @@
 //     given it again in between; Options.Debug makes that unlikely.
 //   - No Go pointers inside. No locks, and no atomics that order anything else: the race
 //     detector does not see this memory and would report falsely. Counters are fine.
-//   - Close must be the only call at its time. A Local is used by one goroutine at a time.
+//   - Close, FreeAll and Discard must be the only call at their time. A Local is used by one
+//     goroutine at a time.
 //
 // # What it costs
 //

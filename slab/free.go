@@ -24,8 +24,14 @@ func (a *Allocator) release(method string, b []byte) {
 	}
 }
 
-// freeRetired frees b, which is retired.
+// freeRetired frees b, which is retired, unless the allocator has ended with all that was
+// in it.
 func (a *Allocator) freeRetired(b []byte) {
+	a.retired.frees.RLock()
+	defer a.retired.frees.RUnlock()
+	if a.closed.Load() {
+		return
+	}
 	if a.watch != nil {
 		a.watch.free(a, b, true)
 		return
@@ -65,10 +71,10 @@ func (a *Allocator) put(p uintptr, capacity int) bool {
 	base := p - uintptr(idx%groupLen*k.size)
 	for {
 		v := gr.word.Load()
-		next := v | 1<<(idx%groupLen)
+		next := (v | 1<<(idx%groupLen)) &^ fresh
 		// Of whom frees twice while the span ends and the group serves another
 		// one, class or base differ. Checked after the word is loaded: see group.
-		if next == v || v&marked != 0 || v>>classShift != e.class() || gr.base.Load() != base {
+		if v>>(idx%groupLen)&1 != 0 || v&marked != 0 || v>>classShift != e.class() || gr.base.Load() != base {
 			return false
 		}
 		if v&(owned|listed) == 0 {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/growarena/growarena/epoch"
 )
 
 // TestFresh_TakesNothing: pages never used, and those that were given back, are zero, and
@@ -79,6 +81,195 @@ func TestFresh_TakesNothing(t *testing.T) {
 					t.Error(err)
 				}
 			})
+		}
+	}
+}
+
+// TestFresh_SmallTakesNothing is the same of objects that share a span: as long as nothing
+// of their group was freed, nobody touches them.
+func TestFresh_SmallTakesNothing(t *testing.T) {
+	const total = 4 << 20
+	for _, n := range []int{punchSize, 20_000, smallMax} {
+		for name, way := range map[string]func(a *Allocator) (alloc func() ([]byte, error)){
+			"AllocZero": func(a *Allocator) func() ([]byte, error) {
+				return func() ([]byte, error) { return a.AllocZero(n) }
+			},
+			"Arrow": func(a *Allocator) func() ([]byte, error) {
+				r := NewArrow(a, ArrowOptions{})
+				return func() ([]byte, error) { return r.Allocate(n), nil }
+			},
+			"MakeSlice": func(a *Allocator) func() ([]byte, error) {
+				return func() ([]byte, error) { return MakeSlice[byte](a, n) }
+			},
+			"Local": func(a *Allocator) func() ([]byte, error) {
+				l := a.NewLocal()
+				return func() ([]byte, error) { return l.AllocZero(n) }
+			},
+		} {
+			for _, o := range []Options{{}, {Profile: 1 << 20}} {
+				t.Run(fmt.Sprintf("%d/%s/profile=%d", n, name, o.Profile), func(t *testing.T) {
+					a := smallRegions(t)
+					if o.Profile > 0 {
+						a.watch = newWatch(o)
+					}
+					alloc := way(a)
+					for turn := range 3 {
+						var all [][]byte
+						for range total / n {
+							b, err := alloc()
+							if err != nil {
+								t.Fatal(err)
+							}
+							all = append(all, b[:cap(b)])
+						}
+						if got := a.pages.Committed(); got > total/16 {
+							t.Errorf("turn %d: %d bytes of memory for %d that nobody touched", turn, got, total)
+						}
+						for i, b := range all {
+							if b[0] != 0 || b[i*100%len(b)] != 0 || b[len(b)-1] != 0 {
+								t.Fatalf("turn %d: object %d is not zero", turn, i)
+							}
+							b[0], b[i*100%len(b)] = 1, 1
+						}
+						if turn == 1 {
+							a.FreeAll()
+						} else {
+							for _, b := range all {
+								a.Free(b)
+							}
+						}
+						for l := range a.locals.open {
+							l.Trim()
+						}
+						if err := a.Trim(); err != nil {
+							t.Fatal(err)
+						}
+					}
+					a.Check()
+					if err := a.Close(); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestFresh_SmallZero allocates and frees small objects at random, through the allocator
+// and Locals, zeroed and not, with dirt in them, some retired: what shall be zero is.
+func TestFresh_SmallZero(t *testing.T) {
+	for _, n := range []int{16, 48, 1000, 9 << 10, 28672} {
+		d := epoch.NewDomain(epoch.Options{})
+		a := smallRegions(t)
+		a.domain = d
+		locals := []*Local{a.NewLocal(), a.NewLocal()}
+		rng := rand.New(rand.NewPCG(uint64(n), 83))
+		zero := make([]byte, smallMax)
+		var all [][]byte
+		most := 400 // objects: more and fewer, so that spans begin and end
+		for i := range 6000 {
+			if i%500 == 0 {
+				most = 20 + rng.IntN(400)
+				if err := a.Trim(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			way := rng.IntN(len(locals) + 2)
+			free := func(k int) {
+				b := all[k]
+				all[k] = all[len(all)-1]
+				all = all[:len(all)-1]
+				switch {
+				case way < len(locals):
+					locals[way].Free(b)
+				case way == len(locals):
+					a.Free(b)
+				default:
+					if err := a.Retire(b); err != nil {
+						t.Fatal(err)
+					}
+					d.TryReclaim()
+				}
+			}
+			switch op := rng.IntN(100); {
+			case op < 60 && len(all) < most:
+				alloc, isZero := a.Alloc, op >= 20
+				switch {
+				case way < len(locals) && isZero:
+					alloc = locals[way].AllocZero
+				case way < len(locals):
+					alloc = locals[way].Alloc
+				case isZero:
+					alloc = a.AllocZero
+				}
+				b, err := alloc(n)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if b = b[:cap(b)]; isZero && !bytes.Equal(b, zero[:len(b)]) {
+					t.Fatalf("turn %d: %d bytes are not zero", i, n)
+				}
+				fill(b, byte(i)|1)
+				all = append(all, b)
+			case op < 97 && len(all) > 0:
+				free(rng.IntN(len(all)))
+			case op == 97:
+				locals[i%2].Trim()
+			case op == 98 && i%7 == 0:
+				a.FreeAll()
+				all = nil
+			}
+			if i%100 == 0 {
+				_ = d.Barrier(t.Context())
+				a.Check()
+			}
+		}
+		if err := d.Shutdown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		a.FreeAll()
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestFresh_GivenBack: what a Local has used, been given back and gives up, when it is
+// trimmed or for other groups, is not zero for that.
+func TestFresh_GivenBack(t *testing.T) {
+	for _, n := range []int{16, 1000, 9 << 10} {
+		a := smallRegions(t)
+		l := a.NewLocal()
+		for turn := range 3 {
+			var all [][]byte
+			for range 2 + turn*6*groupLen {
+				b, err := l.Alloc(n)
+				if err != nil {
+					t.Fatal(err)
+				}
+				fill(b, 0xff)
+				all = append(all, b)
+			}
+			for _, b := range all[1:] { // The first keeps the span from ending.
+				l.Free(b)
+			}
+			l.Trim()
+			for range 8 * groupLen {
+				b, err := a.AllocZero(n)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if bytes.Count(b, []byte{0}) != n {
+					t.Fatalf("turn %d: %d bytes are not zero", turn, n)
+				}
+			}
+			a.FreeAll()
+			if err := a.Trim(); err != nil { // For fresh pages.
+				t.Fatal(err)
+			}
+		}
+		if err := a.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }

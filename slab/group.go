@@ -38,6 +38,11 @@ const (
 	groupLen   = 1 << groupShift // objects in a group
 	freeBits   = 1<<groupLen - 1
 	listed     = 1 << 33
+
+	// fresh is set as long as no object of the group was freed since its pages were
+	// zero: what is free was never handed out, and is zero.
+	fresh = 1 << 32
+
 	marked     = 1 << 34 // objects in use are retired, see retired
 	classShift = 56      // the class from here on; 0 in a dead group
 

@@ -74,12 +74,20 @@ func (l *Local) Alloc(n int) ([]byte, error) {
 
 // AllocZero is [Allocator.AllocZero].
 func (l *Local) AllocZero(n int) ([]byte, error) {
-	if uint(n-1) >= smallMax {
-		return l.allocSlow(n, true)
+	if uint(n-1) < smallMax {
+		h := &l.current[uint64(classOf(n))&kindMask]
+		free := h.free
+		bit := free & -free
+		if free != 0 && h.word.Load()&(uint64(bit)|marked) == 0 { // As in Alloc.
+			h.free = free &^ bit
+			b := bytesAt(h.base+uintptr(bits.TrailingZeros32(free))*uintptr(h.size), n, int(h.size))
+			if !h.isZero {
+				clear(b[:cap(b)])
+			}
+			return b, nil
+		}
 	}
-	b, err := l.Alloc(n)
-	clear(b[:cap(b)])
-	return b, err
+	return l.allocSlow(n, true)
 }
 
 // Free is [Allocator.Free].
@@ -87,7 +95,7 @@ func (l *Local) Free(b []byte) {
 	if uint(cap(b)-1) < smallMax {
 		h := &l.current[uint64(classOf(cap(b)))&kindMask]
 		if bit := h.bitOf(addrOf(b), cap(b)); bit != 0 && (uint64(h.free)|h.word.Load())&(uint64(bit)|marked) == 0 {
-			h.free |= bit
+			h.keep(bit)
 			return
 		}
 	}
@@ -123,7 +131,7 @@ func (l *Local) putBack(h *apartGroup, bit uint32, b []byte) {
 	if (h.free|l.a.taken(h))&bit != 0 {
 		l.a.misuse("Free", b)
 	}
-	h.free |= bit
+	h.keep(bit)
 }
 
 // allocSlow allocates what is not at hand.
@@ -133,24 +141,31 @@ func (l *Local) allocSlow(n int, zero bool) ([]byte, error) {
 		return l.a.allocSlow(n, 1, zero)
 	}
 	c := classOf(n)
-	p, err := l.refill(c)
+	p, err := l.refill(c, sparse(c, zero))
 	if errors.Is(err, ErrLimit) {
 		l.a.relent()
-		p, err = l.refill(c)
+		p, err = l.refill(c, sparse(c, zero))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("slab: allocate %d bytes from %q: %w", n, l.a.name, err)
 	}
 	if p == 0 {
+		if zero {
+			return l.AllocZero(n)
+		}
 		return l.Alloc(n)
 	}
-	return bytesAt(p, n, int(kinds[c].size)), nil
+	b := bytesAt(p, n, int(kinds[c].size))
+	if zero {
+		clear(b[:cap(b)])
+	}
+	return b, nil
 }
 
 // refill gets objects of class c to hand: what others have freed into the Local's
 // group, what is at hand of another one, or another group. Or it gets the address
 // of one object.
-func (l *Local) refill(c int) (uintptr, error) {
+func (l *Local) refill(c int, sparse bool) (uintptr, error) {
 	h := &l.current[c]
 	h.mustNotHave(h.free & l.a.taken(h))
 	if bit := h.free & -h.free; bit != 0 { // Others of the group are retired.
@@ -158,7 +173,7 @@ func (l *Local) refill(c int) (uintptr, error) {
 		return h.base + uintptr(bits.TrailingZeros32(bit))*uintptr(h.size), nil
 	}
 	for {
-		if h.free = h.collect(); h.free != 0 || l.swap(c) {
+		if h.collect(); h.free != 0 || l.swap(c) {
 			return 0, nil
 		}
 		p, g := l.a.popRecent(l.a.shard(), c)
@@ -167,7 +182,7 @@ func (l *Local) refill(c int) (uintptr, error) {
 		}
 		if g == 0 {
 			var err error
-			if g, err = l.a.nextGroup(c); err != nil {
+			if g, err = l.a.nextGroup(c, sparse); err != nil {
 				return 0, err
 			}
 		}
@@ -189,7 +204,7 @@ func (l *Local) swap(c int) bool {
 	for i := range m.groups {
 		h := &m.groups[i]
 		if h.free == 0 {
-			h.free = h.collect()
+			h.collect()
 		}
 		if h.free != 0 {
 			l.current[c], *h = *h, l.current[c]

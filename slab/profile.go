@@ -3,8 +3,10 @@ package slab
 import (
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -147,6 +149,18 @@ func (p *profile) forget(addr uintptr) bool {
 		p.bucket(addr).Add(-1)
 	}
 	return ok
+}
+
+// forgetAll removes all objects, but those that are to be kept.
+func (p *profile) forgetAll(keep func(addr uintptr) bool) {
+	p.mu.Lock()
+	all := slices.Collect(maps.Keys(p.sampled))
+	p.mu.Unlock()
+	for _, addr := range all {
+		if !keep(addr) {
+			p.forget(addr)
+		}
+	}
 }
 
 // close takes all there is out of the profile.

@@ -10,8 +10,7 @@ import (
 // pointer, so types with Refs may themselves be allocated here. What it refers to
 // must be in use; in debug mode using a Ref to what is free panics.
 //
-// For bytes of any length, such as a key, keep a Ref[byte] to the first with the length
-// and the capacity: unsafe.Slice(r.In(a), capacity)[:length]. Free wants that capacity.
+// To slices, such as bytes of any length, there is [SliceRef].
 type Ref[T any] struct {
 	at1 uint64 // region from bit 40 on, and offset, plus 1
 }

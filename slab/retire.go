@@ -22,6 +22,10 @@ type retired struct {
 	waiting atomic.Int64   // objects that wait for guards, as the domain counts them
 	freeing sync.WaitGroup // has those, and those that are being freed
 
+	// frees is held, shared, while one is being freed, and by who frees all objects, or
+	// ends the allocator. It comes before idle.mu.
+	frees sync.RWMutex
+
 	entered atomic.Int64 // how many are in others
 
 	mu     sync.Mutex
@@ -104,6 +108,7 @@ func (a *Allocator) Retire(b []byte) error {
 	if a.domain == nil {
 		panic(errNoDomain)
 	}
+	a.mustBeOpen("Retire")
 	if cap(b) == 0 {
 		return nil
 	}
@@ -124,7 +129,7 @@ func (a *Allocator) Retire(b []byte) error {
 
 // retire notes that b is retired, or panics.
 func (a *Allocator) retire(b []byte) {
-	if a.watch != nil && a.watch.debug != nil {
+	if a.watch.debugs() {
 		a.watch.debug.retire(a, b)
 	} else if !a.mark(b) {
 		a.misuse("Retire", b)
@@ -168,7 +173,7 @@ func (a *Allocator) mark(b []byte) bool {
 func (a *Allocator) unretire(b []byte) {
 	r, p := &a.retired, addrOf(b)
 	switch {
-	case a.watch != nil && a.watch.debug != nil:
+	case a.watch.debugs():
 		a.watch.debug.unretire(b)
 		return
 	case r.claim(p, true):
@@ -222,7 +227,7 @@ func (a *Allocator) putMarked(b []byte, isRetired bool) bool {
 			r.mu.Unlock()
 			return false
 		}
-		next = v | uint64(o.bit)
+		next = (v | uint64(o.bit)) &^ fresh
 		if left == 0 {
 			next &^= marked
 		}

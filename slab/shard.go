@@ -79,39 +79,39 @@ func (a *Allocator) allShards() iter.Seq[*shard] {
 }
 
 // take takes a free object from the shard's current group of class c and returns
-// its address, or 0 if there is none.
+// its address, and whether it is zero, or 0 if there is none.
 //
 // The shard may have gone on to another group meanwhile, and this one may be
 // listed, another shard's, dead, or of another class. If it is owned and the class is
 // the same, taking from it is as good as ever.
-func (a *Allocator) take(s *shard, c int) uintptr {
+func (a *Allocator) take(s *shard, c int) (p uintptr, isZero bool) {
 	g := s.current[c&int(kindMask)].Load()
 	if g == 0 {
-		return 0
+		return 0, false
 	}
 	gr := a.groups.at(g)
 	for {
 		v := gr.word.Load()
 		free := uint32(v)
 		if free == 0 || v>>ownedShift != uint64(c)<<2|1 {
-			return 0
+			return 0, false
 		}
 		if gr.word.CompareAndSwap(v, v&(v-1)) { // without the lowest bit
 			// The object is ours, so the group stays alive, and its base what it is.
-			return gr.base.Load() + uintptr(bits.TrailingZeros32(free))*uintptr(kinds[c&int(kindMask)].size)
+			return gr.base.Load() + uintptr(bits.TrailingZeros32(free))*uintptr(kinds[c&int(kindMask)].size), v&fresh != 0
 		}
 		a.collided(&gr.word, v)
 	}
 }
 
 // takeSlow is take for when the shard's current group has nothing left.
-func (a *Allocator) takeSlow(s *shard, c int) (uintptr, error) {
+func (a *Allocator) takeSlow(s *shard, c int, sparse bool) (p uintptr, isZero bool, err error) {
 	for {
-		if p := a.take(s, c); p != 0 {
-			return p, nil
+		if p, isZero := a.take(s, c); p != 0 {
+			return p, isZero, nil
 		}
-		if p, err := a.refill(s, c); p != 0 || err != nil {
-			return p, err
+		if p, err := a.refill(s, c, sparse); p != 0 || err != nil {
+			return p, false, err
 		}
 	}
 }
@@ -120,7 +120,7 @@ func (a *Allocator) takeSlow(s *shard, c int) (uintptr, error) {
 // lately, one of the class's list, one of another shard, or the first of a new
 // span. It may turn out that somebody else has done so, or taken all meanwhile. Of a
 // group with one free object it takes that instead, and returns its address.
-func (a *Allocator) refill(s *shard, c int) (uintptr, error) {
+func (a *Allocator) refill(s *shard, c int, sparse bool) (uintptr, error) {
 	old := s.current[c].Load()
 	if old != 0 && uint32(a.groups.at(old).word.Load()) != 0 {
 		return 0, nil // Somebody has refilled it, or freed into it, meanwhile.
@@ -137,7 +137,7 @@ func (a *Allocator) refill(s *shard, c int) (uintptr, error) {
 		cl.mu.Unlock()
 		return 0, nil
 	}
-	g, err := a.nextLocked(cl, c)
+	g, err := a.nextLocked(cl, c, sparse)
 	if g != 0 {
 		g = s.install(c, old, g)
 	}
@@ -147,18 +147,18 @@ func (a *Allocator) refill(s *shard, c int) (uintptr, error) {
 }
 
 // nextGroup returns a group of class c that the caller owns then.
-func (a *Allocator) nextGroup(c int) (uint32, error) {
+func (a *Allocator) nextGroup(c int, sparse bool) (uint32, error) {
 	cl := &a.classes[c]
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
-	return a.nextLocked(cl, c)
+	return a.nextLocked(cl, c, sparse)
 }
 
 // nextLocked returns a group of class c that the caller owns then: of the class's
 // list, of what a shard has freed into lately, or the first of a new span.
 //
 // Preconditions: cl.mu is held.
-func (a *Allocator) nextLocked(cl *class, c int) (uint32, error) {
+func (a *Allocator) nextLocked(cl *class, c int, sparse bool) (uint32, error) {
 	if g := a.popLocked(cl, c); g != 0 {
 		return g, nil
 	}
@@ -169,7 +169,7 @@ func (a *Allocator) nextLocked(cl *class, c int) (uint32, error) {
 			}
 		}
 	}
-	return a.newSpanLocked(cl, c)
+	return a.newSpanLocked(cl, c, sparse)
 }
 
 // install makes g, which is the caller's as an owned group, the current group if

@@ -57,6 +57,11 @@ func valuesIn[T any](b []byte, n int) []T {
 	return unsafe.Slice(first[T](b), cap(b)/sizeOf[T]())[:n]
 }
 
+// valuesAt returns n T at p, with room for c.
+//
+// Preconditions: as bytesAt; T is pointer-free and not empty.
+func valuesAt[T any](p uintptr, n, c int) []T { return unsafe.Slice(valueAt[T](p), c)[:n] }
+
 func addrOfValue[T any](p *T) uintptr { return uintptr(unsafe.Pointer(p)) }
 
 // valueAt returns the T at addr, which lies in a region.

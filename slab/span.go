@@ -45,8 +45,8 @@ func (t *spanTable) allocLocked() (uint32, *span) {
 // returns that as owned: None → Owned, Listed.
 //
 // Preconditions: cl.mu is held.
-func (a *Allocator) newSpanLocked(cl *class, c int) (uint32, error) {
-	number, start, _, err := a.beginSpan(a.wholeRun(int(classPages[c])), c, false)
+func (a *Allocator) newSpanLocked(cl *class, c int, sparse bool) (uint32, error) {
+	number, start, stale, err := a.beginSpan(a.wholeRun(int(classPages[c])), c, sparse)
 	if err != nil {
 		return 0, err
 	}
@@ -64,6 +64,9 @@ func (a *Allocator) newSpanLocked(cl *class, c int) (uint32, error) {
 		if i > 0 {
 			state = listed
 			cl.list = append(cl.list, g)
+		}
+		if !a.watch.debugs() && !stale.Has(i*groupLen*int(k.size), groupLen*int(k.size)) {
+			state |= fresh
 		}
 		gr.word.Store(gr.word.Load()&genBits | objectsIn(int(k.objects), i) | state | uint64(c)<<classShift)
 	}
@@ -85,13 +88,13 @@ func (a *Allocator) pagesOfLocked(e entry) int {
 	return a.wholeRun(int(classPages[e.class()]))
 }
 
-// beginSpan takes a run of pages for class c (or mediumClass), enters it into the
-// page table, and returns its number and address, and as TakeLocked what may hold
-// old bytes.
-func (a *Allocator) beginSpan(pages, c int, zero bool) (number uint32, start uintptr, stale pageheap.PageSet, err error) {
+// beginSpan takes a run of pages, sparse or not, for class c (or mediumClass), enters it
+// into the page table, and returns its number and address, and as TakeLocked what may
+// hold old bytes.
+func (a *Allocator) beginSpan(pages, c int, sparse bool) (number uint32, start uintptr, stale pageheap.PageSet, err error) {
 	a.pages.Lock()
 	defer a.pages.Unlock()
-	r, page, stale, err := a.takeRunLocked(pages, zero)
+	r, page, stale, err := a.takeRunLocked(pages, sparse)
 	if err != nil {
 		return 0, 0, stale, err
 	}
@@ -113,11 +116,11 @@ func (a *Allocator) beginSpan(pages, c int, zero bool) (number uint32, start uin
 }
 
 // takeRunLocked takes n pages from the page heap, as the limit allows.
-func (a *Allocator) takeRunLocked(n int, zero bool) (r *pageheap.Region, page int, stale pageheap.PageSet, err error) {
+func (a *Allocator) takeRunLocked(n int, sparse bool) (r *pageheap.Region, page int, stale pageheap.PageSet, err error) {
 	if err := a.budget.charge(n * pageSize); err != nil {
 		return nil, 0, stale, err
 	}
-	r, page, stale, err = a.pages.TakeLocked(n, zero)
+	r, page, stale, err = a.pages.TakeLocked(n, sparse)
 	if err != nil {
 		a.budget.refund(n * pageSize)
 	}
@@ -188,7 +191,7 @@ func (a *Allocator) beginEndLocked(c int, first uint32) (n int) {
 		w := &a.groups.at(first + uint32(n)).word
 		v := w.Load()
 		want := objectsIn(int(k.objects), n) | listed | uint64(c)<<classShift
-		if v&^genBits != want || !w.CompareAndSwap(v, v|apart) {
+		if v&^(genBits|fresh) != want || !w.CompareAndSwap(v, v|apart) {
 			break
 		}
 	}

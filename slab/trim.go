@@ -24,7 +24,7 @@ func (a *Allocator) Trim() error {
 		a.watch.drain(a) // Of the spans that have just ended, too.
 	}
 	errs := []error{a.large.trim()}
-	if a.watch == nil || a.watch.debug == nil { // There, freed objects are poisoned.
+	if !a.watch.debugs() { // There, freed objects are poisoned.
 		errs = append(errs, a.punch(1))
 	}
 	errs = append(errs, a.pages.Trim())

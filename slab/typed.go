@@ -22,7 +22,7 @@ func newOf[T any](a *Allocator) (*T, error) {
 	if n == 0 {
 		return new(T), nil // No memory at all, here as there.
 	}
-	if n > smallMax {
+	if n > fineMax { // It may be zero already.
 		b, err := a.AllocZero(n)
 		if err != nil {
 			return nil, err
@@ -59,7 +59,7 @@ func objectOf[T any](a *Allocator, p *T, n int) []byte {
 // capacityFor returns the capacity of an object that n bytes were asked for.
 func (a *Allocator) capacityFor(n int) int {
 	switch {
-	case a.watch != nil && a.watch.debug != nil, n > mediumMax:
+	case a.watch.debugs(), n > mediumMax:
 		return n
 	case n > smallMax:
 		return (n + pageSize - 1) / pageSize * pageSize

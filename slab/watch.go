@@ -20,6 +20,9 @@ func newWatch(opts Options) *watch {
 	return w
 }
 
+// debugs reports whether the allocator is in debug mode. Of nil it is not.
+func (w *watch) debugs() bool { return w != nil && w.debug != nil }
+
 // alloc is Alloc of more than 0 bytes.
 func (w *watch) alloc(a *Allocator, n, alignment int, zero bool) (b []byte, err error) {
 	if w.debug != nil {

@@ -75,6 +75,11 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
+// sliceRef refers to the object as one to 8 bytes.
+func (w *world) sliceRef() slab.SliceRef[byte] {
+	return slab.SliceRefTo(w.slab, unsafe.Slice((*byte)(unsafe.Pointer(w.object)), 8))
+}
+
 func (w *world) close(t *testing.T) {
 	w.guard.Unpin()
 	w.seen.Unpin()
@@ -213,6 +218,10 @@ var silent = map[string]func(w *world){
 	"slab.RefTo":           func(w *world) { slab.RefTo(w.slab, w.object) },
 	"slab.Ref.IsNil":       func(w *world) { slab.RefTo(w.slab, w.object).IsNil() },
 	"slab.Ref.In":          func(w *world) { slab.RefTo(w.slab, w.object).In(w.slab) },
+	"slab.SliceRefTo":      func(w *world) { w.sliceRef() },
+	"slab.SliceRef.IsNil":  func(w *world) { w.sliceRef().IsNil() },
+	"slab.SliceRef.Len":    func(w *world) { w.sliceRef().Len() },
+	"slab.SliceRef.In":     func(w *world) { w.sliceRef().In(w.slab) },
 }
 
 // fault touches the window, which is Reserved.

@@ -44,6 +44,8 @@ var slabOperations = slices.Concat(
 		}
 	}, "plain"),
 	closes(),
+	freesAll(),
+	discards(),
 	localOperations(),
 	arrowOperations(),
 	valueOperations(),
@@ -107,6 +109,59 @@ func closes() (all []operation) {
 						t.Error("no error for what is in use")
 					}
 					return nil
+				})
+				s.once, s.print = true, nil
+				s.check = func(t *testing.T, done bool) {
+					if n := m.space.Stats().Windows; n != 0 {
+						t.Errorf("%d windows are left", n)
+					}
+				}
+				return s
+			},
+		})
+	}
+	return all
+}
+
+// freesAll are the operations of freeing everything at once.
+func freesAll() (all []operation) {
+	for _, mode := range slabModes {
+		all = append(all, operation{
+			name: "slab.FreeAll/" + mode.name, covers: []string{"slab.Allocator.FreeAll"},
+			setup: func(t *testing.T) *scene {
+				m := newSlabScene(t, mode.o)
+				m.alloc(hugeSize)
+				s := m.scene(func() error {
+					m.a.FreeAll()
+					m.held = [3][]byte{}
+					return nil
+				})
+				s.print = nil
+				s.check = func(t *testing.T, done bool) {
+					if n := m.a.Stats().Objects; n != 0 && !m.debug {
+						t.Errorf("%d objects are left", n)
+					}
+				}
+				return s
+			},
+		})
+	}
+	return all
+}
+
+// discards are the operations of Discard: all is given back whatever fails.
+func discards() (all []operation) {
+	for _, mode := range slabModes {
+		all = append(all, operation{
+			name: "slab.Discard/" + mode.name, covers: []string{"slab.Allocator.Discard"},
+			setup: func(t *testing.T) *scene {
+				m := newSlabScene(t, mode.o)
+				m.warm()
+				m.alloc(hugeSize)
+				s := m.scene(func() error {
+					m.closed = true
+					must(t, m.a.Discard())
+					return m.domain.Barrier(context.Background()) // Or its goroutine is at it.
 				})
 				s.once, s.print = true, nil
 				s.check = func(t *testing.T, done bool) {

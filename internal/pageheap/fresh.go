@@ -59,11 +59,26 @@ type PageSet [SetMax / 64]uint64
 //
 // Preconditions: to is at most SetMax.
 func (r *Region) staleLocked(page, from, to int) (s PageSet) {
-	for i := from; i < to; i++ {
-		c, k := r.chunk(page + i)
-		s[i/64] |= c.stale[k/64] >> (k % 64) & 1 << (i % 64)
-	}
+	at := from
+	r.soiledIn(page+from, to-from, func(_, stale *uint64, mask uint64) {
+		word := *stale & mask >> bits.TrailingZeros64(mask)
+		s[at/64] |= word << (at % 64)
+		if n := bits.OnesCount64(mask); at%64+n > 64 {
+			s[at/64+1] |= word >> (64 - at%64)
+		}
+		at += bits.OnesCount64(mask)
+	})
 	return s
+}
+
+// Has reports whether one of the set's pages has a part of the n bytes at off of the run.
+func (s *PageSet) Has(off, n int) bool {
+	for i, end := off/PageSize, min((off+n-1)/PageSize+1, SetMax); i < end; i++ {
+		if s[i/64]>>(i%64)&1 != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // Clear clears the set's pages of the run that b is all of, up to its capacity.

@@ -66,19 +66,19 @@ func (h *Heap) Lock() { h.mu.Lock() }
 // Unlock gives up the heap's lock.
 func (h *Heap) Unlock() { h.mu.Unlock() }
 
-// TakeLocked takes n pages into use, from a region made longer if need be. If they shall
-// be zero, it returns which of them may hold old bytes, and no memory is prepared; n is
-// at most SetMax then. An error is an arena's, or that there are no more regions.
-func (h *Heap) TakeLocked(n int, zero bool) (r *Region, page int, stale PageSet, err error) {
+// TakeLocked takes n pages into use, from a region made longer if need be; no memory is
+// prepared for sparse ones. If n is at most SetMax, it returns which of them may hold old
+// bytes. An error is an arena's, or that there are no more regions.
+func (h *Heap) TakeLocked(n int, sparse bool) (r *Region, page int, stale PageSet, err error) {
 	id := h.findRunLocked(n)
 	if id == 0 {
-		if err := h.growLocked(n, zero); err != nil {
+		if err := h.growLocked(n, sparse); err != nil {
 			return nil, 0, stale, err
 		}
 		id = h.findRunLocked(n)
 	}
 	r, page = h.pageOf(id)
-	if zero {
+	if n <= SetMax {
 		stale = r.staleLocked(page, 0, n)
 	}
 	h.takeLocked(r, page, n)

@@ -61,18 +61,16 @@ func TestHeap(t *testing.T) {
 		h.Lock()
 		switch op := rng.IntN(12); {
 		case i >= len(all):
-			n, wantZero := 1+rng.IntN(SetMax), rng.IntN(2) == 0
-			r, page, stale, err := h.TakeLocked(n, wantZero)
+			n := 1 + rng.IntN(SetMax)
+			r, page, stale, err := h.TakeLocked(n, rng.IntN(2) == 0)
 			if err != nil {
 				t.Fatal(err)
 			}
 			got := run{r: r, page: page, n: n}
 			got.enter(0)
-			if wantZero {
-				stale.Clear(got.bytes())
-				if !slices.Equal(got.bytes(), zero[:n*PageSize]) {
-					t.Fatalf("step %d: %d pages are not zero", step, n)
-				}
+			stale.Clear(got.bytes())
+			if !slices.Equal(got.bytes(), zero[:n*PageSize]) {
+				t.Fatalf("step %d: %d pages are not zero", step, n)
 			}
 			got.bytes()[rng.IntN(n*PageSize)] = 1
 			all = append(all, got)

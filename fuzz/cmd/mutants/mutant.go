@@ -33,7 +33,11 @@ type mutant struct {
 
 // allMutants returns those of all packages.
 func allMutants() []mutant {
-	return slices.Concat(addrspaceMutants, arenaMutants, censusMutants, commitMutants, epochMutants, explorerMutants, followMutants, mappingMutants, memfileMutants, pageheapMutants, poolMutants, slabMutants)
+	return slices.Concat(
+		addrspaceMutants, arenaMutants, censusMutants, commitMutants, epochMutants, explorerMutants, followMutants, mappingMutants,
+		memfileMutants, pageheapMutants, poolMutants,
+		slabMutants, freshMutants, discardMutants,
+	)
 }
 
 // under returns the package that is wrong.

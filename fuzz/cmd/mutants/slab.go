@@ -27,7 +27,7 @@ var slabMutants = []mutant{
 		name:    "double free unnoticed",
 		mistake: "an object that is free can be freed",
 		file:    "slab/free.go",
-		old:     "if next == v || v&marked",
+		old:     "if v>>(idx%groupLen)&1 != 0 || v&marked",
 		new:     "if v&marked",
 		test:    "TestAllocator_Misuse/twice",
 	}, {
@@ -41,8 +41,8 @@ var slabMutants = []mutant{
 		name:    "AllocZero not zero after reuse",
 		mistake: "an object has the content of the one before it",
 		file:    "slab/allocator.go",
-		old:     "\tb, err := a.Alloc(n)\n\tclear(b[:cap(b)])\n",
-		new:     "\tb, err := a.Alloc(n)\n",
+		old:     "\t\t\tif !isZero {",
+		new:     "\t\t\tif !isZero && n < 0 {",
 		test:    "TestAlloc_Zero/plain",
 	}, {
 		name:    "limit ignored",
@@ -111,8 +111,8 @@ var slabMutants = []mutant{
 		name:    "retired objects freed",
 		mistake: "Free takes a retired small object while readers look at it",
 		file:    "slab/free.go",
-		old:     "next == v || v&marked != 0 || ",
-		new:     "next == v || ",
+		old:     "&1 != 0 || v&marked != 0 || ",
+		new:     "&1 != 0 || ",
 		test:    "TestRetire_ThenFree",
 	}, {
 		name:    "Arrow: retired objects reallocated",
