@@ -1,0 +1,199 @@
+// Command httpbuffer is an HTTP server of a buffer that grows: each request gets what is there
+// in place, then what comes, until the end. Beside a stream are a slice, which append
+// copies when it grows, and chunks of 64 KiB, which it does not, but which are never one
+// piece: no request of a range across two, no slice of all.
+//
+//	go run ./examples/httpbuffer [-size MIB] [-followers N]
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"sync"
+
+	"github.com/growarena/growarena/examples/internal/figures"
+	"github.com/growarena/growarena/stream"
+)
+
+// feed is what is compared: a handler of what is appended to it.
+type feed interface {
+	http.Handler
+	append(p []byte) error
+	end() // Nothing is appended any more.
+}
+
+type streamFeed struct{ s *stream.Stream }
+
+func (f streamFeed) append(p []byte) error { _, err := f.s.Append(p); return err }
+func (f streamFeed) end()                  { f.s.CloseWrite() }
+
+// ServeHTTP answers with what there is and what comes. For what there is alone, also by ranges,
+// it would be http.ServeContent(w, r, "feed", time.Time{}, f.s.NewReader(0)).
+func (f streamFeed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// An error is the client's, who has gone: there is nobody to tell.
+	_, _ = io.Copy(w, f.s.Follow(r.Context(), 0))
+}
+
+// growing is what the other two have in common: a lock, and who waits for more.
+type growing struct {
+	mu   sync.RWMutex
+	over bool
+	more chan struct{} // Closed, and made anew, with each change.
+}
+
+// grow changes something, and wakes who waits.
+func (g *growing) grow(change func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	change()
+	close(g.more)
+	g.more = make(chan struct{})
+}
+
+func (g *growing) end() { g.grow(func() { g.over = true }) }
+
+// follow writes to w what next returns for each offset, and waits where that is nothing.
+func (g *growing) follow(ctx context.Context, w http.ResponseWriter, next func(off int) []byte) {
+	for off := 0; ; {
+		g.mu.RLock()
+		b, over, more := next(off), g.over, g.more
+		g.mu.RUnlock()
+		// What was appended never changes, so it is written without the lock.
+		if len(b) > 0 || over {
+			n, err := w.Write(b)
+			if off += n; err != nil || n == 0 {
+				return
+			}
+			continue
+		}
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+type sliceFeed struct {
+	growing
+	b []byte
+}
+
+func (f *sliceFeed) append(p []byte) error {
+	f.grow(func() { f.b = append(f.b, p...) })
+	return nil
+}
+
+func (f *sliceFeed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.follow(r.Context(), w, func(off int) []byte { return f.b[off:min(len(f.b), off+1<<20)] })
+}
+
+const block = 64 << 10 // of an append
+
+type chunkFeed struct {
+	growing
+	chunks [][]byte
+}
+
+func (f *chunkFeed) append(p []byte) error {
+	chunk := bytes.Clone(p)
+	f.grow(func() { f.chunks = append(f.chunks, chunk) })
+	return nil
+}
+
+func (f *chunkFeed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.follow(r.Context(), w, func(off int) []byte {
+		if off/block == len(f.chunks) {
+			return nil
+		}
+		return f.chunks[off/block]
+	})
+}
+
+// stamp makes the block at off different from all others.
+func stamp(b []byte, off int) {
+	binary.LittleEndian.PutUint64(b, uint64(off))
+	binary.LittleEndian.PutUint64(b[len(b)-8:], ^uint64(off))
+}
+
+// serve appends size bytes to a feed, which clients follow from the beginning to the end.
+func serve(f feed, size, clients int) error {
+	server := httptest.NewServer(f)
+	defer server.Close()
+	return figures.Together(1+clients, func(i int) error {
+		b := bytes.Repeat([]byte("growing "), block/8)
+		if i == 0 {
+			defer f.end()
+			for off := 0; off < size; off += block {
+				stamp(b, off)
+				if err := f.append(b); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		resp, err := server.Client().Get(server.URL)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		got := make([]byte, block)
+		for off := 0; off < size; off += block {
+			stamp(b, off)
+			if _, err := io.ReadFull(resp.Body, got); err != nil || !bytes.Equal(got, b) {
+				return fmt.Errorf("client %d: the block at %d is another one: %v", i, off, err)
+			}
+		}
+		if n, err := resp.Body.Read(got); n != 0 || err != io.EOF {
+			return fmt.Errorf("client %d: behind the end are %d bytes, %v", i, n, err)
+		}
+		return nil
+	})
+}
+
+func run(w io.Writer, size, clients int) error {
+	s, err := stream.New(stream.Options{Name: "feed"})
+	if err != nil {
+		return err
+	}
+	var rows []figures.Row
+	type named struct {
+		name string
+		feed
+	}
+	for _, c := range []named{
+		{"stream", streamFeed{s}},
+		{"slice, RWMutex", &sliceFeed{growing: growing{more: make(chan struct{})}}},
+		{"chunks, RWMutex", &chunkFeed{growing: growing{more: make(chan struct{})}}},
+	} {
+		took, memory, err := figures.Measure(func() error { return serve(c.feed, size, clients) })
+		if c.name == "stream" {
+			err = errors.Join(err, s.Close())
+		}
+		if err != nil {
+			return err
+		}
+		rows = append(rows, figures.Row{c.name, figures.Time(took), figures.MiB(memory)})
+	}
+	fmt.Fprintf(w, "%s to %d followers:\n", figures.MiB(int64(size)), clients)
+	return figures.Print(w, "buffer, all have all, most memory", rows...)
+}
+
+func main() {
+	size := flag.Int("size", 64, "size of the buffer in MiB")
+	clients := flag.Int("followers", 8, "number of clients")
+	flag.Parse()
+	if err := run(os.Stdout, *size<<20, *clients); err != nil {
+		log.Fatal(err)
+	}
+}
