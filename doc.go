@@ -17,7 +17,7 @@
 //	a bytes.Buffer of gigabytes                       arena.Buffer
 //	a log that many append to, read and follow        stream.Stream
 //	a log, queue or column for each of very many      pool.Pool
-//	a file that another process makes longer          follow.Follower
+//	what another process makes longer                 shm.Follower, follow.Follower
 //	objects of any size; links between them           slab.Allocator, slab.Ref
 //	memory for arrow-go                               slab.Arrow
 //	memory of WebAssembly instances                   arena.LinearMemory

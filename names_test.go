@@ -12,12 +12,13 @@ import (
 	"github.com/growarena/growarena/epoch"
 	"github.com/growarena/growarena/follow"
 	"github.com/growarena/growarena/pool"
+	"github.com/growarena/growarena/shm"
 	"github.com/growarena/growarena/slab"
 	"github.com/growarena/growarena/stream"
 )
 
 // What ends things that hand out or watch others' things is Close of io.Closer.
-var _ = []io.Closer{(*epoch.Domain)(nil), (*epoch.Local)(nil), (*follow.Follower)(nil), (*pool.Pool)(nil), (*stream.Stream)(nil), (*stream.Group)(nil), (*stream.Column[int])(nil), (*slab.Allocator)(nil), (*slab.Local)(nil)}
+var _ = []io.Closer{(*epoch.Domain)(nil), (*epoch.Local)(nil), (*follow.Follower)(nil), (*shm.Writer)(nil), (*shm.Follower)(nil), (*shm.Files)(nil), (*pool.Pool)(nil), (*stream.Stream)(nil), (*stream.Group)(nil), (*stream.Column[int])(nil), (*slab.Allocator)(nil), (*slab.Local)(nil)}
 
 // TestDefaultNames: what has no name has the name of its kind in all that it says.
 func TestDefaultNames(t *testing.T) {

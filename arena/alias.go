@@ -68,6 +68,8 @@ func (a *Arena) Alias(o AliasOptions) (*Alias, error) {
 	prot := sys.ProtRead | sys.ProtWrite
 	if o.ReadOnly {
 		prot = sys.ProtRead
+	} else if err := a.refuseShared("make a writable alias of"); err != nil {
+		return nil, err
 	}
 	w, err := a.mapping.Space.Reserve(o.Len*repeat, addrspace.ReserveOptions{Name: a.name + " alias", Compact: true, MapAll: true, Align: a.file.Page()})
 	for i := 0; err == nil && i < repeat; i++ {

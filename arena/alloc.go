@@ -136,6 +136,9 @@ func (a *Arena) resetSoft() {
 func (a *Arena) Truncate(n int) {
 	a.load()
 	length := a.Len()
+	if err := a.refuseShared("truncate"); err != nil {
+		panic(err.Error())
+	}
 	if n < 0 || n > length {
 		panic(fmt.Sprintf("arena: Truncate of %q to %d bytes: length is %d", a.name, n, length))
 	}

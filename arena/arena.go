@@ -54,6 +54,9 @@ type Arena struct {
 	// and Len are not ours yet. Needs the arena to itself.
 	top int
 
+	// shared is set by Share (atomic).
+	shared atomic.Bool
+
 	// small is set when the caller's file turns out to have no huge pages (atomic).
 	small atomic.Bool
 

@@ -31,6 +31,11 @@ func (a *Arena) openFile(write bool) (*os.File, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.load()
+	if write {
+		if err := a.refuseShared("open for writing the file of"); err != nil {
+			return nil, err
+		}
+	}
 	fd, err := a.file.Open(write)
 	if err != nil {
 		return nil, fmt.Errorf("arena: open the file of %q: %w", a.name, err)

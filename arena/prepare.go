@@ -130,8 +130,8 @@ func (a *Arena) Decommit(off, n int) error {
 	defer a.mu.Unlock()
 	v := a.load()
 	a.checkRange("Decommit", off, n, v.Cap)
-	if n == 0 {
-		return nil
+	if err := a.refuseShared("decommit bytes of"); err != nil || n == 0 {
+		return err
 	}
 	defer a.note()
 	return a.punch(off, n)
@@ -148,6 +148,9 @@ func (a *Arena) Trim() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	v := a.load()
+	if err := a.refuseShared("trim"); err != nil {
+		return err
+	}
 	defer a.note()
 	// Whoever prepares memory is kept out: it must not be given back again.
 	a.prep.Lock()

@@ -8,6 +8,7 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 )
 
@@ -17,15 +18,21 @@ const (
 	exitFailed      = 1
 	exitUsage       = 2
 	exitUnreadable  = 3
+	exitGone        = 4
+	exitCorrupt     = 5
 	exitInterrupted = 130 // as a shell reports SIGINT
 )
 
 const overview = `growarena reads real input into an arena that grows while it is being read,
-and tells what this machine offers for it.
+shares what it reads with other processes, and tells what this machine offers for it.
 
 Usage:
 
 	growarena ingest [flags] [PATH...]   read files, scan them meanwhile, check all
+	growarena share -name NAME [PATH...] read files into a buffer that others follow
+	growarena follow NAME                write what is shared, as it grows
+	growarena ls                         which buffers there are
+	growarena rm NAME...                 take their names away
 	growarena doctor [-json]             what works here, and what to change
 	growarena version
 	growarena help [command]
@@ -36,8 +43,13 @@ Exit codes:
 	1    the self-check failed, or an error ended the work
 	2    the command line was wrong
 	3    some files could not be read; all else is well
+	4    follow: the writer has died; all that it had published is written
+	5    follow: the buffer is corrupt
 	130  interrupted
 `
+
+// commands are those that have a help of their own.
+var commands = []string{"ingest", "share", "follow", "ls", "rm", "doctor"}
 
 // program is one run of the command, with what it reads from and writes to.
 type program struct {
@@ -66,6 +78,14 @@ func (p *program) run(ctx context.Context, args []string) int {
 	switch name {
 	case "ingest":
 		return p.result(name, p.ingest(ctx, rest))
+	case "share":
+		return p.result(name, p.share(ctx, rest))
+	case "follow":
+		return p.result(name, p.follow(ctx, rest))
+	case "ls":
+		return p.result(name, p.list(rest))
+	case "rm":
+		return p.result(name, p.remove(rest))
 	case "doctor":
 		return p.result(name, p.doctor(rest))
 	case "version", "-version", "--version":
@@ -74,7 +94,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	case "help", "-h", "-help", "--help":
 		return p.help(ctx, rest)
 	}
-	fmt.Fprintf(p.stderr, "growarena: no command %q: want ingest, doctor, version or help\n", name)
+	fmt.Fprintf(p.stderr, "growarena: no command %q: want %s, version or help\n", name, strings.Join(commands, ", "))
 	return exitUsage
 }
 
@@ -84,10 +104,10 @@ func (p *program) help(ctx context.Context, args []string) int {
 	case len(args) == 0:
 		fmt.Fprint(p.stdout, overview)
 		return exitOK
-	case len(args) == 1 && (args[0] == "ingest" || args[0] == "doctor"):
+	case len(args) == 1 && slices.Contains(commands, args[0]):
 		return p.run(ctx, []string{args[0], "-h"})
 	}
-	fmt.Fprintf(p.stderr, "growarena: no help on %q: want ingest or doctor\n", strings.Join(args, " "))
+	fmt.Fprintf(p.stderr, "growarena: no help on %q: want %s\n", strings.Join(args, " "), strings.Join(commands, ", "))
 	return exitUsage
 }
 

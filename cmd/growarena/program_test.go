@@ -19,7 +19,13 @@ import (
 	"github.com/growarena/growarena/internal/testutil"
 )
 
+// programEnv makes the test's binary the program itself, so that it can be killed.
+const programEnv = "GROWARENA_TEST_PROGRAM"
+
 func TestMain(m *testing.M) {
+	if os.Getenv(programEnv) != "" {
+		main()
+	}
 	testutil.Main(m, func() { _ = addrspace.Default().Trim() })
 }
 
@@ -82,7 +88,7 @@ func TestProgram_CommandLine(t *testing.T) {
 		"help doctor":         {[]string{"help", "doctor"}, exitOK, "growarena doctor", ""},
 		"help on nothing":     {[]string{"help", "me"}, exitUsage, "", `no help on "me"`},
 		"version":             {[]string{"version"}, exitOK, runtime.Version(), ""},
-		"no such command":     {[]string{"igest"}, exitUsage, "", `no command "igest": want ingest, doctor`},
+		"no such command":     {[]string{"igest"}, exitUsage, "", `no command "igest": want ingest, share`},
 		"no such flag":        {[]string{"ingest", "-reader", "1"}, exitUsage, "", "-reader"},
 		"flag without value":  {[]string{"ingest", "-readers"}, exitUsage, "", "-readers"},
 		"readers no number":   {[]string{"ingest", "-readers", "many"}, exitUsage, "", `"many"`},

@@ -20,7 +20,7 @@ import (
 // or in the list of those that make no system call.
 func TestComplete(t *testing.T) {
 	exported := make(map[string]bool)
-	for _, pkg := range []string{"addrspace", "arena", "follow", "pool", "slab"} {
+	for _, pkg := range []string{"addrspace", "arena", "follow", "pool", "shm", "slab"} {
 		for _, name := range exportedFunctions(t, pkg) {
 			exported[name] = true
 		}

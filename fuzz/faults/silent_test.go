@@ -3,6 +3,7 @@
 package faults
 
 import (
+	"context"
 	"io"
 	"testing"
 	"unsafe"
@@ -11,6 +12,7 @@ import (
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/follow"
 	"github.com/growarena/growarena/pool"
+	"github.com/growarena/growarena/shm"
 	"github.com/growarena/growarena/slab"
 )
 
@@ -25,6 +27,8 @@ type world struct {
 	linear *arena.LinearMemory
 	follow *follow.Follower // of arena's file
 	seen   follow.Guard
+	writer *shm.Writer
+	shm    *shm.Follower // of writer
 	pool   *pool.Pool
 	inPool []byte
 	slab   *slab.Allocator
@@ -61,6 +65,15 @@ func newWorld(t *testing.T) *world {
 	must(t, w.follow.Extend(1))
 	w.seen, err = w.follow.Pin()
 	must(t, err)
+	w.writer, err = shm.Create(shm.Options{Arena: arena.Options{Space: w.space}})
+	must(t, err)
+	_, err = w.writer.Write(make([]byte, 1000))
+	must(t, err)
+	files, err := w.writer.Files()
+	must(t, err)
+	w.shm, err = shm.Follow(files, shm.FollowOptions{Space: w.space})
+	must(t, err)
+	must(t, files.Close())
 	w.pool, err = pool.New(pool.Options{Space: w.space})
 	must(t, err)
 	w.inPool, err = w.pool.Alloc(1000)
@@ -84,6 +97,8 @@ func (w *world) close(t *testing.T) {
 	w.guard.Unpin()
 	w.seen.Unpin()
 	must(t, w.follow.Close())
+	must(t, w.shm.Close())
+	must(t, w.writer.Close())
 	w.alias.Release()
 	w.pool.Free(w.inPool)
 	w.linear.Free()
@@ -168,6 +183,30 @@ var silent = map[string]func(w *world){
 	"follow.Guard.Unpin": func(w *world) {
 		w.seen.Unpin()
 		w.seen, _ = w.follow.Pin()
+	},
+	"shm.Inherited":          func(w *world) { shm.Inherited(1 << 20) },
+	"shm.Files.Close":        func(w *world) { _ = shm.Files{}.Close() },
+	"shm.State.String":       func(w *world) { _ = shm.StateLive.String() },
+	"shm.Writer.Name":        func(w *world) { w.writer.Name() },
+	"shm.Writer.Arena":       func(w *world) { w.writer.Arena() },
+	"shm.Writer.Published":   func(w *world) { w.writer.Published() },
+	"shm.Writer.Publish":     func(w *world) { w.writer.Publish(w.writer.Published()) },
+	"shm.Follower.Name":      func(w *world) { w.shm.Name() },
+	"shm.Follower.Sealed":    func(w *world) { w.shm.Sealed() },
+	"shm.Follower.Len":       func(w *world) { w.shm.Len() },
+	"shm.Follower.Poll":      func(w *world) { _, _ = w.shm.Poll() },
+	"shm.Follower.State":     func(w *world) { w.shm.State() },
+	"shm.Follower.Wait":      func(w *world) { _ = w.shm.Wait(context.Background(), 1000) },
+	"shm.Follower.Read":      func(w *world) { _ = w.shm.Read(func([]byte) error { return nil }) },
+	"shm.Follower.NewReader": func(w *world) { w.shm.NewReader(context.Background(), 0) },
+	"shm.Reader.Offset":      func(w *world) { w.shm.NewReader(context.Background(), 0).Offset() },
+	"shm.Reader.Read":        func(w *world) { _, _ = w.shm.NewReader(context.Background(), 0).Read(make([]byte, 10)) },
+	"shm.Reader.ReadAt":      func(w *world) { _, _ = w.shm.NewReader(context.Background(), 0).ReadAt(make([]byte, 10), 0) },
+	"shm.Follower.Pin": func(w *world) {
+		g, err := w.shm.Pin()
+		if err == nil {
+			g.Unpin()
+		}
 	},
 	"pool.Pool.Name":               func(w *world) { w.pool.Name() },
 	"pool.Pool.Room":               func(w *world) { w.pool.Room() },

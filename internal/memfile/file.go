@@ -221,6 +221,16 @@ func (f *File) Allocated() int {
 	return int(info.Allocated)
 }
 
+// SealWriting sees to it that nobody can write to the file any more but through mappings
+// that are there, nor make it shorter, nor seal it against growing.
+func (f *File) SealWriting() error {
+	if err := sys.Seal(f.fd, sys.SealShrink|sys.SealFutureWrite|sys.SealSeal); err != nil {
+		return err
+	}
+	f.sealed = true
+	return nil
+}
+
 // Fd returns the descriptor.
 func (f *File) Fd() int { return f.fd }
 

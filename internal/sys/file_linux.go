@@ -32,6 +32,8 @@ const (
 	EOPNOTSUPP = syscall.EOPNOTSUPP
 	ENXIO      = syscall.ENXIO
 	EPERM      = syscall.EPERM
+	EROFS      = syscall.EROFS
+	ELOOP      = syscall.ELOOP
 )
 
 // NoMemory returns what mmap says where there is no room, for a limit that is
@@ -203,6 +205,7 @@ type FileInfo struct {
 	Size      int64 // length in bytes
 	Allocated int64 // bytes the file system holds for it
 	Regular   bool  // a regular file, as a memfd is
+	Perm      uint32
 }
 
 // FileID tells files apart.
@@ -223,25 +226,11 @@ func SeekData(fd int, off int64) (at int64, err error) {
 func Stat(fd int) (FileInfo, error) {
 	var st unix.Stat_t
 	err := retry(CallFstat, func() error { return unix.Fstat(fd, &st) })
-	return FileInfo{ID: idOf(&st), Size: st.Size, Allocated: st.Blocks * 512, Regular: st.Mode&unix.S_IFMT == unix.S_IFREG}, err
+	return FileInfo{ID: idOf(&st), Size: st.Size, Allocated: st.Blocks * 512, Regular: st.Mode&unix.S_IFMT == unix.S_IFREG, Perm: uint32(st.Mode) & 0o777}, err
 }
 
 func idOf(st *unix.Stat_t) FileID {
 	return FileID{Device: uint64(st.Dev), Inode: uint64(st.Ino)} // Narrower on some.
-}
-
-// Lock takes a lock on the whole file of fd, against everybody who asks, that ends with
-// Unlock or with the last descriptor made from the same opening (F_OFD_SETLK). The error
-// is EAGAIN if somebody has one.
-func Lock(fd int) error { return lock(fd, unix.F_WRLCK) }
-
-// Unlock gives back what Lock took.
-func Unlock(fd int) error { return lock(fd, unix.F_UNLCK) }
-
-func lock(fd int, kind int16) error {
-	return retry(CallLock, func() error {
-		return unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &unix.Flock_t{Type: kind})
-	})
 }
 
 // Seals that a memory file can have (fcntl(2)).

@@ -38,6 +38,14 @@ const (
 	CallFchmod
 	CallSeek
 	CallClose
+	CallFutexWait
+	CallFutexWake
+	CallAskLock // fcntl that asks for a lock
+	CallLink
+	CallFsync
+	CallSendmsg
+	CallRecvmsg
+	CallMkdir
 	NumCalls
 )
 
@@ -45,6 +53,7 @@ var callNames = [NumCalls]string{
 	"mmap", "munmap", "mremap", "mprotect", "madvise", "mincore", "prctl",
 	"memfd_create", "ftruncate", "fallocate", "fallocate", "fallocate",
 	"fstat", "fstatfs", "fcntl", "fcntl", "openat", "unlinkat", "fallocate", "pwrite64", "fcntl", "fcntl", "fchmod", "lseek", "close",
+	"futex", "futex", "fcntl", "linkat", "fdatasync", "sendmsg", "recvmsg", "mkdirat",
 }
 
 // String returns the system call's name as in its man page.

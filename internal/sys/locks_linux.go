@@ -9,6 +9,44 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Lock takes a lock on the whole file of fd, against everybody who asks, that ends with
+// Unlock or with the last descriptor made from the same opening (F_OFD_SETLK). The error
+// is EAGAIN if somebody has one.
+func Lock(fd int) error { return lock(fd, unix.F_WRLCK) }
+
+// Unlock gives back what Lock took.
+func Unlock(fd int) error { return lock(fd, unix.F_UNLCK) }
+
+func lock(fd int, kind int16) error {
+	return retry(CallLock, func() error {
+		return unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &unix.Flock_t{Type: kind})
+	})
+}
+
+// LockByte is Lock of one byte, which may lie beyond the end of the file.
+func LockByte(fd int, off int64) error {
+	return retry(CallLock, func() error {
+		return unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK, Start: off, Len: 1})
+	})
+}
+
+// UnlockByte gives back what LockByte took.
+func UnlockByte(fd int, off int64) error {
+	return retry(CallLock, func() error {
+		return unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_UNLCK, Start: off, Len: 1})
+	})
+}
+
+// ByteLocked reports whether another opening than that of fd, which may be for reading alone,
+// has a write lock on a byte. It takes none itself.
+func ByteLocked(fd int, off int64) (bool, error) {
+	ask := unix.Flock_t{Type: unix.F_RDLCK, Start: off, Len: 1}
+	err := retry(CallAskLock, func() error {
+		return unix.FcntlFlock(uintptr(fd), unix.F_OFD_GETLK, &ask)
+	})
+	return ask.Type != unix.F_UNLCK, err
+}
+
 // lockSearchMax bounds how many descriptors LockHolder looks at.
 const lockSearchMax = 1 << 16
 

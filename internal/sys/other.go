@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"syscall"
+	"time"
 )
 
 // The constants exist so that callers compile; nothing here maps memory.
@@ -60,6 +61,8 @@ const (
 	EIO        = syscall.Errno(errnoBase + 19)
 	ENODEV     = syscall.Errno(errnoBase + 20)
 	ENXIO      = syscall.Errno(errnoBase + 21)
+	EROFS      = syscall.Errno(errnoBase + 22)
+	ELOOP      = syscall.Errno(errnoBase + 23)
 )
 
 func unsupported(c Call) error {
@@ -108,22 +111,44 @@ func Own(fd int) error                       { return unsupported(CallFchmod) }
 func Lock(fd int) error                      { return unsupported(CallLock) }
 func Unlock(fd int) error                    { return unsupported(CallLock) }
 func LockHolder(id FileID) string            { return "" }
-func Seal(fd, seals int) error               { return unsupported(CallSeal) }
-func Seals(fd int) int                       { return 0 }
-func Close(fd int) error                     { return unsupported(CallClose) }
-func Maps(f func(VMA) bool) error            { return errors.ErrUnsupported }
-func CountMaps() (int, error)                { return 0, errors.ErrUnsupported }
-func LimitAS() uint64                        { return math.MaxUint64 }
-func LimitFiles() uint64                     { return math.MaxUint64 }
-func LimitFileSize() uint64                  { return math.MaxUint64 }
-func NoMemory() error                        { return result(CallMmap, ENOMEM) }
-func IsLimit(err error) bool                 { return errors.Is(err, ENOMEM) }
+func LockByte(fd int, off int64) error       { return unsupported(CallLock) }
+func UnlockByte(fd int, off int64) error     { return unsupported(CallLock) }
+func ByteLocked(fd int, off int64) (bool, error) {
+	return false, unsupported(CallAskLock)
+}
+func FutexWait(addr uintptr, old uint32, timeout time.Duration) error {
+	return unsupported(CallFutexWait)
+}
+func FutexWake(addr uintptr) error { return unsupported(CallFutexWake) }
+func Create(dir string, perm uint32) (NewFile, error) {
+	return NewFile{Fd: -1}, unsupported(CallOpen)
+}
+func OpenName(path string, write bool) (int, error) { return -1, unsupported(CallOpen) }
+func OwnDir(path string) error                      { return unsupported(CallMkdir) }
+func Unlink(path string) error                      { return unsupported(CallUnlink) }
+func IDOf(path string) (FileID, error)              { return FileID{}, unsupported(CallFstat) }
+func Chmod(fd int, perm uint32) error               { return unsupported(CallFchmod) }
+func Sync(fd int) error                             { return unsupported(CallFsync) }
+func SyncDir(dir string) error                      { return unsupported(CallFsync) }
+func SendFiles(c RawConn, fds []int) error          { return unsupported(CallSendmsg) }
+func ReceiveFiles(c RawConn, n int) ([]int, error)  { return nil, unsupported(CallRecvmsg) }
+func Seal(fd, seals int) error                      { return unsupported(CallSeal) }
+func Seals(fd int) int                              { return 0 }
+func Close(fd int) error                            { return unsupported(CallClose) }
+func Maps(f func(VMA) bool) error                   { return errors.ErrUnsupported }
+func CountMaps() (int, error)                       { return 0, errors.ErrUnsupported }
+func LimitAS() uint64                               { return math.MaxUint64 }
+func LimitFiles() uint64                            { return math.MaxUint64 }
+func LimitFileSize() uint64                         { return math.MaxUint64 }
+func NoMemory() error                               { return result(CallMmap, ENOMEM) }
+func IsLimit(err error) bool                        { return errors.Is(err, ENOMEM) }
 
 // FileInfo is what Stat tells about a file.
 type FileInfo struct {
 	ID              FileID
 	Size, Allocated int64
 	Regular         bool
+	Perm            uint32
 }
 
 // FileSystem is what FileSystemOf tells.
@@ -134,3 +159,12 @@ type FileSystem struct {
 
 // FileID tells files apart.
 type FileID struct{ Device, Inode uint64 }
+
+// NewFile is a file that is being made in a directory.
+type NewFile struct{ Fd int }
+
+func (f *NewFile) Link(path string) error { return unsupported(CallLink) }
+func (f *NewFile) Forget()                {}
+
+// RawConn is what a connection gives access to its descriptor with.
+type RawConn = syscall.RawConn

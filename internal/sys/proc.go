@@ -2,6 +2,7 @@ package sys
 
 import (
 	"bytes"
+	"encoding/hex"
 	"math"
 	"os"
 	"strconv"
@@ -70,4 +71,14 @@ type VMA struct {
 	Perms      string // "rw-s"
 	Offset     int64  // in the file
 	Path       string // file, or the kernel's name for it in brackets
+}
+
+// BootID returns a number that the system has drawn when it was started, 0 where it does
+// not tell.
+func BootID() (id [16]byte) {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err == nil {
+		_, _ = hex.Decode(id[:], bytes.ReplaceAll(bytes.TrimSpace(b), []byte("-"), nil))
+	}
+	return id
 }

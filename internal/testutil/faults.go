@@ -36,6 +36,14 @@ var plausible = map[sys.Call][]syscall.Errno{
 	sys.CallFchmod:        {syscall.EPERM},
 	sys.CallPwrite:        {syscall.ENOSPC, syscall.EIO},
 	sys.CallSeek:          {syscall.EINVAL, syscall.ENXIO},
+	sys.CallFutexWake:     {syscall.EFAULT},
+	sys.CallAskLock:       {syscall.ENOLCK, syscall.EINVAL},
+	sys.CallLink:          {syscall.ENOSPC, syscall.EEXIST},
+	sys.CallFsync:         {syscall.EIO, syscall.ENOSPC},
+	sys.CallSendmsg:       {syscall.ENOBUFS},
+	sys.CallRecvmsg:       {syscall.ENOMEM},
+	sys.CallMkdir:         {syscall.ENOSPC},
+	// Not CallFutexWait: it may return for no reason, and the caller looks again.
 	// Not CallClose: Linux has closed the descriptor whatever it says.
 }
 

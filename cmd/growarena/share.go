@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/growarena/growarena/arena"
+	"github.com/growarena/growarena/cmd/growarena/internal/ingest"
+	"github.com/growarena/growarena/shm"
+)
+
+const shareHead = `Usage: growarena share [-dir DIR] -name NAME [-keep] [PATH...]
+
+Reads all regular files under the paths as one stream, in the order of ingest, into a
+buffer that other processes follow by its name while it grows: see 'growarena help
+follow'. Without PATH, or with -, it reads standard input. What is read is published at
+once. At the end the buffer is closed and, without -keep, its name taken away; who
+follows it has it all the same.
+
+A buffer of the name whose writer has died is replaced. One that is in use, or was kept,
+is not: see 'growarena rm'. Where it is interrupted followers are told what they are told
+where it is killed: that the writer is gone.
+
+`
+
+const dirFoot = `
+DIR is a directory on a tmpfs, or on a disk for a buffer that outlives the system. The
+default is /dev/shm/growarena-UID, which is made if it is not there.
+`
+
+// shareChunk is how much is read, and published, at once.
+const shareChunk = 64 << 10
+
+// share is the command of that name.
+func (p *program) share(ctx context.Context, args []string) error {
+	f := p.flags("share", shareHead, dirFoot)
+	dir := f.String("dir", "", "make the name in `DIR`")
+	name := f.String("name", "", "share as `NAME`")
+	keep := f.Bool("keep", false, "leave the name when all is read")
+	if err := parse(f, args); err != nil {
+		return err
+	}
+	if *name == "" {
+		return usagef("-name is needed: what others follow the buffer by")
+	}
+	paths := f.Args()
+	if len(paths) == 0 {
+		paths = []string{ingest.Stdin}
+	}
+	if err := orUserDir(dir); err != nil {
+		return err
+	}
+	w, err := createOver(*dir, *name)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stderr, "growarena share: %q in %s\n", *name, *dir)
+	return p.shareInto(ctx, w, paths, *keep)
+}
+
+// orUserDir sets the default of -dir.
+func orUserDir(dir *string) (err error) {
+	if *dir == "" {
+		*dir, err = shm.UserDir()
+	}
+	return err
+}
+
+// createOver makes a buffer, and takes away one of the name whose writer has died.
+func createOver(dir, name string) (*shm.Writer, error) {
+	// A full file system is an error at once, not a signal at a store.
+	o := shm.Options{Dir: dir, Name: name, Arena: arena.Options{Commit: true}}
+	w, err := shm.Create(o)
+	if !errors.Is(err, fs.ErrExist) {
+		return w, err
+	}
+	all, listErr := shm.List(dir)
+	for _, i := range all {
+		if i.Name == name && !i.Alive && i.State == shm.StateLive && listErr == nil {
+			if err := shm.Remove(dir, name); err != nil {
+				return nil, err
+			}
+			return shm.Create(o)
+		}
+	}
+	return nil, err
+}
+
+// shareInto reads paths into w and ends it.
+func (p *program) shareInto(ctx context.Context, w *shm.Writer, paths []string, keep bool) error {
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	src := ingest.NewSource(reading, paths, p.stdin, func(name string, err error) {
+		fmt.Fprintf(p.stderr, "growarena share: %v\n", named(name, err))
+	})
+	// Read by another goroutine, because a Read of a terminal may never return.
+	chunks, recycled := make(chan []byte), make(chan []byte, 2)
+	recycled <- make([]byte, shareChunk)
+	recycled <- make([]byte, shareChunk)
+	go func() {
+		defer close(chunks)
+		defer src.Close()
+		for {
+			var b []byte
+			select {
+			case b = <-recycled:
+			case <-reading.Done():
+				return
+			}
+			n, err := src.Read(b)
+			select {
+			case chunks <- b[:n]: // Empty at the end.
+			case <-reading.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	err := copyChunks(ctx, w, chunks, recycled)
+	var errs []error
+	if err != nil || !keep {
+		errs = append(errs, w.Remove())
+	}
+	if err != nil {
+		w.Abort()
+	} else {
+		errs = append(errs, w.Close())
+	}
+	switch {
+	case err != nil && ctx.Err() != nil:
+		fmt.Fprintf(p.stderr, "growarena share: interrupted: %s were published\n", humanize.IBytes(uint64(w.Published())))
+		return exitError(exitInterrupted)
+	case err != nil:
+		return err
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stderr, "growarena share: %s%s, closed\n", things(w.Published(), "byte"), rounded(w.Published()))
+	if n := src.Unreadable(); n > 0 {
+		fmt.Fprintf(p.stderr, "growarena share: %d of the files and directories could not be read in full; all else is well\n", n)
+		return exitError(exitUnreadable)
+	}
+	return nil
+}
+
+// copyChunks writes chunks to w until there are no more.
+func copyChunks(ctx context.Context, w io.Writer, chunks <-chan []byte, recycled chan<- []byte) error {
+	for {
+		select {
+		case b, more := <-chunks:
+			if !more {
+				return ctx.Err()
+			}
+			if _, err := w.Write(b); err != nil {
+				return err
+			}
+			recycled <- b[:cap(b)]
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,273 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/growarena/growarena/shm"
+)
+
+// shmDir returns a new directory on the tmpfs that -dir takes.
+func shmDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "growarena-test-")
+	if err != nil {
+		t.Skipf("no tmpfs: %v", err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// process is the program in a process of its own.
+type process struct {
+	*exec.Cmd
+	stdin  io.WriteCloser
+	stdout *bufio.Reader
+	stderr bytes.Buffer
+}
+
+func spawn(t *testing.T, args ...string) *process {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{Cmd: exec.Command(self, args...)}
+	p.Env = append(os.Environ(), programEnv+"=1")
+	p.Stderr = &p.stderr
+	if p.stdin, err = p.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := p.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.stdout = bufio.NewReader(out)
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { // A test that has failed may leave it.
+		_ = p.Process.Kill()
+		_ = p.Wait()
+	})
+	return p
+}
+
+// line reads a line of what the process writes.
+func (p *process) line(t *testing.T) string {
+	t.Helper()
+	s, err := p.stdout.ReadString('\n')
+	if err != nil {
+		t.Fatalf("%v\n%s", err, p.stderr.String())
+	}
+	return s
+}
+
+// say writes a line to the process.
+func (p *process) say(t *testing.T, s string) {
+	t.Helper()
+	if _, err := io.WriteString(p.stdin, s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// end waits for the process and returns the rest of what it writes, and its exit code.
+func (p *process) end(t *testing.T) (string, int) {
+	t.Helper()
+	rest, err := io.ReadAll(p.stdout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = p.Wait()
+	return string(rest), p.ProcessState.ExitCode()
+}
+
+// TestShare_TwoTerminals is what README shows: one process shares, two follow, started
+// before and after it.
+func TestShare_TwoTerminals(t *testing.T) {
+	dir := shmDir(t)
+	early := spawn(t, "follow", "-dir", dir, "demo")
+	w := spawn(t, "share", "-dir", dir, "-name", "demo")
+	w.say(t, "one\n")
+	if s := early.line(t); s != "one\n" {
+		t.Errorf("got %q", s)
+	}
+	late := spawn(t, "follow", "-dir", dir, "-from", "2", "demo")
+	if s := late.line(t); s != "e\n" {
+		t.Errorf("got %q", s)
+	}
+	w.say(t, "two\n")
+	for _, f := range []*process{early, late} {
+		if s := f.line(t); s != "two\n" {
+			t.Errorf("got %q", s)
+		}
+	}
+	w.stdin.Close()
+	for _, p := range []*process{w, early, late} {
+		if rest, code := p.end(t); rest != "" || code != exitOK {
+			t.Errorf("%v: %q, exit code %d\n%s", p.Args, rest, code, p.stderr.String())
+		}
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) > 0 {
+		t.Errorf("left: %v, %v", files, err)
+	}
+}
+
+// TestShare_Killed: followers end with 4 when the writer is killed, having written all that
+// it had published, and the name can be shared anew.
+func TestShare_Killed(t *testing.T) {
+	dir := shmDir(t)
+	w := spawn(t, "share", "-dir", dir, "-name", "demo")
+	f := spawn(t, "follow", "-dir", dir, "demo")
+	w.say(t, "one\n")
+	f.line(t)
+	if err := w.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if rest, code := f.end(t); rest != "" || code != exitGone {
+		t.Errorf("%q, exit code %d\n%s", rest, code, f.stderr.String())
+	}
+	w.end(t)
+	if o := run("ls", "-dir", dir); !strings.Contains(o.stdout, "dead") {
+		t.Errorf("ls: %+v", o)
+	}
+	// Who comes now has what is there, and is told the same.
+	if o := run("follow", "-dir", dir, "demo"); o.stdout != "one\n" || o.code != exitGone {
+		t.Errorf("%+v", o)
+	}
+	w = spawn(t, "share", "-dir", dir, "-name", "demo", "-keep")
+	w.say(t, "again\n")
+	w.stdin.Close()
+	if _, code := w.end(t); code != exitOK {
+		t.Errorf("exit code %d\n%s", code, w.stderr.String())
+	}
+	if o := run("follow", "-dir", dir, "demo"); o.stdout != "again\n" || o.code != exitOK {
+		t.Errorf("%+v", o)
+	}
+	if o := run("share", "-dir", dir, "-name", "demo"); o.code != exitFailed || !strings.Contains(o.stderr, "Remove") {
+		t.Errorf("over one that was kept: %+v", o)
+	}
+	if o := run("rm", "-dir", dir, "demo"); o.code != exitOK {
+		t.Errorf("%+v", o)
+	}
+	if o := run("rm", "-dir", dir, "demo"); o.code != exitFailed {
+		t.Errorf("%+v", o)
+	}
+}
+
+// TestShare_Interrupted: an interrupted writer has not closed its buffer.
+func TestShare_Interrupted(t *testing.T) {
+	dir := shmDir(t)
+	w := spawn(t, "share", "-dir", dir, "-name", "demo")
+	f := spawn(t, "follow", "-dir", dir, "demo")
+	w.say(t, "one\n")
+	f.line(t)
+	if err := w.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if _, code := w.end(t); code != exitInterrupted {
+		t.Errorf("share: exit code %d", code)
+	}
+	if rest, code := f.end(t); rest != "" || code != exitGone {
+		t.Errorf("follow: %q, exit code %d", rest, code)
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) > 0 {
+		t.Errorf("left: %v, %v", files, err)
+	}
+}
+
+// TestShare_Files shares files, and follows lines of them.
+func TestShare_Files(t *testing.T) {
+	dir := shmDir(t)
+	tree, stream := smallTree(t)
+	if o := run("share", "-dir", dir, "-name", "demo", "-keep", tree); o.code != exitOK {
+		t.Fatalf("%+v", o)
+	}
+	if o := run("follow", "-dir", dir, "demo"); o.stdout != stream || o.code != exitOK {
+		t.Errorf("%+v, want %q", o, stream)
+	}
+	match, want := regexp.MustCompile("func .*error"), ""
+	for line := range strings.SplitSeq(stream, "\n") {
+		if match.MatchString(line) {
+			want += line + "\n"
+		}
+	}
+	if o := run("follow", "-dir", dir, "-pattern", match.String(), "demo"); o.stdout != want || want == "" || o.code != exitOK {
+		t.Errorf("%+v, want %q", o, want)
+	}
+	o := run("follow", "-dir", dir, "-json", "demo")
+	var end struct {
+		End        string
+		Published  int
+		Generation int
+	}
+	lines := strings.Split(strings.TrimSpace(o.stdout), "\n")
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &end); err != nil || end.End != "closed" || end.Published != len(stream) || end.Generation != 1 {
+		t.Errorf("%v: %+v", err, o)
+	}
+	var all []listed
+	o = run("ls", "-dir", dir, "-json")
+	if err := json.Unmarshal([]byte(o.stdout), &all); err != nil || len(all) != 1 || all[0].State != "closed" || all[0].Published != len(stream) || all[0].PID != os.Getpid() {
+		t.Errorf("%v: %+v", err, o)
+	}
+	if o := run("share", "-dir", dir, "-name", "other", filepath.Join(tree, "none")); o.code != exitUnreadable {
+		t.Errorf("%+v", o)
+	}
+}
+
+// TestFollow_Corrupt: a buffer that is corrupt is 5.
+func TestFollow_Corrupt(t *testing.T) {
+	dir := shmDir(t)
+	w, err := shm.Create(shm.Options{Dir: dir, Name: "demo"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if _, err := io.WriteString(w, "one\n"); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan outcome)
+	go func() { ended <- run("follow", "-dir", dir, "demo") }()
+	time.Sleep(20 * time.Millisecond)
+	control, err := os.OpenFile(filepath.Join(dir, "demo.control"), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer control.Close()
+	if _, err := control.WriteAt([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, 88); err != nil {
+		t.Fatal(err)
+	}
+	if o := <-ended; o.code != exitCorrupt {
+		t.Errorf("%+v", o)
+	}
+	if o := run("ls", "-dir", dir); !strings.Contains(o.stdout, "corrupt") {
+		t.Errorf("%+v", o)
+	}
+}
+
+func TestShare_Usage(t *testing.T) {
+	for _, args := range [][]string{
+		{"share"}, {"follow"}, {"follow", "a", "b"}, {"rm"}, {"ls", "x"},
+		{"follow", "-from", "-1", "x"}, {"follow", "-from", "x", "x"}, {"follow", "-pattern", "(", "x"},
+	} {
+		if o := run(args...); o.code != exitUsage {
+			t.Errorf("%q: %+v", args, o)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if o := start(ctx, strings.NewReader(""), nil, "follow", "-dir", shmDir(t), "none"); o.code != exitInterrupted {
+		t.Errorf("%+v", o)
+	}
+}

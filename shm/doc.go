@@ -1,0 +1,92 @@
+// Package shm provides byte buffers that grow in one process and are read in any number of
+// others while they grow: without a fixed maximum, without copying, and without a moment at
+// which anybody has to stop, unmap or be asked. Who waits in another process sees what is
+// published after 30 to 70 µs.
+//
+// # When to use it, and when not
+//
+// Use a [Writer] and its [Follower]s where one process appends megabytes and more, and others on the
+// machine read them in place: columns, logs, frames, results of a long computation. Use
+// something else
+//
+//   - within one process: package arena;
+//   - where what is sent is small, or read once: a pipe or a unix socket. Copying is cheap below a
+//     megabyte, and they know when the other side is gone as well;
+//   - between machines: a network protocol;
+//   - where several processes write, or bytes are to be used again: a queue such as
+//     iceoryx2's. Here one writer appends, and what was published never changes.
+//
+// # Which call for which job
+//
+//	make a buffer without a name               Create
+//	… hand it to a child, or over a socket     Writer.Files, Files.Send; Inherited, Receive
+//	make a buffer that others find by name     Create with Options.Dir and Name
+//	append and publish                         Writer.Write; Writer.Arena, Writer.Publish
+//	end it                                     Writer.Close, Writer.Remove
+//	go on where a writer ended, or was killed  TakeOver
+//	follow                                     Follow, Open
+//	what is there now                          Follower.Poll, Pin, Read
+//	wait for more                              Follower.Wait
+//	as a stream                                Follower.NewReader
+//	what is in a directory                     List, Remove
+//	a log file on a disk                       Options.Dir on a disk; Writer.Sync
+//
+// # When is a slice valid?
+//
+// In the writer as the arena's options say, in a follower as those of [FollowOptions] say:
+// until Close, or, with Retire or Domain, as long as its guard is pinned. No process's windows
+// have to do with another's: each goes to a bigger one when it needs to, and lets the old one
+// go by its own guards. What was published below Len never changes.
+//
+// # One writer, any number of processes
+//
+//	w, err := shm.Create(shm.Options{Dir: "/dev/shm/app", Name: "ticks"}) // the writer
+//	_, err = w.Write(record)                                              // append and publish
+//
+//	f, err := shm.Open("/dev/shm/app", "ticks", shm.FollowOptions{})      // a reader, anywhere
+//	err = f.Wait(ctx, n)                                                  // until n bytes are there
+//	err = f.Read(func(b []byte) error { return scan(b) })                 // in place
+//
+// Without a Dir there are no names: the buffer is three memory files, and who is to follow
+// gets their descriptors.
+//
+//	files, err := w.Files()
+//	cmd.ExtraFiles = files[:]              // the child: shm.Follow(shm.Inherited(3), …)
+//
+// # Who can do what to whom
+//
+// A buffer without a name is sealed (F_SEAL_SHRINK, F_SEAL_FUTURE_WRITE, F_SEAL_SEAL): whoever gets
+// its files, of whatever user, can neither write nor cut nor seal it, nor make the writer
+// wait. All he can write is the bell, a page that tells the writer that somebody waits: false
+// rings cost it a system call each, and bells put back make others wait for a tenth of a second. A
+// follower in turn believes no writer: what does not fit is ErrCorrupt, not a fault.
+//
+// A tmpfs knows no seals. A buffer with a name is for those whom its Perm lets in, and they for
+// it: who may write to the files can do harm to those who read. Cutting the file makes
+// touching it a fault; Follower.Read and Reader make it an ErrCorrupt.
+//
+// # What survives
+//
+//	                      a tmpfs or memory file      a disk
+//	writer killed         all that was published      all that was published
+//	system crash, power   nothing                     what was synced last, at least; nothing else counts
+//	full file system      Write and, with Commit, Alloc and Grow return an error; what was published stays
+//
+// A killed writer leaves a name. [TakeOver] goes on behind what was published and clears the
+// rest, [Remove] takes it away. [Writer.Sync] writes the data to the disk first and then the length
+// that says so; a length that is not synced does not count after the system was started
+// anew, whatever of it has come to the disk.
+//
+// # What it costs
+//
+//   - Publish where nobody waits: two atomic operations, no system call. Where somebody waits
+//     one system call, some 2 µs.
+//   - Poll of a sealed buffer that has not grown: 2 to 4 ns. Growth within the window: one fstat.
+//   - Waiting: one goroutine, and one thread in the kernel, for each Follower that somebody
+//     waits on. It looks by itself ten times a second; one follower of all, 250 times, whether the
+//     writer lives.
+//   - A Writer: five descriptors, three mappings. A Follower: three descriptors, two mappings,
+//     three after the first Wait.
+//
+// FORMAT.md has the layout, for programs in other languages.
+package shm

@@ -1,0 +1,84 @@
+//go:build linux && !exploreshm
+
+package shm_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/growarena/growarena/shm"
+)
+
+// A writer appends, and a reader, here in the same process, follows by the name.
+func Example() {
+	dir, err := os.MkdirTemp("", "growarena") // Rather on a tmpfs, such as /dev/shm/app.
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	w, err := shm.Create(shm.Options{Dir: dir, Name: "log"})
+	if err != nil {
+		panic(err)
+	}
+	f, err := shm.Open(dir, "log", shm.FollowOptions{})
+	if err != nil {
+		panic(err)
+	}
+	defer f.Close()
+
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := f.Wait(context.Background(), 6); err != nil {
+			panic(err)
+		}
+		_ = f.Read(func(b []byte) error {
+			fmt.Printf("%s\n", b[:5])
+			return nil
+		})
+		fmt.Println(f.Wait(context.Background(), 100)) // There will not be so many.
+	}()
+	fmt.Fprintln(w, "hello")
+	if err := w.Remove(); err != nil { // The name; who follows goes on.
+		panic(err)
+	}
+	if err := w.Close(); err != nil {
+		panic(err)
+	}
+	<-done
+	// Output:
+	// hello
+	// EOF
+}
+
+// Larger pieces are written in place: allocated, filled, and then published.
+func ExampleWriter_Publish() {
+	w, err := shm.Create(shm.Options{Name: "frames"})
+	if err != nil {
+		panic(err)
+	}
+	defer w.Close()
+	files, err := w.Files() // For another process: exec.Cmd.ExtraFiles, or Files.Send.
+	if err != nil {
+		panic(err)
+	}
+	f, err := shm.Follow(files, shm.FollowOptions{Name: "frames"})
+	if err != nil {
+		panic(err)
+	}
+	defer f.Close()
+	files.Close()
+
+	frame, err := w.Arena().Alloc(1 << 20)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(f.Poll())
+	frame[0] = 42
+	w.Publish(w.Arena().Len())
+	fmt.Println(f.Poll())
+	// Output:
+	// 0 <nil>
+	// 1048576 <nil>
+}

@@ -1,0 +1,161 @@
+package shm
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/follow"
+	"github.com/growarena/growarena/internal/sys"
+)
+
+// Follower shows what a [Writer] has published, as it grows, in this process or any other. It
+// writes nothing but the bell, holds nothing up, and believes nothing that it has not
+// checked. Make one with [Follow] or [Open]. Its methods may be called concurrently, but for
+// Close.
+type Follower struct {
+	name  string
+	space *addrspace.Space
+
+	control, bell *os.File
+	data          *follow.Follower
+	sealed        bool // nobody can make the files shorter
+	max           int  // that is shown; 0: no limit but the system's
+
+	page *addrspace.Window // of the control file. Immutable until Close.
+	l    *layout
+	org  origin
+
+	seen    atomic.Int64  // bytes that are published and can be read. Stored under mu.
+	seenSeq atomic.Uint32 // the seq they were seen with. Stored under mu.
+
+	mu   sync.Mutex
+	last snapshot // Protected by mu.
+
+	waiters waiters
+}
+
+// Name returns the buffer's name.
+func (f *Follower) Name() string { return f.name }
+
+// Sealed reports whether nobody can make the buffer shorter, or write to it but its writer.
+// Where it is not, touching bytes can fault: see [arena.CatchFault].
+func (f *Follower) Sealed() bool { return f.sealed }
+
+// Len returns how many bytes could be read when somebody last looked: see Poll.
+func (f *Follower) Len() int { return int(f.seen.Load()) }
+
+// Poll returns how many bytes are published now; they can be read. It makes no system call
+// while the buffer has not grown, or has where it was known to be as long. An error wraps
+// ErrCorrupt, or is follow.ErrFull or another of those that a bigger window can meet: what
+// could be read before still can.
+func (f *Follower) Poll() (int, error) {
+	if f.sealed && f.l.length.Load() == uint64(f.seen.Load()) {
+		return f.Len(), nil
+	}
+	s, err := f.look()
+	return s.length, err
+}
+
+// look reads the control page, and makes what is published readable.
+func (f *Follower) look() (s snapshot, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.page == nil {
+		return s, f.wrap(os.ErrClosed)
+	}
+	last := f.last
+	err = guarded(f.space, f.sealed, func() (err error) {
+		s, err = f.l.read(last)
+		return err
+	})
+	if err == nil && s.length > last.length {
+		err = f.data.Extend(s.length)
+		if errors.Is(err, follow.ErrBeyond) || errors.Is(err, follow.ErrShrunk) || errors.Is(err, follow.ErrFull) && f.max == 0 {
+			err = fmt.Errorf("%w: %d bytes are published: %w", ErrCorrupt, s.length, err)
+		}
+	}
+	if err != nil {
+		return last, f.wrap(err)
+	}
+	f.last = s
+	f.seen.Store(int64(s.length))
+	f.seenSeq.Store(s.seq)
+	return s, nil
+}
+
+// wrap says which buffer an error is about.
+func (f *Follower) wrap(err error) error { return fmt.Errorf("shm: follow %q: %w", f.name, err) }
+
+// State returns what the writer said of itself when somebody last looked, and of which
+// generation it is: how many writers there have been.
+func (f *Follower) State() (State, uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.last.state, f.last.generation
+}
+
+// Alive reports whether the buffer has a writer that can publish more: whether the lock that
+// it holds as long as it lives is held.
+func (f *Follower) Alive() (bool, error) {
+	alive, err := sys.ByteLocked(fdOf(f.control), lockedByte)
+	if err != nil {
+		return false, f.wrap(err)
+	}
+	return alive, nil
+}
+
+// Pin returns a guard on all that is published now; see follow.Guard. Its error is that of
+// Poll, or wraps epoch.ErrClosed after Close.
+func (f *Follower) Pin() (follow.Guard, error) {
+	if _, err := f.Poll(); err != nil {
+		return follow.Guard{}, err
+	}
+	return f.data.Pin()
+}
+
+// Read calls f with all that is published now, pinned for the duration of the call. It
+// returns the error of Pin, or f's, or, where the buffer is not sealed, an ErrCorrupt for a fault.
+func (f *Follower) Read(do func(b []byte) error) error {
+	g, err := f.Pin()
+	if err != nil {
+		return err
+	}
+	defer g.Unpin()
+	return guarded(f.space, f.sealed, func() error { return do(g.Bytes()) })
+}
+
+// Close ends following. Bytes may be used no longer; see follow.Follower. Nothing else
+// may use f meanwhile but Wait, which returns os.ErrClosed.
+func (f *Follower) Close() error {
+	f.endWaiting()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.page == nil {
+		panic(fmt.Sprintf("shm: Close of %q, which is closed", f.name))
+	}
+	return f.drop()
+}
+
+// drop gives back what there is.
+func (f *Follower) drop() error {
+	var errs []error
+	if f.data != nil {
+		errs = append(errs, f.data.Close())
+	}
+	for _, w := range []**addrspace.Window{&f.page, &f.waiters.page} {
+		if *w != nil {
+			_ = (*w).Release() // The space keeps what it cannot release.
+			*w = nil
+		}
+	}
+	for _, file := range []*os.File{f.control, f.bell} {
+		if file != nil {
+			errs = append(errs, file.Close())
+		}
+	}
+	return errors.Join(errs...)
+}

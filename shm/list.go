@@ -1,0 +1,136 @@
+package shm
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/internal/sys"
+)
+
+// Info is what can be seen of a buffer that has a name.
+type Info struct {
+	Name       string
+	State      State
+	Alive      bool   // it has a writer
+	Leftover   bool   // it was never complete: Remove takes it away
+	Generation uint64 // how many writers there have been
+	Published  int    // bytes
+	Memory     int64  // bytes that the data takes, of memory or of the disk
+
+	PID, UID int       // of the last writer, as it says
+	Started  time.Time // when it began, as it says
+
+	Err error // why the buffer cannot be followed; the rest is what is known all the same
+}
+
+// List tells of the buffers that have a name in a directory, by name. Other files are left
+// out. A buffer that cannot be looked at is one with an Err.
+func List(dir string) ([]Info, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("shm: list %s: %w", dir, err)
+	}
+	found := map[string]bool{} // by name, whether there is a control file
+	for _, e := range entries {
+		name, complete := strings.CutSuffix(e.Name(), controlSuffix)
+		if data, ok := strings.CutSuffix(e.Name(), dataSuffix); ok {
+			name = data
+		} else if !complete {
+			continue
+		}
+		found[name] = found[name] || complete
+	}
+	var all []Info
+	for name, complete := range found {
+		n, err := namesOf(dir, name)
+		if err != nil {
+			continue
+		}
+		i := Info{Name: name, Leftover: !complete}
+		if complete {
+			i.Err = i.look(n)
+			if errors.Is(i.Err, fs.ErrNotExist) {
+				continue // It has just been taken away.
+			}
+		} else if !i.lookLeftover(n) {
+			continue
+		}
+		all = append(all, i)
+	}
+	slices.SortFunc(all, func(a, b Info) int { return strings.Compare(a.Name, b.Name) })
+	return all, nil
+}
+
+// look looks at a buffer with a control file.
+func (i *Info) look(n names) error {
+	fd, err := sys.OpenName(n.control, false)
+	if err != nil {
+		return explain(err)
+	}
+	defer sys.Close(fd)
+	if i.Alive, err = sys.ByteLocked(fd, lockedByte); err != nil {
+		return err
+	}
+	info, err := sys.Stat(fd)
+	if err != nil {
+		return err
+	}
+	if !info.Regular || info.Size < headerSize {
+		return corrupt("the control file has %d bytes, want %d", info.Size, headerSize)
+	}
+	page, err := mapPage(addrspace.Default(), filepath.Base(n.control), fd, false)
+	if err != nil {
+		return err
+	}
+	defer page.Release()
+	size := int64(-1)
+	if data, err := sys.OpenName(n.data, false); err == nil {
+		if info, err := sys.Stat(data); err == nil {
+			size, i.Memory = info.Size, info.Allocated
+		}
+		_ = sys.Close(data)
+	}
+	return guarded(addrspace.Default(), false, func() error {
+		l := layoutIn(page)
+		if _, err := l.origin(); err != nil {
+			return err
+		}
+		s, err := l.read(snapshot{})
+		if err != nil {
+			return err
+		}
+		i.State, i.Generation, i.Published = s.state, s.generation, s.length
+		i.PID, i.UID = int(l.pid.Load()), int(l.uid.Load())
+		i.Started = time.Unix(0, int64(l.started.Load()))
+		switch {
+		case size < 0:
+			return fmt.Errorf("%s: %w", n.data, fs.ErrNotExist)
+		case size < int64(s.length):
+			return corrupt("%d bytes are published, and the data has %d", s.length, size)
+		}
+		return nil
+	})
+}
+
+// lookLeftover looks at data without a control file, and reports whether it is left over, and
+// not of somebody who is making a buffer.
+func (i *Info) lookLeftover(n names) bool {
+	fd, err := sys.OpenName(n.data, false)
+	if err != nil {
+		return false
+	}
+	defer sys.Close(fd)
+	if locked, err := sys.ByteLocked(fd, 0); err != nil || locked {
+		return false
+	}
+	info, err := sys.Stat(fd)
+	i.Memory = info.Allocated
+	return err == nil && info.Regular
+}

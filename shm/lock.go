@@ -1,0 +1,54 @@
+package shm
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/growarena/growarena/internal/sys"
+)
+
+// lockWriter takes a writer's lock.
+func lockWriter(fd int, name string) error {
+	err := sys.LockByte(fd, lockedByte)
+	switch {
+	case errors.Is(err, sys.EAGAIN):
+		return fmt.Errorf("%w: it has a writer (%w)", ErrInUse, err)
+	case sys.IsDenied(err) || errors.Is(err, sys.ENOLCK):
+		return fmt.Errorf("lock %s: %w: the file system, or the kernel, has no locks of open files (F_OFD_SETLK), by which a writer is known to live: take another directory", name, err)
+	}
+	return err
+}
+
+// lockControl takes a writer's lock, and makes sure that the file still has the name.
+func lockControl(fd int, path string) error {
+	if err := lockWriter(fd, path); err != nil {
+		return err
+	}
+	return stillNamed(fd, path)
+}
+
+// lockNamed locks a file as a whole, and makes sure that it still has the name then: who
+// has taken it away had it locked.
+func lockNamed(fd int, path string) error {
+	if err := sys.Lock(fd); err != nil {
+		if errors.Is(err, sys.EAGAIN) {
+			return fmt.Errorf("%w: %s is locked (%w)", ErrInUse, path, err)
+		}
+		return err
+	}
+	return stillNamed(fd, path)
+}
+
+// stillNamed returns an error if a file is not the one that has the name.
+func stillNamed(fd int, path string) error {
+	info, err := sys.Stat(fd)
+	if err != nil {
+		return err
+	}
+	id, err := sys.IDOf(path)
+	if errors.Is(err, sys.ENOENT) || err == nil && id != info.ID {
+		return fmt.Errorf("%w: %s has just been taken away", fs.ErrNotExist, path)
+	}
+	return err
+}

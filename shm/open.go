@@ -1,0 +1,164 @@
+package shm
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/epoch"
+	"github.com/growarena/growarena/follow"
+	"github.com/growarena/growarena/internal/memfile"
+	"github.com/growarena/growarena/internal/sys"
+)
+
+// FollowOptions say how to follow a buffer. The zero value works.
+type FollowOptions struct {
+	// Name appears in errors and in /proc/self/maps. "" means "shm", or the buffer's name.
+	Name string
+
+	// Reserve is the length in bytes of the first window; see follow.Options.
+	Reserve int
+
+	// Max is the most bytes that are shown, whatever the writer publishes; 0 means no limit.
+	// What is beyond is ErrFull.
+	Max int
+
+	// Domain and Retire say when old windows go, as those of arena.Options.
+	Domain *epoch.Domain
+	Retire bool
+
+	// Space holds the windows. nil means addrspace.Default().
+	Space *addrspace.Space
+}
+
+// Follow follows the buffer of files, which may be closed afterwards. An error wraps
+// ErrCorrupt where they are not what a Writer leaves.
+func Follow(files Files, opts FollowOptions) (*Follower, error) {
+	if opts.Name == "" {
+		opts.Name = "shm"
+	}
+	f := &Follower{name: opts.Name, space: opts.Space, max: opts.Max}
+	if f.space == nil {
+		f.space = addrspace.Default()
+	}
+	if err := f.open(files, opts); err != nil {
+		f.drop()
+		return nil, fmt.Errorf("shm: follow %q: %w", f.name, err)
+	}
+	return f, nil
+}
+
+// Open follows the buffer that has a name in a directory. The error wraps fs.ErrNotExist if
+// there is none.
+func Open(dir, name string, opts FollowOptions) (*Follower, error) {
+	if opts.Name == "" {
+		opts.Name = name
+	}
+	files, err := openNames(dir, name)
+	if err != nil {
+		return nil, fmt.Errorf("shm: open %s: %w", where(dir, name), err)
+	}
+	defer files.Close()
+	return Follow(files, opts)
+}
+
+// openNames opens the files of a buffer. Without the permission to write to it there is no
+// bell.
+func openNames(dir, name string) (files Files, err error) {
+	n, err := namesOf(dir, name)
+	if err != nil {
+		return Files{}, err
+	}
+	for i, f := range []struct {
+		path  string
+		write bool
+	}{{n.control, false}, {n.data, false}, {n.bell, true}} {
+		fd, err := sys.OpenName(f.path, f.write)
+		if err != nil && i == fileBell && (sys.IsDenied(err) || errors.Is(err, sys.EROFS) || errors.Is(err, sys.ENOENT)) {
+			break
+		}
+		if err != nil {
+			_ = files.Close()
+			return Files{}, explain(err)
+		}
+		files[i] = os.NewFile(uintptr(fd), f.path)
+	}
+	return files, nil
+}
+
+// open makes everything of f.
+func (f *Follower) open(files Files, opts FollowOptions) error {
+	if files[fileControl] == nil || files[fileData] == nil {
+		return fmt.Errorf("%w: control file and data are needed", os.ErrInvalid)
+	}
+	info, err := sys.Stat(fdOf(files[fileControl]))
+	switch {
+	case err != nil:
+		return err
+	case !info.Regular || info.Size < headerSize:
+		return corrupt("the control file has %d bytes (regular: %t), want %d", info.Size, info.Regular, headerSize)
+	}
+	if f.control, err = own(files[fileControl], false); err != nil {
+		return err
+	}
+	if files[fileBell] != nil {
+		// Its lock should not be one that other processes have, too; see watchman.
+		if f.bell, err = own(files[fileBell], true); err != nil {
+			return err
+		}
+	}
+	if f.page, err = mapPage(f.space, f.name+" control", fdOf(f.control), false); err != nil {
+		return err
+	}
+	f.l = layoutIn(f.page)
+	if err := f.check(fdOf(files[fileData])); err != nil {
+		return err
+	}
+	f.data, err = follow.New(files[fileData], follow.Options{
+		Name: f.name, Reserve: opts.Reserve, Limit: opts.Max, Domain: opts.Domain, Retire: opts.Retire, Space: opts.Space,
+	})
+	if err != nil {
+		return err
+	}
+	_, err = f.Poll()
+	return err
+}
+
+// check makes sure that control file and data belong together.
+func (f *Follower) check(data int) error {
+	info, err := sys.Stat(data)
+	if err != nil {
+		return err
+	}
+	return guarded(f.space, false, func() (err error) {
+		if f.org, err = f.l.origin(); err != nil {
+			return err
+		}
+		if f.org.flags&flagSealed != 0 {
+			for _, fd := range []int{fdOf(f.control), data, fdOf(f.bell)} {
+				if fd >= 0 && sys.Seals(fd)&sys.SealShrink == 0 {
+					return corrupt("it is said to be sealed, and is not")
+				}
+			}
+			f.sealed = true
+		}
+		// A file system that was copied has other numbers.
+		if f.l.ofThisBoot() && f.l.inode.Load() != info.ID.Inode {
+			return corrupt("the data is not the file that its writer has")
+		}
+		return nil
+	})
+}
+
+// own opens a file anew, or, where that cannot be, duplicates its descriptor.
+func own(file *os.File, write bool) (*os.File, error) {
+	fd, err := sys.Reopen(fdOf(file), write)
+	if err != nil && !errors.Is(err, sys.EMFILE) && !errors.Is(err, sys.ENFILE) {
+		fd, err = sys.Dup(fdOf(file))
+	}
+	if err != nil {
+		return nil, memfile.ExplainFiles(err)
+	}
+	return os.NewFile(uintptr(fd), file.Name()), nil
+}
