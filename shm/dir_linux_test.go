@@ -3,6 +3,7 @@
 package shm
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -111,6 +112,29 @@ func TestName(t *testing.T) {
 	})
 }
 
+// TestName_Again: a file that was opened by its name and has lost it since is not taken for
+// the one that has it now.
+func TestName_Again(t *testing.T) {
+	dir := tmpfsDir(t)
+	path := filepath.Join(dir, "x")
+	old, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Close()
+	if err := lockNamed(fdOf(old), path); err != nil {
+		t.Errorf("as long as it has the name: %v", err)
+	}
+	if err := errors.Join(os.Rename(path, path+"y"), os.WriteFile(path, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, lock := range []func(int, string) error{lockNamed, lockControl} {
+		if err := lock(fdOf(old), path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
 func TestName_Bad(t *testing.T) {
 	dir := tmpfsDir(t)
 	for _, name := range []string{"", ".", "..", ".x", "a/b", "a\x00b", strings.Repeat("x", nameMax+1)} {
@@ -192,6 +216,15 @@ func TestTakeOver(t *testing.T) {
 				}
 				if generation%2 == 0 {
 					abandon(t, w)
+					// A writer that is killed leaves its file as long as it was.
+					rest, err := os.OpenFile(filepath.Join(dir, "x.data"), os.O_RDWR, 0)
+					if err != nil {
+						t.Fatal(err)
+					}
+					_, err = rest.WriteAt(bytes.Repeat([]byte{0xff}, 3<<20), int64(length))
+					if err := errors.Join(err, rest.Close()); err != nil {
+						t.Fatal(err)
+					}
 				} else if err := w.Close(); err != nil {
 					t.Fatal(err)
 				}

@@ -14,7 +14,7 @@ import (
 // A depth-first search replays the choices made so far and takes the next branch, with so many
 // preemptions at most: moments at which a process that could go on does not.
 
-// preemptionsMax bounds the search, executionsMax ends it.
+// preemptionsMax bounds the search, where a scenario does not say otherwise, executionsMax ends it.
 const (
 	preemptionsMax = 2
 	executionsMax  = 100_000
@@ -37,6 +37,7 @@ type execution struct {
 	failure   string
 	ending    bool
 	finally   func() // checks the end
+	most      int    // preemptions
 }
 
 // exploring is the execution under way.
@@ -101,7 +102,7 @@ func explore(t *testing.T, setup func(x *execution)) string {
 	t.Helper()
 	var path []choice
 	for n := 1; ; n++ {
-		x := &execution{}
+		x := &execution{most: preemptionsMax}
 		exploring = x
 		setup(x)
 		depth, preempted := 0, 0
@@ -122,7 +123,7 @@ func explore(t *testing.T, setup func(x *execution)) string {
 			if len(ways) == 0 {
 				break
 			}
-			if current && preempted == preemptionsMax {
+			if current && preempted == x.most {
 				ways = ways[:1]
 			}
 			i := 0
@@ -220,10 +221,10 @@ func (s *shared) wait(last snapshot, n int) snapshot {
 			return last
 		}
 		s.b.ring()
-		wakes := s.wakes
 		if s.l.seq.Load() != last.seq { // FUTEX_WAIT: in one step with falling asleep.
 			continue
 		}
+		wakes := s.wakes
 		s.x.sleep(func() bool { return s.wakes != wakes })
 	}
 }
@@ -282,6 +283,25 @@ func TestExplore(t *testing.T) {
 			x.finally = func() {
 				if waiting > 0 {
 					x.fail("%d sleep on, with %d bytes published", waiting, s.l.length.v)
+				}
+			}
+		},
+		"waiter, rung before": func(x *execution) {
+			s := newShared(x)
+			s.b.waiting.v = 1 // By one who was killed, or has what he waited for.
+			x.most = 3
+			x.spawn("writer", func() {
+				s.write(1)
+				s.write(2)
+			})
+			done := false
+			x.spawn("waiter", func() {
+				s.wait(snapshot{}, 2)
+				done = true
+			})
+			x.finally = func() {
+				if !done {
+					x.fail("it sleeps on, with %d bytes published", s.l.length.v)
 				}
 			}
 		},

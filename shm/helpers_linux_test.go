@@ -12,7 +12,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
+	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -72,6 +74,9 @@ func diskDir(t *testing.T) string {
 	}
 	return dir
 }
+
+// unreadable returns bytes that nobody can read.
+func unreadable(w *addrspace.Window) []byte { return unsafe.Slice((*byte)(w.Base()), 4096) }
 
 // create makes a writer that the test closes, if it has not.
 func create(t *testing.T, o Options) *Writer {

@@ -13,9 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/epoch"
 	"github.com/growarena/growarena/follow"
+	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
 )
 
@@ -131,6 +133,74 @@ func TestPublish_Misuse(t *testing.T) {
 			w.Publish(n)
 		}()
 	}
+}
+
+// TestWrite_Fault: what cannot be written is not published.
+func TestWrite_Fault(t *testing.T) {
+	w := create(t, Options{Unsealed: true})
+	write(t, w, 10)
+	f := follower(t, w, FollowOptions{})
+	nothing, err := addrspace.Default().Reserve(1<<20, addrspace.ReserveOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nothing.Release()
+	if n, err := w.Write(unreadable(nothing)); n != 0 || err == nil {
+		t.Errorf("Write of what cannot be read: %d, %v", n, err)
+	}
+	if n, err := f.Poll(); n != 10 || err != nil {
+		t.Errorf("Poll: %d, %v", n, err)
+	}
+}
+
+// TestSealed: nobody can write to a sealed buffer, not even its writer but through what it
+// has mapped.
+func TestSealed(t *testing.T) {
+	w := create(t, Options{})
+	write(t, w, 100)
+	for _, f := range []*os.File{w.data, w.control} {
+		if _, err := f.WriteAt([]byte{1}, 0); err == nil {
+			t.Errorf("%s can be written", f.Name())
+		}
+		if err := f.Truncate(0); err == nil {
+			t.Errorf("%s can be cut", f.Name())
+		}
+		if err := sys.Seal(fdOf(f), sys.SealGrow); err == nil {
+			t.Errorf("%s can be sealed", f.Name())
+		}
+	}
+	if err := w.bell.Truncate(0); err == nil {
+		t.Error("the bell can be cut")
+	}
+}
+
+// TestOrdering: what a program does before Publish and after Wait is ordered, also for the race
+// detector.
+func TestOrdering(t *testing.T) {
+	w := create(t, Options{})
+	f := follower(t, w, FollowOptions{})
+	var before, polled int
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := f.Wait(soon(t), 1); err != nil || before != 1 {
+			t.Errorf("%v, %d", err, before)
+		}
+		for f.Len() < 2 {
+			if _, err := f.Poll(); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+		if polled != 2 {
+			t.Errorf("%d", polled)
+		}
+	}()
+	before = 1
+	write(t, w, 1)
+	polled = 2
+	write(t, w, 1)
+	<-done
 }
 
 // TestShared: what would take bytes from followers is refused.

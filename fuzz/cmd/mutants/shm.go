@@ -1,0 +1,131 @@
+package main
+
+// sharing returns a mutant of package shm that the explorer has to find in the scenario of
+// that name: the mistake needs an interleaving.
+func sharing(name, scenario, mistake, old, new string) mutant {
+	return mutant{
+		name: name, mistake: mistake, file: "shm/protocol.go", old: old, new: new,
+		test: "TestExplore/" + subtest(scenario), args: []string{"-tags=exploreshm"},
+	}
+}
+
+// shmMutants are mistakes in package shm and in what it asks of others.
+var shmMutants = []mutant{
+	sharing("length before capacity", "readers",
+		"a follower sees a length beyond the capacity, and calls the buffer corrupt",
+		"\tif c := uint64(capacity); c > l.capacity.Load() {\n\t\tl.capacity.Store(c) // Before the length: see numbers.\n\t}\n\treleased()\n\tl.length.Store(uint64(length)) // store-release: the bytes come before it.\n",
+		"\treleased()\n\tl.length.Store(uint64(length)) // store-release: the bytes come before it.\n\tif c := uint64(capacity); c > l.capacity.Load() {\n\t\tl.capacity.Store(c) // Before the length: see numbers.\n\t}\n"),
+	sharing("seq before length", "waiters",
+		"who looks between the two sleeps on with what he waits for published",
+		"\tl.length.Store(uint64(length)) // store-release: the bytes come before it.\n\tl.seq.Add(1)                   // Before",
+		"\tl.seq.Add(1)\n\tl.length.Store(uint64(length)) // Before"),
+	sharing("bell put back silently", "waiter, rung before",
+		"who rings while the bell is put back sleeps on",
+		"\tl.seq.Add(1)\n\treturn true\n", "\treturn true\n"),
+	sharing("seq not moved by the end", "closed",
+		"who looks just before the end sleeps on",
+		"\tl.state.Store(uint32(StateClosed)) // Behind the last length: see read.\n\tl.seq.Add(1)\n",
+		"\tl.state.Store(uint32(StateClosed)) // Behind the last length: see read.\n"),
+	sharing("generation behind the state", "takeover",
+		"a follower sees a closed buffer live again, and calls it corrupt",
+		"\tl.generation.Store(generation) // Before the state: within a generation that does not go back.\n\tl.state.Store(uint32(StateLive))\n",
+		"\tl.state.Store(uint32(StateLive))\n\tl.generation.Store(generation)\n"),
+	sharing("state not looked at twice", "takeover",
+		"a follower takes the state of one generation for that of another",
+		"\t\tif s.generation == l.generation.Load() {\n\t\t\tbreak\n\t\t}\n\t\ts.state = StateInit\n", "\t\tbreak\n"),
+	{
+		name:    "capacity loaded before length",
+		mistake: "a follower calls a buffer corrupt that has just grown",
+		file:    "shm/protocol.go",
+		old:     "\tlength := l.length.Load() // load-acquire: the bytes below it are there.\n\tcapacity := l.capacity.Load()\n",
+		new:     "\tcapacity := l.capacity.Load()\n\tlength := l.length.Load() // load-acquire: the bytes below it are there.\n",
+		test:    "TestExplore/readers", args: []string{"-tags=exploreshm"},
+	}, {
+		name:    "length of a corrupt page believed",
+		mistake: "a length beyond the file is a fault in the follower",
+		file:    "shm/follower.go",
+		old:     "err == nil && s.length > last.length {",
+		new:     "err == nil && s.length > last.length && s.length < 1<<20 {",
+		test:    "TestControl_Corrupt",
+	}, {
+		name:    "published before it is written",
+		mistake: "Write publishes what it could not write: neon's order",
+		file:    "shm/writer.go",
+		old:     "\tb, err := w.a.Alloc(len(p))\n\tif err == nil {\n",
+		new:     "\tb, err := w.a.Alloc(len(p))\n\tif err == nil {\n\t\tw.Publish(w.a.Len())\n",
+		test:    "TestWrite_Fault",
+	}, {
+		name:    "more published than there is",
+		mistake: "Publish believes its caller",
+		file:    "shm/writer.go",
+		old:     "n < w.published || n > w.a.Len() {",
+		new:     "n < w.published {",
+		test:    "TestPublish_Misuse",
+	}, {
+		name:    "memory files for everybody",
+		mistake: "whoever is handed a descriptor of a memory file can open one that writes",
+		file:    "shm/create.go",
+		old:     "sys.Chmod(fd, 0o600)",
+		new:     "sys.Chmod(fd, 0o666)",
+		test:    "TestFiles",
+	}, {
+		name:    "data without F_SEAL_FUTURE_WRITE",
+		mistake: "a shared arena's file can be written by others",
+		file:    "internal/memfile/file.go",
+		old:     "sys.SealShrink|sys.SealFutureWrite|sys.SealSeal",
+		new:     "sys.SealShrink|sys.SealSeal",
+		pkg:     "shm",
+		test:    "TestSealed",
+	}, {
+		name:    "rest of a killed writer kept",
+		mistake: "what was written and not published comes up behind the length of the next writer",
+		file:    "shm/takeover.go",
+		old:     "if info.Size > int64(s.length) {",
+		new:     "if info.Size < int64(s.length) {",
+		test:    "TestTakeOver",
+	}, {
+		name:    "length counted without its data",
+		mistake: "after a loss of power a follower reads what has not come to the disk",
+		file:    "shm/protocol.go",
+		old:     "length, front = min(length, synced), min(front, synced)",
+		new:     "front = min(front, synced)",
+		test:    "TestSync",
+	}, {
+		name:    "length synced before the data",
+		mistake: "the disk has a length whose data it has not",
+		file:    "shm/takeover.go",
+		old:     "\terr := sys.Sync(fdOf(w.data))\n\tif err == nil {\n\t\tw.l.synced.Store(uint64(n))\n",
+		new:     "\tw.l.synced.Store(uint64(n))\n\terr := sys.Sync(fdOf(w.data))\n\tif err == nil {\n",
+		test:    "TestSync",
+	}, {
+		name:    "data taken away unlocked",
+		mistake: "Remove takes away what somebody else is making",
+		file:    "shm/dir.go",
+		old:     "\tif err := lockNamed(fd, n.data); err != nil {\n\t\treturn err\n\t}\n\tif _, err := sys.IDOf(n.control)",
+		new:     "\tif _, err := sys.IDOf(n.control)",
+		test:    "TestName_Leftover",
+	}, {
+		name:    "name of somebody else taken away",
+		mistake: "Remove takes away the name that another buffer has by now",
+		file:    "shm/lock.go",
+		old:     "err == nil && id != info.ID {",
+		new:     "err == nil && id == info.ID && false {",
+		test:    "TestName_Again",
+	}, {
+		name:    "what is shared is decommitted",
+		mistake: "an arena takes bytes from those who follow it",
+		file:    "arena/share.go",
+		old:     "\tif !a.shared.Load() {\n",
+		new:     "\tif true {\n",
+		pkg:     "shm",
+		test:    "TestShared",
+	}, {
+		name:    "descriptors left",
+		mistake: "descriptors of a message that is not wanted stay open",
+		file:    "internal/sys/rights_linux.go",
+		old:     "\tfor _, fd := range fds {\n\t\t_ = Close(fd)\n\t}\n",
+		new:     "",
+		pkg:     "shm",
+		test:    "TestReceive_Wrong",
+	},
+}
