@@ -254,3 +254,26 @@ func TestAliasOf_Misuse(t *testing.T) {
 		}()
 	}
 }
+
+// Another library has mapped a file and gives us a slice of it. The alias shows the same
+// bytes, and stays when the library unmaps its own.
+func ExampleAliasOf() {
+	theirs, err := unix.Mmap(-1, 0, 8192, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANON)
+	if err != nil {
+		panic(err)
+	}
+	message := theirs[100:105]
+	copy(message, "hello")
+
+	ours, err := arena.AliasOf(message, arena.AliasOfOptions{ReadOnly: true})
+	if err != nil {
+		panic(err)
+	}
+	defer ours.Release()
+	message[0] = 'H'
+	if err := unix.Munmap(theirs); err != nil {
+		panic(err)
+	}
+	fmt.Printf("%s\n", ours.Bytes())
+	// Output: Hello
+}

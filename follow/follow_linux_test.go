@@ -59,7 +59,7 @@ func arenaWriter(t *testing.T, o arena.Options) writer {
 }
 
 // fileWriter returns one that appends to a file in a directory, as any program does.
-func fileWriter(t *testing.T, dir string) writer {
+func fileWriter(t testing.TB, dir string) writer {
 	t.Helper()
 	f, err := os.CreateTemp(dir, "growarena")
 	if err != nil {
@@ -107,7 +107,7 @@ func ok(t testing.TB, err error) {
 }
 
 // begin follows what w writes.
-func begin(t *testing.T, w writer, o follow.Options) *follow.Follower {
+func begin(t testing.TB, w writer, o follow.Options) *follow.Follower {
 	t.Helper()
 	f, err := w.open()
 	ok(t, err)
