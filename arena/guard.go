@@ -21,7 +21,11 @@ type Guard struct {
 // and allocates nothing. Its only error wraps epoch.ErrClosed: after Free, which a
 // reader need not know of, or after Close of the domain.
 func (a *Arena) Pin() (Guard, error) {
-	g := Guard{arena: a, n: a.Len()}
+	n := a.Len()
+	if v := a.mapping.Kept(); v != nil {
+		return Guard{arena: a, n: n, held: mapping.Guard{View: v}}, nil
+	}
+	g := Guard{arena: a, n: n}
 	if err := a.mapping.Pin(&g.held); err != nil {
 		return Guard{}, a.pinError(err)
 	}

@@ -23,7 +23,11 @@ type Guard struct {
 // allocates nothing. Its only error wraps epoch.ErrClosed: after Close, which a reader
 // need not know of, or after Close of the domain.
 func (l *Follower) Pin() (Guard, error) {
-	g := Guard{follower: l, n: l.Len()}
+	n := l.Len()
+	if v := l.mapping.Kept(); v != nil {
+		return Guard{follower: l, n: n, held: mapping.Guard{View: v}}, nil
+	}
+	g := Guard{follower: l, n: n}
 	if err := l.mapping.Pin(&g.held); err != nil {
 		return Guard{}, l.pinError(err)
 	}

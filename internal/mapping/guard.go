@@ -14,16 +14,24 @@ type Guard struct {
 	pin  epoch.Guard // Unused where old windows are kept.
 }
 
+// Kept returns the newest view where old windows are kept, and nil where they are retired, or
+// after Shut: Guard{View: m.Kept()} is then what Pin makes, for callers that count
+// nanoseconds. Safe for concurrent use.
+func (m *Mapping) Kept() *View {
+	if v := m.view.Load(); m.Domain == nil && v.Window != nil {
+		return v
+	}
+	return nil
+}
+
 // Pin makes g, which is not pinned, a guard of the newest view. It takes no lock, makes no
 // system call and allocates nothing. Its only error wraps epoch.ErrClosed: after Shut, or
 // after Close of the domain; g is not pinned then. Safe for concurrent use.
 func (m *Mapping) Pin(g *Guard) error {
 	if m.Domain == nil {
-		v := m.view.Load()
-		if v.Window == nil {
+		if g.View = m.Kept(); g.View == nil {
 			return epoch.ErrClosed
 		}
-		g.View = v
 		return nil
 	}
 	pin, err := m.Domain.Pin()

@@ -20,8 +20,8 @@ var followMutants = []mutant{
 		name:    "guard of the capacity",
 		mistake: "a guard shows what the file has, and not what its writer said",
 		file:    "follow/guard.go",
-		old:     "g := Guard{follower: l, n: l.Len()}",
-		new:     "g := Guard{follower: l, n: l.mapping.View().Cap}",
+		old:     "n := l.Len()",
+		new:     "n := l.mapping.View().Cap",
 		test:    "TestExtend_Limit",
 	}, {
 		name:    "cut file not noticed",
