@@ -66,8 +66,8 @@ type Allocator struct {
 
 	groups  groupTable
 	spans   spanTable
-	classes [classCount]class
-	pages   pageheap.Heap // Its lock protects what is said to be protected by pages.
+	classes [classCount]atomic.Pointer[class] // A class is made when needed.
+	pages   pageheap.Heap                     // Its lock protects what is said to be protected by pages.
 	budget  budget
 	large   large
 	retired retired

@@ -95,3 +95,13 @@ type class struct {
 
 	_ [64]byte // Locks of neighbours are taken by others.
 }
+
+// class returns what the shards share of a class, and makes it if nobody has needed it so
+// far.
+func (a *Allocator) class(c int) *class {
+	p := &a.classes[c]
+	if p.Load() == nil {
+		p.CompareAndSwap(nil, new(class))
+	}
+	return p.Load()
+}

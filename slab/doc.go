@@ -62,7 +62,7 @@
 // An object costs its size rounded up: small ones (to 32 KiB) to a size class, by 8
 // bytes or an eighth at most; medium ones (to 1 MiB) to 4 KiB, large ones to a page. Alloc and Free take no lock for small objects and make no system call but to
 // get more memory. The garbage collector sees a few arrays without pointers, whatever
-// is allocated. An allocator that is used little takes little: 40 KB of Go heap, one
+// is allocated. An allocator that is used little takes little: 26 KB of Go heap, one
 // descriptor and 4 MiB of addresses, and for large objects one more descriptor. Its
 // regions of addresses become longer with what is in them: /proc/self/status shows up
 // to eight times of that as VmSize, and memory only as RssShmem.

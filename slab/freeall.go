@@ -67,10 +67,11 @@ func (a *Allocator) forgetGroups(closeLocals bool) {
 		s.most.Store(0)
 	}
 	for c := range a.classes {
-		cl := &a.classes[c]
-		cl.mu.Lock()
-		cl.list = nil
-		cl.mu.Unlock()
+		if cl := a.classes[c].Load(); cl != nil {
+			cl.mu.Lock()
+			cl.list = nil
+			cl.mu.Unlock()
+		}
 	}
 }
 
@@ -107,7 +108,7 @@ func (a *Allocator) freeRun(u runInUse) {
 // Preconditions: nobody has a group of it, and they are in no list.
 func (a *Allocator) freeSpan(u runInUse) {
 	c, first := int(u.tag.class()), u.tag.number()
-	k, cl := &kinds[c], &a.classes[c]
+	k, cl := &kinds[c], a.class(c)
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	kept := a.retired.inSpan(first, k.groups)

@@ -74,8 +74,8 @@ type group struct {
 	base atomic.Uintptr
 }
 
-// groupsShift is log2 of the length of the group table's first chunk: a few spans.
-const groupsShift = 8
+// groupsShift is log2 of the length of the group table's first chunk: two spans at least.
+const groupsShift = 6
 
 // lineShift is log2 of the groups in a line of the cache.
 const lineShift = 2

@@ -25,7 +25,7 @@ func (a *Allocator) checkLists() {
 	type group struct{ c, g int }
 	listings, owners := make(map[group]int), make(map[group]int)
 	for c := 1; c < classCount; c++ {
-		for _, g := range a.classes[c].list {
+		for _, g := range a.class(c).list {
 			listings[group{c, int(g)}]++
 		}
 		for s := range a.allShards() {
@@ -222,7 +222,7 @@ func TestSweep_KeepsListed(t *testing.T) {
 	done.Store(true)
 	sweepers.Wait()
 	a.Check()
-	if got := len(a.classes[c].list); got > 100*int(kinds[c].groups) {
+	if got := len(a.class(c).list); got > 100*int(kinds[c].groups) {
 		t.Errorf("the list of a class with some %d groups has %d entries", 2*kinds[c].groups, got)
 	}
 	a.Free(all[len(all)-1])
@@ -251,7 +251,7 @@ func TestSweep_KeepsEntry(t *testing.T) {
 	for _, b := range all[:len(all)-1] {
 		a.Free(b)
 	}
-	cl := &a.classes[c]
+	cl := a.class(c)
 	cl.mu.Lock()
 	ending := a.beginEndLocked(c, e.number())
 	cl.mu.Unlock()

@@ -58,7 +58,7 @@ func (a *Allocator) punch(first int) (err error) {
 // free in the groups' words, where Free finds them.
 func (a *Allocator) punchSpan(e entry, r *pageheap.Region, page int) (err error) {
 	c := int(e.class())
-	k, cl := &kinds[c], &a.classes[c]
+	k, cl := &kinds[c], a.class(c)
 	var free [groupsMax]uint32 // of the groups that are apart
 	var mine uint32            // a bit for each of those
 	cl.mu.Lock()

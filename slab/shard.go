@@ -131,7 +131,7 @@ func (a *Allocator) refill(s *shard, c int, sparse bool) (uintptr, error) {
 		a.leave(c, s.install(c, old, g))
 		return 0, nil
 	}
-	cl := &a.classes[c]
+	cl := a.class(c)
 	cl.mu.Lock()
 	if s.current[c].Load() != old {
 		cl.mu.Unlock()
@@ -148,7 +148,7 @@ func (a *Allocator) refill(s *shard, c int, sparse bool) (uintptr, error) {
 
 // nextGroup returns a group of class c that the caller owns then.
 func (a *Allocator) nextGroup(c int, sparse bool) (uint32, error) {
-	cl := &a.classes[c]
+	cl := a.class(c)
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	return a.nextLocked(cl, c, sparse)
@@ -210,7 +210,7 @@ func (a *Allocator) popRecent(s *shard, c int) (uintptr, uint32) {
 		}
 		// Whoever has it Ending may find that it stays, and counts on the entry.
 		if v := a.groups.at(g).word.Load(); v&listed != 0 && v>>classShift == uint64(c) {
-			cl := &a.classes[c]
+			cl := a.class(c)
 			cl.mu.Lock()
 			cl.list = append(cl.list, g)
 			cl.mu.Unlock()
@@ -268,7 +268,7 @@ func (a *Allocator) list(c int, g uint32) {
 			return
 		}
 	}
-	cl := &a.classes[c]
+	cl := a.class(c)
 	cl.mu.Lock()
 	cl.list = append(cl.list, g)
 	cl.mu.Unlock()

@@ -162,7 +162,7 @@ func (a *Allocator) endSpanLocked(sp *span) {
 // sweep ends the span of class c whose first group is number first if nothing of
 // it is in use: its groups Listed → Ending → Dead.
 func (a *Allocator) sweep(c int, first uint32) {
-	cl := &a.classes[c]
+	cl := a.class(c)
 	cl.mu.Lock()
 	a.sweepLocked(c, first)
 	cl.mu.Unlock()

@@ -17,8 +17,10 @@ func (a *Allocator) Trim() error {
 	if a.watch != nil {
 		a.watch.drain(a)
 	}
-	for c := 1; c < classCount; c++ {
-		a.trimClass(c)
+	for c := range a.classes {
+		if a.classes[c].Load() != nil {
+			a.trimClass(c)
+		}
 	}
 	if a.watch != nil {
 		a.watch.drain(a) // Of the spans that have just ended, too.
@@ -36,7 +38,7 @@ func (a *Allocator) Trim() error {
 
 // trimClass ends the spans of a class of which nothing is in use.
 func (a *Allocator) trimClass(c int) {
-	cl := &a.classes[c]
+	cl := a.class(c)
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	for s := range a.allShards() {
@@ -79,8 +81,11 @@ func (a *Allocator) relent() {
 
 // sweepShards ends the spans that only shards hold on to.
 func (a *Allocator) sweepShards() {
-	for c := 1; c < classCount; c++ {
-		cl := &a.classes[c]
+	for c := range a.classes {
+		cl := a.classes[c].Load()
+		if cl == nil {
+			continue
+		}
 		cl.mu.Lock()
 		for s := range a.allShards() {
 			g := s.current[c].Load()

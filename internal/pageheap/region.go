@@ -15,12 +15,12 @@ import (
 )
 
 const (
-	chunkPages = 1 << 9 // pages to a piece of the page table: 4 MiB
+	chunkPages = growBytes / PageSize // pages to a piece of the page table
 
 	// RegionMin is the length of the first region in bytes; each other is regionGrowth
 	// times as long as all before together, up to regionMax: who allocates little takes
 	// few addresses, and who allocates much has nearly all in one region.
-	RegionMin    = chunkPages * PageSize
+	RegionMin    = 4 << 20
 	regionGrowth = 8
 	regionMax    = 1 << (28 + bits.UintSize>>6*8) // 64 GiB; 256 MiB where addresses have 32 bits
 	regionsMax   = 250                            // a number is a byte

@@ -269,6 +269,13 @@ var slabMutants = []mutant{
 		new:     "int(i)&(1<<tableShift-1) >= len(t.chunks[k])",
 		test:    "TestTable",
 	}, {
+		name:    "table: long from the start",
+		mistake: "an allocator that is used little takes the tables of one that is used much",
+		file:    "slab/group.go",
+		old:     "const groupsShift = 6",
+		new:     "const groupsShift = 12",
+		test:    "TestMany",
+	}, {
 		name:    "Stats: counters lost",
 		mistake: "after Close nobody knows how much was given back, and how often that was refused",
 		file:    "slab/stats.go",
