@@ -65,7 +65,8 @@ var operations = slices.Concat(
 	addrspaceOperations, arenaOperations, bufferOperations, linearOperations, followOperations, shmOperations, poolOperations, slabOperations,
 )
 
-// Bounds on the plans of an operation, of those that are too many to try all.
+// Bounds on the plans of an operation, of those that are too many to try all. In a short test they
+// are few; the mutants that name one of these tests run the long one.
 const (
 	errnosMax, errnosMaxShort   = 9, 1 // of a call
 	singlesMax, singlesMaxShort = 1 << 20, 3
