@@ -18,6 +18,7 @@ import (
 	"github.com/growarena/growarena/benchmarks/realloc"
 	"github.com/growarena/growarena/benchmarks/rehome"
 	"github.com/growarena/growarena/benchmarks/scaling"
+	"github.com/growarena/growarena/benchmarks/stream"
 	"github.com/growarena/growarena/benchmarks/windows"
 )
 
@@ -38,6 +39,7 @@ var packages = []source{
 	{windows.Experiments, windows.Goals},
 	{buffers.Experiments, buffers.Goals},
 	{gc.Experiments, gc.Goals},
+	{stream.Experiments, stream.Goals},
 	{bolt.Experiments, bolt.Goals},
 	{placement.Experiments, placement.Goals},
 	{scaling.Experiments, scaling.Goals},
