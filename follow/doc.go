@@ -20,6 +20,7 @@
 //
 //	begin to follow a file                    New
 //	its writer says that there are n bytes    Follower.Extend
+//	keep addresses up to n bytes              Follower.Reserve
 //	read them                                 Follower.Bytes
 //	… while old windows are given back        Follower.Pin, Follower.Read
 //	as a reader of package io                 Follower.NewReader, Follower.ReadAt

@@ -38,6 +38,47 @@ func (l *Follower) Extend(n int) error {
 	}
 }
 
+// Reserve makes sure that the window holds n bytes, whether the file has them yet or not: up
+// to there Extend finds all of it mapped, and the bytes stay where they are. It changes neither
+// length nor capacity. Panics if n is negative. An error wraps what one of [Follower.Extend]
+// does, but for ErrBeyond and ErrShrunk.
+func (l *Follower) Reserve(n int) error {
+	if n < 0 {
+		panic(fmt.Sprintf("follow: Reserve of %q for %d bytes", l.name, n))
+	}
+	err := l.reserve(n)
+	l.mapping.OfferWaiting()
+	if err != nil {
+		return fmt.Errorf("follow: reserve %d bytes for %q: %w", n, l.name, err)
+	}
+	return nil
+}
+
+// reserve is Reserve without offering old windows to a shared domain.
+func (l *Follower) reserve(n int) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	old := l.mapping.View()
+	switch {
+	case old.Window == nil:
+		return errClosed
+	case n <= old.Window.Size():
+		return nil
+	case n > l.limit:
+		return l.full()
+	}
+	return l.mapping.Grow(n, func(v *mapping.View) error {
+		v.Cap, v.Ready = old.Cap, old.Ready // The file has no more than before.
+		return nil
+	})
+}
+
+// errClosed is why nothing can be done after Close.
+var errClosed = fmt.Errorf("it has been closed: %w", epoch.ErrClosed)
+
+// full says that the limit is met.
+func (l *Follower) full() error { return fmt.Errorf("%w: the limit is %d bytes", ErrFull, l.limit) }
+
 // reach makes the capacity at least n.
 func (l *Follower) reach(n int) error {
 	l.mu.Lock()
@@ -45,11 +86,11 @@ func (l *Follower) reach(n int) error {
 	v := l.mapping.View()
 	switch {
 	case v.Window == nil:
-		return fmt.Errorf("it has been closed: %w", epoch.ErrClosed)
+		return errClosed
 	case n <= v.Cap:
 		return nil
 	case n > l.limit:
-		return fmt.Errorf("%w: the limit is %d bytes", ErrFull, l.limit)
+		return l.full()
 	case l.file.Fd() < 0:
 		return l.reachByTouch(n)
 	}

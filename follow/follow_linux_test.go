@@ -409,6 +409,47 @@ func TestExtend_Limit(t *testing.T) {
 	}
 }
 
+// TestFollower_Reserve: bytes that were reserved for stay where they are while the file grows
+// into the window, and nothing is readable before the file has it.
+func TestFollower_Reserve(t *testing.T) {
+	data := noise(12 * mib)
+	for _, bare := range []bool{false, true} {
+		w := fileWriter(t, t.TempDir())
+		ok(t, w.append(data[:100]))
+		l := begin(t, w, follow.Options{Name: "log", NoDescriptor: bare, Reserve: 2 * mib, Limit: 16 * mib})
+		ok(t, l.Extend(100))
+		old := l.Bytes()
+		ok(t, l.Reserve(12*mib))
+		if s := l.Stats(); s.Window < 12*mib || s.Len != 100 || s.Cap > os.Getpagesize() {
+			t.Errorf("%+v", s)
+		}
+		if err := l.Extend(mib); !errors.Is(err, follow.ErrBeyond) {
+			t.Errorf("what the file does not have: %v", err)
+		}
+		first := &l.Bytes()[0]
+		for n := 100; n < 12*mib; {
+			step := min(3*mib, 12*mib-n)
+			ok(t, w.append(data[n:n+step]))
+			n += step
+			ok(t, l.Extend(n))
+			if &l.Bytes()[0] != first {
+				t.Fatalf("with %d bytes it has moved", n)
+			}
+		}
+		if !bytes.Equal(l.Bytes(), data) || !bytes.Equal(old, data[:100]) {
+			t.Error("other bytes are shown")
+		}
+		ok(t, l.Reserve(5))
+		if err := l.Reserve(16*mib + 1); !errors.Is(err, follow.ErrFull) {
+			t.Errorf("beyond the limit: %v", err)
+		}
+		ok(t, l.Close())
+		if err := l.Reserve(1); !errors.Is(err, epoch.ErrClosed) {
+			t.Errorf("after Close: %v", err)
+		}
+	}
+}
+
 // TestFollower_Cut: a file that was cut is an error when the follower looks at it, and a
 // fault that can be caught where it is read.
 func TestFollower_Cut(t *testing.T) {
@@ -561,6 +602,7 @@ func TestFollower_Misuse(t *testing.T) {
 		says string
 	}{
 		"negative":         {func() { _ = l.Extend(-1) }, `Extend of "misused" to -1 bytes`},
+		"negative room":    {func() { _ = l.Reserve(-1) }, `Reserve of "misused" for -1 bytes`},
 		"Bytes when ended": {func() { closed.Bytes() }, `use of "misused" after Close`},
 		"Cap when ended":   {func() { closed.Cap() }, `use of "misused" after Close`},
 		"closed twice":     {func() { _ = closed.Close() }, `use of "misused" after Close`},

@@ -36,6 +36,7 @@ var followOps = []struct {
 	{"extend by a window", func(r *followRun) error {
 		return r.extend(func(m *followModel) int { return r.near(m.l.Stats().Window) })
 	}},
+	{"reserve", followReserve},
 	{"pin", followPin},
 	{"refresh", followRefresh},
 	{"unpin", followUnpin},
@@ -186,6 +187,29 @@ func (r *followRun) extend(length func(*followModel) int) error {
 	}
 	if err != nil && (after.Len != before.Len || after.Cap != before.Cap || after.Windows > before.Windows || after.Growth != before.Growth) {
 		return fmt.Errorf("after %v: %+v, before %+v", err, after, before)
+	}
+	return nil
+}
+
+// followReserve makes a window longer before the file is.
+func followReserve(r *followRun) error {
+	m := r.pick()
+	if m == nil {
+		return nil
+	}
+	n := r.in.size(followMax)
+	r.trace.args(n)
+	before := m.l.Stats()
+	err := m.l.Reserve(n)
+	after := m.l.Stats()
+	if after.Len != before.Len || after.Cap != before.Cap || err == nil && after.Window < n {
+		return fmt.Errorf("%v: %+v, before %+v", err, after, before)
+	}
+	switch full := n > before.Window && (n > before.Limit || m.o.Rungs == arena.RungInWindow); {
+	case full && !errors.Is(err, follow.ErrFull):
+		return fmt.Errorf("there is no room for it: %v", err)
+	case !full && err != nil && (!r.space.tight || !errors.Is(err, addrspace.ErrNoSpace)):
+		return err
 	}
 	return nil
 }

@@ -142,6 +142,8 @@ var followOperations = []operation{
 	extends("elsewhere, no descriptor", 5*mib, follow.Options{NoDescriptor: true}),
 	extends("elsewhere, no descriptor, retire", 5*mib, follow.Options{NoDescriptor: true, Retire: true}),
 	extends("mapped again, no descriptor", 5*mib, follow.Options{NoDescriptor: true, Rungs: arena.RungAlias}),
+	follows("Follower.Reserve/elsewhere", "Follower.Reserve", follow.Options{Rungs: noExtend}, func(m *followScene) error { return m.l.Reserve(20 * mib) }),
+	follows("Follower.Reserve/no descriptor", "Follower.Reserve", follow.Options{NoDescriptor: true, Retire: true}, func(m *followScene) error { return m.l.Reserve(20 * mib) }),
 	{
 		name: "follow.Follower.Close", covers: []string{"follow.Follower.Close"},
 		setup: func(t *testing.T) *scene {

@@ -24,6 +24,13 @@ var followMutants = []mutant{
 		new:     "n := l.mapping.View().Cap",
 		test:    "TestExtend_Limit",
 	}, {
+		name:    "reserved is readable",
+		mistake: "what a window was reserved for counts as what the file has",
+		file:    "follow/extend.go",
+		old:     "v.Cap, v.Ready = old.Cap, old.Ready",
+		new:     "_ = v",
+		test:    "TestFollower_Reserve",
+	}, {
 		name:    "cut file not noticed",
 		mistake: "a file that was made shorter is followed on as if nothing was",
 		file:    "internal/memfile/follow.go",
