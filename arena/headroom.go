@@ -27,9 +27,9 @@ const (
 	// the last extent.
 	headroomTime = 50 * time.Millisecond
 
-	// headroomPause is for how many extents, at most, preparing is left alone after it has
-	// failed: one of them the first time, and twice as many each time it fails again.
-	headroomPause = 64
+	// headroomSmall bounds it where huge pages do not pay: a memory cgroup at its limit refuses
+	// a huge page, but ends a process for a small one.
+	headroomSmall = 8 << 20
 
 	// headroomIdle is how long a helper waits for more before it ends.
 	headroomIdle = 100 * time.Millisecond
@@ -112,26 +112,6 @@ func (h *headroom) mark(length int64) int64 {
 	return max(mark, h.resume.Load()-extentSize)
 }
 
-// paused reports whether the extent that ends at end is left to page faults.
-func (h *headroom) paused(end int64) bool { return end < h.resume.Load() }
-
-// failed leaves some extents behind the one that ends at end to page faults. That is
-// counted, and not timed: what a system lacks for good costs a system call in 64 extents,
-// and an arena that stands still costs none.
-func (h *headroom) failed(end int64) {
-	pause := min(max(2*h.pause.Load(), 1), headroomPause)
-	h.pause.Store(pause)
-	h.resume.Store(end + (pause+1)*extentSize)
-}
-
-// succeeded ends the pause. A store is far dearer than a look.
-func (h *headroom) succeeded() {
-	if h.pause.Load() != 0 {
-		h.pause.Store(0)
-		h.resume.Store(0)
-	}
-}
-
 // rewind forgets that anything beyond off was prepared.
 func (h *headroom) rewind(off int) {
 	h.next.Store(min(h.next.Load(), int64(align.Down(off+extentSize-1, extentSize))))
@@ -167,13 +147,13 @@ func (a *Arena) cross(v *view, from, to int) {
 	if next < end && h.next.CompareAndSwap(next, end) {
 		// An allocation of many extents may be for touching here and there: it is
 		// left to page faults.
-		if to-from <= extentSize && end <= int64(v.Cap) && !h.paused(end) && a.makesHuge() && a.prep.TryRLock() {
+		if to-from <= extentSize && end <= int64(v.Cap) && !h.paused(end) && a.paysHuge(false) && a.prep.TryRLock() {
 			a.prepareByWriter(end)
 			a.prep.RUnlock()
 		}
 	}
 	a.lookAhead(end)
-	if h.busy.Load() == end && a.hasWork() && a.makesHuge() && a.prep.TryRLock() {
+	if h.busy.Load() == end && a.hasWork() && a.paysHuge(false) && a.prep.TryRLock() {
 		if next := a.claimAhead(); next > 0 {
 			a.prepareByWriter(next)
 		}
@@ -194,7 +174,7 @@ func (a *Arena) skip(_ *view, _, to int) {
 // Preconditions: as of prepare.
 func (a *Arena) prepareByWriter(end int64) {
 	a.head.preparing.Add(1)
-	a.prepare(int(end)-extentSize, &a.head.byWriter)
+	a.prepare(int(end)-extentSize, true, &a.head.byWriter)
 	a.head.preparing.Add(-1)
 }
 
@@ -207,7 +187,11 @@ func (a *Arena) lookAhead(end int64) {
 	if took <= 0 || time.Duration(took) > headroomTime || runtime.GOMAXPROCS(0) < 2 {
 		return
 	}
-	ahead := min(int64(headroomTime)/took*extentSize, int64(h.max), end/headroomShare)
+	most := int64(h.max)
+	if a.mapping.Huge == HugeAuto && !memfile.HugePays() {
+		most = min(most, headroomSmall)
+	}
+	ahead := min(int64(headroomTime)/took*extentSize, most, end/headroomShare)
 	h.goal.Store(end + align.Down(ahead, extentSize))
 	if !h.running.CompareAndSwap(false, true) {
 		h.poke()
@@ -223,12 +207,12 @@ func (a *Arena) lookAhead(end int64) {
 // prepare prepares the extent at off in the newest view.
 //
 // Preconditions: prep is held, shared.
-func (a *Arena) prepare(off int, counter *atomic.Int64) {
+func (a *Arena) prepare(off int, huge bool, counter *atomic.Int64) {
 	v := a.mapping.View()
 	if off+extentSize > v.Cap { // Also after Free.
 		return
 	}
-	if a.prepareExtent(v, off) != nil {
+	if a.prepareExtent(v, off, huge) != nil {
 		a.head.failed(int64(off) + extentSize)
 		return
 	}
@@ -280,7 +264,7 @@ func (a *Arena) helpOnce() {
 	defer a.prep.RUnlock()
 	if next := a.claimAhead(); next > 0 {
 		a.head.busy.Store(next)
-		a.prepare(int(next)-extentSize, &a.head.byHelper)
+		a.prepare(int(next)-extentSize, a.paysHuge(true), &a.head.byHelper)
 		a.head.busy.Store(0)
 	}
 }

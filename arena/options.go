@@ -22,7 +22,10 @@ type HugePages = memfile.HugePages
 // How huge pages are used.
 const (
 	// HugeAuto makes huge pages ahead of a cursor that moves through memory, and for
-	// memory that is committed. Memory touched at random keeps small pages.
+	// memory that is committed. Memory touched at random keeps small pages. Each huge page is
+	// timed: where they are dearer than the page faults they replace, as in virtual machines whose
+	// host takes free memory back, the process leaves them alone, with HugeNever's behaviour, and
+	// looks again after 8 to 128 extents of 2 MiB. Committed memory is huge whatever it costs.
 	HugeAuto = memfile.HugeAuto
 	// HugeNever leaves all pages small.
 	HugeNever = memfile.HugeNever

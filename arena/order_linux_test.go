@@ -283,7 +283,7 @@ func TestArena_PreparesOnDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.prep.RLock()
-	err = a.prepareExtent(a.load(), 0)
+	err = a.prepareExtent(a.load(), 0, true)
 	a.prep.RUnlock()
 	if n := a.file.Allocated(); err != nil || n < extentSize {
 		t.Errorf("%d bytes are ready: %v", n, err)

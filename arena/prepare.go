@@ -9,19 +9,28 @@ import (
 	"github.com/growarena/growarena/internal/sys"
 )
 
-// makesHuge reports whether memory that is prepared is huge pages. Only then a writer
-// prepares it himself: small ones are no cheaper than the page faults.
+// makesHuge reports whether memory that is committed is huge pages.
 func (a *Arena) makesHuge() bool {
 	return a.mapping.Huge != HugeNever && !a.small.Load() && memfile.CanCollapse()
 }
 
+// paysHuge reports whether whoever asks is to make the next extent a huge page. Only then a writer
+// prepares it himself: small pages are no cheaper than the page faults. ahead says that nobody
+// waits.
+func (a *Arena) paysHuge(ahead bool) bool {
+	if a.mapping.Huge == HugeNever || a.small.Load() || !memfile.MayCollapse() {
+		return false
+	}
+	return a.mapping.Huge != HugeAuto || memfile.Pays(ahead)
+}
+
 // prepareExtent makes the extent at off memory that is there: with pages in the
-// file, mapped in v, and huge where the kernel can.
+// file, mapped in v, and huge if that is wanted and the kernel can.
 //
 // Preconditions: off is a multiple of extentSize; the file reaches off+extentSize
 // and v maps it; prep is held.
-func (a *Arena) prepareExtent(v *view, off int) error {
-	if a.makesHuge() {
+func (a *Arena) prepareExtent(v *view, off int, huge bool) error {
+	if huge {
 		_, err := memfile.MakeHuge(a.file.Fd(), int64(off), v.Addr(off))
 		if a.file.Memfd() || !sys.IsDenied(err) {
 			return err

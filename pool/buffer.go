@@ -116,7 +116,7 @@ func (p *Pool) Grow(b []byte, n int) ([]byte, error) {
 	if p.prepares(old) {
 		at := bufferPlace{base, p.start(i), []part{p.bandPart(i)}}
 		if now, from, to := p.planAhead(at, was, old, n); now != was {
-			p.prepareExtents(at, from, to)
+			p.prepareExtents(at, from, to, false)
 			p.mu.Lock()
 			s.ahead = now
 			p.mu.Unlock()

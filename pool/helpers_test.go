@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/testutil"
 )
 
@@ -12,7 +13,10 @@ const (
 	mib = 1 << 20
 )
 
-func TestMain(m *testing.M) { testutil.Main(m, trim) }
+func TestMain(m *testing.M) {
+	memfile.FixPrices(0, 1) // Else what is prepared depends on the machine.
+	testutil.Main(m, trim)
+}
 
 // trim gives back what the default space keeps for reuse.
 func trim() { _ = addrspace.Default().Trim() }

@@ -67,7 +67,7 @@ type credit struct {
 // prepares reports whether memory is prepared for buffers that had, or begin
 // with, n bytes: not before they fill a huge page.
 func (p *Pool) prepares(n int) bool {
-	return n >= memfile.ExtentSize && p.huge != arena.HugeNever && p.mayPrepare() && memfile.CanCollapse()
+	return n >= memfile.ExtentSize && p.huge != arena.HugeNever && p.mayPrepare() && memfile.MayCollapse()
 }
 
 var processStart = time.Now()
@@ -163,9 +163,9 @@ type preparing struct {
 // on a goroutine of its own, which it returns, if there are many and a processor is idle.
 func (p *Pool) prepareRest(at bufferPlace, from, to int) *preparing {
 	now := min(to, from+prepareNow)
-	p.prepareExtents(at, from, now)
+	p.prepareExtents(at, from, now, false)
 	if now == to || !p.mayHelp() {
-		p.prepareExtents(at, now, to)
+		p.prepareExtents(at, now, to, false)
 		return nil
 	}
 	w := &preparing{ended: make(chan struct{}), ready: now}
@@ -173,7 +173,7 @@ func (p *Pool) prepareRest(at bufferPlace, from, to int) *preparing {
 		defer close(w.ended)
 		defer p.helping.Store(false)
 		for ; w.ready < to && !w.stop.Load(); w.ready += memfile.ExtentSize {
-			p.prepareExtents(at, w.ready, w.ready+memfile.ExtentSize)
+			p.prepareExtents(at, w.ready, w.ready+memfile.ExtentSize, true)
 		}
 	}()
 	return w
@@ -218,12 +218,16 @@ func (p *Pool) isFull(at bufferPlace, from, end int) bool {
 	return err == nil && have >= pages-pages/fullShare
 }
 
-// prepareExtents makes the extents [from, to) huge pages, as far as there is memory.
-func (p *Pool) prepareExtents(at bufferPlace, from, to int) {
+// prepareExtents makes the extents [from, to) huge pages, as far as there is memory and that pays.
+// ahead says that nobody waits.
+func (p *Pool) prepareExtents(at bufferPlace, from, to int, ahead bool) {
 	made, off := 0, 0
 	for _, g := range at.parts {
 		first, _ := align.Up(max(from, off), memfile.ExtentSize)
 		for e := first; e+memfile.ExtentSize <= min(to, off+g.N); e += memfile.ExtentSize {
+			if p.huge == arena.HugeAuto && !memfile.Pays(ahead) {
+				continue // Left to page faults.
+			}
 			if _, err := memfile.MakeHuge(g.Fd, g.Off+int64(e-off), at.base+uintptr(e)); err != nil {
 				// No memory left, or this place cannot have a huge page: the buffer has
 				// what it would have had without.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/testutil"
 	"github.com/growarena/growarena/slab"
 )
@@ -17,6 +18,7 @@ import (
 const mib = 1 << 20
 
 func TestMain(m *testing.M) {
+	memfile.FixPrices(0, 1) // Else what is prepared depends on the machine.
 	testutil.Main(m, func() { _ = addrspace.Default().Trim() })
 }
 

@@ -2,6 +2,7 @@ package growth
 
 import (
 	"slices"
+	"time"
 
 	"github.com/growarena/growarena/benchmarks/internal/bench"
 )
@@ -26,9 +27,17 @@ func Experiments(quick bool) []bench.Experiment {
 		Child:      true,
 		Memory:     bench.Times(2.5),
 	}
+	cold := e
+	cold.Name, cold.Title = coldName, "Growing a buffer with memory that the host has taken back"
+	cold.Work = "As growing by 64 KiB writes, after as much memory as the hungriest contender takes was touched, given back, and left free for 10 seconds: " +
+		"a host that is told of free memory has taken it by then, and has to find it again."
+	cold.Cases, cold.Contenders, cold.Cold = []bench.Case{{Label: "512 MiB", Size: 512 << 20}}, pricing(), 10*time.Second
+	warm := cold
+	warm.Name, warm.Title, warm.Cold = warmName, "Growing a buffer with memory at hand, in huge pages and in small ones", 0
+	warm.Work = "As growing by 64 KiB writes, after as much memory was touched and given back right before."
 	if quick {
 		e.Cases = []bench.Case{{Label: "128 MiB", Size: 128 << 20}}
 		e = e.Only("arena", "wazero-helpers", "mremap", "mremap of a memfd", "reserve+mprotect", mremapHuge, reserveHuge)
 	}
-	return []bench.Experiment{e}
+	return []bench.Experiment{e, warm, cold}
 }

@@ -28,6 +28,20 @@ func ours() []bench.Contender {
 	return all
 }
 
+// pricing are an arena with huge pages where they pay, with none, and with nothing else.
+func pricing() []bench.Contender {
+	all := []bench.Contender{
+		contender("arena", alloc(arena.Options{})),
+		contender(smallPages, alloc(arena.Options{HugePages: arena.HugeNever})),
+		contender("arena, huge pages", alloc(arena.Options{HugePages: arena.HugeAlways})),
+	}
+	notes := []string{"HugeAuto", "HugeNever", "HugeAlways: whatever they cost"}
+	for i := range all {
+		all[i].Ours, all[i].Note = i == 0, notes[i]
+	}
+	return all
+}
+
 func alloc(o arena.Options) func(int) (target, error) {
 	return func(int) (target, error) {
 		calls := raw.CountOurs()

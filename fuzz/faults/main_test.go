@@ -11,6 +11,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	memfile.FixPrices(0, 1) // Else what is prepared depends on the machine.
 	testutil.Main(m, trim)
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/growarena/growarena/internal/sys"
 )
@@ -49,17 +50,29 @@ func (h HugePages) Advise(addr uintptr, n int) {
 //
 // Preconditions: off and addr are multiples of ExtentSize.
 func MakeHuge(fd int, off int64, addr uintptr) (huge bool, err error) {
+	took, huge, err := makeHuge(fd, off, addr)
+	if took > 0 {
+		market.paidHuge(took)
+	}
+	return huge, err
+}
+
+// makeHuge is MakeHuge that counts for nothing. took is what it has cost, 0 if that is not known.
+func makeHuge(fd int, off int64, addr uintptr) (took time.Duration, huge bool, err error) {
+	w := begin()
 	if err := Allocate(fd, off, addr, os.Getpagesize()); err != nil {
-		return false, err
+		return 0, false, err
 	}
 	err = sys.Advise(addr, ExtentSize, sys.AdviseCollapse)
 	switch {
+	case err == nil:
+		return w.end(hugePage), true, nil
 	case errors.Is(err, sys.EAGAIN):
-		return false, nil
+		return 0, false, nil
 	case errors.Is(err, sys.EBUSY):
-		return false, fmt.Errorf("%w: %w", err, errNoRoom)
+		return 0, false, fmt.Errorf("%w: %w", err, errNoRoom)
 	}
-	return err == nil, err
+	return 0, false, err
 }
 
 // Allocate gives [off, off+n) of file fd, which is mapped at addr, memory, so that touching

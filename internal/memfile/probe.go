@@ -124,15 +124,20 @@ func isAbsent(err error) bool { return sys.IsDenied(err) || errors.Is(err, errFa
 // errFaked is why a call that succeeds is no good.
 var errFaked = errors.New("the kernel says yes, and does not do it")
 
-// trial is what a probe tries things on: one extent of a memfd mapped at addr,
+// trial is what a probe tries things on: some extents of a memfd mapped at addr,
 // and one reserved extent at spare.
 type trial struct {
 	fd          int
 	addr, spare uintptr
 }
 
-// trialSize is room for two aligned extents with one between them.
-const trialSize = 4 * ExtentSize
+const (
+	// trialExtents is how many extents the memfd has.
+	trialExtents = 3
+
+	// trialSize is room for them and the spare one, aligned, with one between them.
+	trialSize = (trialExtents + 3) * ExtentSize
+)
 
 // leftover are the starts of trials that the kernel did not take back, which at
 // vm.max_map_count can be if they have merged with a neighbour's mapping. The next
@@ -162,7 +167,7 @@ func withTrial(f func(*trial) error) func() error {
 		}
 		defer file.Close()
 		fd := file.fd
-		if err := sys.Truncate(fd, ExtentSize); err != nil {
+		if err := sys.Truncate(fd, trialExtents*ExtentSize); err != nil {
 			return err
 		}
 		start, err := sys.Reserve(0, trialSize)
@@ -171,10 +176,10 @@ func withTrial(f func(*trial) error) func() error {
 		}
 		defer EndTrials(start)
 		addr := (start + ExtentSize - 1) &^ (ExtentSize - 1)
-		if err := sys.MapShared(addr, ExtentSize, fd, 0, sys.ProtRead|sys.ProtWrite); err != nil {
+		if err := sys.MapShared(addr, trialExtents*ExtentSize, fd, 0, sys.ProtRead|sys.ProtWrite); err != nil {
 			return err
 		}
-		return f(&trial{fd: fd, addr: addr, spare: addr + 2*ExtentSize})
+		return f(&trial{fd: fd, addr: addr, spare: addr + (trialExtents+1)*ExtentSize})
 	}
 }
 
@@ -218,7 +223,7 @@ func tryGuard(t *trial) error {
 // tryCollapse also looks whether all of the extent has memory then: where a huge page is
 // 32 MiB, as with small ones of 16 KiB, a kernel can say yes and make none.
 func tryCollapse(t *trial) error {
-	huge, err := MakeHuge(t.fd, 0, t.addr)
+	_, huge, err := makeHuge(t.fd, 0, t.addr)
 	if !huge {
 		return err
 	}

@@ -37,6 +37,7 @@ const (
 	CallLock  // fcntl that locks or unlocks
 	CallFchmod
 	CallSeek
+	CallClock
 	CallClose
 	CallFutexWait
 	CallFutexWake
@@ -52,7 +53,7 @@ const (
 var callNames = [NumCalls]string{
 	"mmap", "munmap", "mremap", "mprotect", "madvise", "mincore", "prctl",
 	"memfd_create", "ftruncate", "fallocate", "fallocate", "fallocate",
-	"fstat", "fstatfs", "fcntl", "fcntl", "openat", "unlinkat", "fallocate", "pwrite64", "fcntl", "fcntl", "fchmod", "lseek", "close",
+	"fstat", "fstatfs", "fcntl", "fcntl", "openat", "unlinkat", "fallocate", "pwrite64", "fcntl", "fcntl", "fchmod", "lseek", "clock_gettime", "close",
 	"futex", "futex", "fcntl", "linkat", "fdatasync", "sendmsg", "recvmsg", "mkdirat",
 }
 

@@ -111,6 +111,12 @@ func Own(fd int) error                       { return unsupported(CallFchmod) }
 func Lock(fd int) error                      { return unsupported(CallLock) }
 func Unlock(fd int) error                    { return unsupported(CallLock) }
 func LockHolder(id FileID) string            { return "" }
+func ThreadTime() time.Duration              { return 0 }
+func LimitAS() uint64                        { return math.MaxUint64 }
+func LimitFiles() uint64                     { return math.MaxUint64 }
+func LimitFileSize() uint64                  { return math.MaxUint64 }
+func NoMemory() error                        { return result(CallMmap, ENOMEM) }
+func IsLimit(err error) bool                 { return errors.Is(err, ENOMEM) }
 func LockByte(fd int, off int64) error       { return unsupported(CallLock) }
 func UnlockByte(fd int, off int64) error     { return unsupported(CallLock) }
 func ByteLocked(fd int, off int64) (bool, error) {
@@ -137,11 +143,6 @@ func Seals(fd int) int                              { return 0 }
 func Close(fd int) error                            { return unsupported(CallClose) }
 func Maps(f func(VMA) bool) error                   { return errors.ErrUnsupported }
 func CountMaps() (int, error)                       { return 0, errors.ErrUnsupported }
-func LimitAS() uint64                               { return math.MaxUint64 }
-func LimitFiles() uint64                            { return math.MaxUint64 }
-func LimitFileSize() uint64                         { return math.MaxUint64 }
-func NoMemory() error                               { return result(CallMmap, ENOMEM) }
-func IsLimit(err error) bool                        { return errors.Is(err, ENOMEM) }
 
 // FileInfo is what Stat tells about a file.
 type FileInfo struct {

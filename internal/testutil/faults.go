@@ -36,6 +36,7 @@ var plausible = map[sys.Call][]syscall.Errno{
 	sys.CallFchmod:        {syscall.EPERM},
 	sys.CallPwrite:        {syscall.ENOSPC, syscall.EIO},
 	sys.CallSeek:          {syscall.EINVAL, syscall.ENXIO},
+	sys.CallClock:         {syscall.EINVAL},
 	sys.CallFutexWake:     {syscall.EFAULT},
 	sys.CallAskLock:       {syscall.ENOLCK, syscall.EINVAL},
 	sys.CallLink:          {syscall.ENOSPC, syscall.EEXIST},

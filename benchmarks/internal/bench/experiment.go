@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/growarena/growarena/benchmarks/internal/raw"
 	"github.com/growarena/growarena/benchmarks/internal/work"
@@ -85,6 +86,10 @@ type Experiment struct {
 	// case, where that counts: so much is touched and given back before each sample
 	// (raw.Warm), the same for all. Nil for nothing.
 	Memory func(Case) int
+
+	// Cold is for how long that memory is left free before the sample, so that the host of a
+	// virtual machine has taken it back. 0 for work with memory that is at hand.
+	Cold time.Duration
 }
 
 // Times returns a Memory of so many times the size of a case.
@@ -102,7 +107,11 @@ func (e Experiment) Warm(c Case) error {
 	if work.NoRoom(int64(n)+1<<30) != "" {
 		return nil // The machine has to stay alive.
 	}
-	return raw.Warm(n)
+	if err := raw.Warm(n); err != nil {
+		return err
+	}
+	time.Sleep(e.Cold)
+	return nil
 }
 
 // X returns where c lies on the experiment's axis.

@@ -3,6 +3,35 @@ package main
 // memfileMutants are mistakes in what is done to files that others may use, too.
 var memfileMutants = []mutant{
 	{
+		name:    "huge pages whatever they cost",
+		mistake: "where a host has to find each one filling takes twice as long",
+		file:    "internal/memfile/price.go",
+		old:     "	if p.saved < 0 {",
+		new:     "	if p.saved < 0 && p.small == 0 {",
+		pkg:     "arena",
+		test:    "TestArena_HugePagesThatPay",
+	}, {
+		name:    "never looks again",
+		mistake: "huge pages that were dear once are never made again",
+		file:    "internal/memfile/price.go",
+		old:     "n >= 0 || n >= -lookLate && !ahead",
+		new:     "n >= 0 || n < 0",
+		test:    "TestPrices_LooksAgain",
+	}, {
+		name:    "a writer looks first",
+		mistake: "somebody waits for a look that a helper would make",
+		file:    "internal/memfile/price.go",
+		old:     "n >= -lookLate && !ahead",
+		new:     "n == 0 && !ahead",
+		test:    "TestPrices_WriterLooksLate",
+	}, {
+		name:    "another thread's clock",
+		mistake: "a goroutine that has changed its thread finds huge pages dear",
+		file:    "internal/memfile/price.go",
+		old:     "if took > time.Since(begun)-w.wall {",
+		new:     "if took < 0 {",
+		test:    "TestWatch",
+	}, {
 		name:    "no lock",
 		mistake: "two processes grow one file",
 		file:    "internal/memfile/adopt.go",
