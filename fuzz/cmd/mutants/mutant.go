@@ -35,7 +35,7 @@ type mutant struct {
 func allMutants() []mutant {
 	return slices.Concat(
 		addrspaceMutants, arenaMutants, censusMutants, commitMutants, epochMutants, explorerMutants, followMutants, mappingMutants,
-		memfileMutants, pageheapMutants, poolMutants,
+		memfileMutants, pageheapMutants, poolMutants, shmMutants,
 		slabMutants, freshMutants, discardMutants,
 	)
 }
