@@ -148,6 +148,10 @@ func TestWrite_Fault(t *testing.T) {
 	if n, err := w.Write(unreadable(nothing)); n != 0 || err == nil {
 		t.Errorf("Write of what cannot be read: %d, %v", n, err)
 	}
+	// The next one would publish the hole that this has left.
+	if n, err := w.Write([]byte{1}); n != 0 || err == nil {
+		t.Errorf("Write behind it: %d, %v", n, err)
+	}
 	if n, err := f.Poll(); n != 10 || err != nil {
 		t.Errorf("Poll: %d, %v", n, err)
 	}
@@ -437,7 +441,7 @@ func check(f *Follower) int {
 
 // TestProcesses has many processes follow one buffer as it grows.
 func TestProcesses(t *testing.T) {
-	count, total := 1000, 8<<20
+	count, total := 1000, 1<<20
 	if testing.Short() || testutil.Race {
 		count = 20
 	}

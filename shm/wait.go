@@ -171,8 +171,8 @@ func (f *Follower) endWaiting() {
 	}
 }
 
-// sleep is the goroutine: it sleeps until something changes, or a turn is over, and has
-// those who wait look.
+// sleep is the goroutine: it sleeps until something changes or the writer is gone, and then has
+// those who wait look. Who wait do nothing at the end of a turn.
 //
 // Who waits has taken the channel before its look. So what was published after that look is
 // either told by closing the channel, or is not yet told, and then nobody sleeps on it.
@@ -193,6 +193,9 @@ func (f *Follower) sleep() {
 			// The bell is rung behind the look at seq, which must not have moved since: see layout.rung.
 			if err = f.ring(); err == nil {
 				f.sleepOn(s.seq, turn)
+				if alive, err := f.Alive(); err == nil && alive {
+					continue // Nothing to tell, unless seq has moved.
+				}
 			}
 		}
 		if err != nil {

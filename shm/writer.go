@@ -31,6 +31,7 @@ type Writer struct {
 	guarded  bool // somebody else may make the bell shorter
 
 	published int
+	torn      error // of a Write that may have written half: it is not to be published
 	closed    bool
 	removed   bool
 }
@@ -85,11 +86,16 @@ func (w *Writer) ringGuarded() {
 // wake wakes all who wait. They look again after some time whatever it says.
 func (w *Writer) wake() { _ = sys.FutexWake(seqAddr(w.page)) }
 
-// Write appends p and publishes it with all that was allocated before: an io.Writer. A full file system is an
-// error, as is the arena's limit: nothing has been published then.
+// Write appends p and publishes it with all that was allocated before: an io.Writer. A full
+// file system is an error, as is the arena's limit: nothing has been published then. Where the
+// file system was found full by a store, all later Writes return that error, too: half of p may
+// have been written.
 func (w *Writer) Write(p []byte) (int, error) {
 	if w.closed {
 		return 0, fmt.Errorf("shm: write %d bytes to %s: %w", len(p), w.where(), os.ErrClosed)
+	}
+	if w.torn != nil {
+		return 0, fmt.Errorf("shm: write %d bytes to %s, after a Write that failed: %w", len(p), w.where(), w.torn)
 	}
 	b, err := w.a.Alloc(len(p))
 	if err == nil {
@@ -97,6 +103,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 			copy(b, p)
 			return nil
 		})
+		w.torn = err
 	}
 	if err != nil {
 		return 0, fmt.Errorf("shm: write %d bytes to %s: %w", len(p), w.where(), err)

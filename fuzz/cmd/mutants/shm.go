@@ -55,6 +55,13 @@ var shmMutants = []mutant{
 		new:     "\tb, err := w.a.Alloc(len(p))\n\tif err == nil {\n\t\tw.Publish(w.a.Len())\n",
 		test:    "TestWrite_Fault",
 	}, {
+		name:    "hole published",
+		mistake: "a Write behind one that failed publishes what that has not written",
+		file:    "shm/writer.go",
+		old:     "\t\tw.torn = err\n",
+		new:     "",
+		test:    "TestWrite_Fault",
+	}, {
 		name:    "more published than there is",
 		mistake: "Publish believes its caller",
 		file:    "shm/writer.go",
