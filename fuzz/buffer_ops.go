@@ -139,7 +139,7 @@ func (op bufferOp) do(b buffer, n, k int) (o outcome) {
 		}
 		o.n, err = count(b.Write(append(q, noiseAt(n, k)...)))
 	case opReadFrom:
-		o.n, err = b.ReadFrom(stream(noiseAt(n, k), k))
+		o.n, err = b.ReadFrom(scripted(noiseAt(n, k), k))
 	case opRead, opReadShort:
 		if op == opReadShort {
 			n = n % 100

@@ -30,9 +30,9 @@ func noiseAt(n, k int) []byte {
 	return noise[at : at+n]
 }
 
-// stream returns a reader of p that behaves in one of several legal ways, or, the
+// scripted returns a reader of p that behaves in one of several legal ways, or, the
 // last ones, does not.
-func stream(p []byte, kind int) io.Reader {
+func scripted(p []byte, kind int) io.Reader {
 	r := io.Reader(bytes.NewReader(p))
 	switch kind % 10 {
 	case 0:

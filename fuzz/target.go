@@ -32,6 +32,7 @@ var Targets = []Target{
 	{Name: "follow", Run: runFollow, Alone: true},
 	{Name: "pool", Run: runPool, Alone: true},
 	{Name: "slab", Run: runSlab, Settle: settleSlab},
+	{Name: "stream", Run: runStream, Alone: true},
 }
 
 // Find returns the target of that name.

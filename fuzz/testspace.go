@@ -102,6 +102,17 @@ func (t *testSpace) empty() error {
 	return nil
 }
 
+// settled is empty once the goroutines that give back have had a moment.
+func (t *testSpace) settled() (err error) {
+	for range 1000 {
+		if err = t.empty(); err == nil {
+			return nil
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return err
+}
+
 // abandon gives back what can be after a difference.
 func (t *testSpace) abandon() error {
 	for range 100 { // Goroutines that give back need a moment.

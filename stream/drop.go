@@ -67,6 +67,7 @@ func (s *sequence) drop(to int64) error {
 		for _, h := range holes {
 			h.part.punch(h.span)
 		}
+		s.note()
 	}})
 	return nil
 }

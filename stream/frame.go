@@ -83,6 +83,7 @@ func (s *sequence) takeSlow(n int64) (*frame, int64, error) {
 		}
 		err := s.makeRoom(n)
 		s.offer()
+		s.note()
 		if err != nil {
 			return nil, 0, fmt.Errorf("stream: append %d %s to %q: %w", n, s.elements, s.name, err)
 		}

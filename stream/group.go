@@ -38,7 +38,7 @@ func newGroup(what string, opts Options, columns []AnyColumn) (*Group, error) {
 		c.join(g, i)
 		sizes = append(sizes, c.width())
 	}
-	if err := g.open(opts, sizes); err != nil {
+	if err := g.open(what, opts, sizes); err != nil {
 		for _, c := range columns {
 			c.join(nil, 0)
 		}

@@ -51,15 +51,30 @@ const turnSpins = 64
 //
 // Preconditions: from < to, and the range is the caller's.
 func (o *order) publish(from, to int64) {
-	if o.end.Load() != from && !o.turn(from) {
-		o.leave(from, to)
-		return
+	if o.end.Load() == from {
+		o.end.Store(to)
+		// Pairs with whenPublished and leave, which store after and look at end then.
+		// Whichever comes second sees the other.
+		if !o.after.Load() {
+			return
+		}
+		from = to // Nothing of it is left.
 	}
-	o.end.Store(to)
-	// Pairs with whenPublished and leave, which store after and look at end then.
-	// Whichever comes second sees the other.
-	if o.after.Load() {
+	o.publishSlow(from, to)
+}
+
+// publishSlow is publish where it is not the turn of [from, to), or that is empty and
+// somebody waits.
+//
+//go:noinline
+func (o *order) publishSlow(from, to int64) {
+	switch {
+	case from == to:
 		o.look()
+	case o.turn(from):
+		o.publish(from, to)
+	default:
+		o.leave(from, to)
 	}
 }
 

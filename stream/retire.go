@@ -122,6 +122,7 @@ func (s *sequence) Close() error {
 		t.parts = nil
 	}
 	s.mu.Unlock()
+	s.thing.Remove()
 	close(s.gone)
 	s.offer()
 	return nil

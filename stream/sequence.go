@@ -8,6 +8,7 @@ import (
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/epoch"
+	"github.com/growarena/growarena/internal/census"
 	"github.com/growarena/growarena/internal/memfile"
 )
 
@@ -71,6 +72,8 @@ type sequence struct {
 	moves    int             // Protected by mu.
 
 	old held // Has its own rules.
+
+	thing *census.Thing // Immutable after open.
 }
 
 // birth is the version from which on guards see elements up to end.
@@ -82,10 +85,10 @@ type birth struct {
 // held counts the frames that are left and not gone yet (atomic).
 type held struct{ windows, bytes atomic.Int64 }
 
-// open makes the first frame.
+// open makes the first frame. what is what s is.
 //
 // Preconditions: opts is checked; nobody else has s.
-func (s *sequence) open(opts Options, sizes []int64) error {
+func (s *sequence) open(what string, opts Options, sizes []int64) error {
 	s.name, s.space, s.domain = opts.Name, opts.Space, opts.Domain
 	s.commit, s.huge = opts.Commit, opts.HugePages
 	if s.space == nil {
@@ -110,8 +113,11 @@ func (s *sequence) open(opts Options, sizes []int64) error {
 	if s.domain == nil {
 		s.domain, s.exact = epoch.NewDomain(epoch.Options{Name: s.name}), true
 	}
-	_, err := s.move(nil, 0, false)
-	return err
+	if _, err := s.move(nil, 0, false); err != nil {
+		return err
+	}
+	s.thing = census.Add(s, what, s.name, s.holds)
+	return nil
 }
 
 // overError says that nothing is appended any more.

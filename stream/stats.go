@@ -1,5 +1,7 @@
 package stream
 
+import "github.com/growarena/growarena/internal/census"
+
 // Stats is a snapshot of what a stream or a group holds and has done.
 type Stats struct {
 	Front, Len int64 // What can be read, in bytes or rows.
@@ -20,6 +22,20 @@ type Stats struct {
 
 	Moves    int // How often it went on in new windows.
 	Prepared int // How many extents of 2 MiB appenders have made ready ahead.
+}
+
+// holds is what package census is told.
+func (s *sequence) holds() census.Held {
+	st := s.Stats()
+	return census.Held{Committed: st.Committed, Reserved: st.Window + st.Kept}
+}
+
+// note tells package census, where it wants to know, how much memory there is. Nothing is
+// locked.
+func (s *sequence) note() {
+	if census.Limited() {
+		s.thing.Note(s.Stats().Committed)
+	}
 }
 
 // Stats returns a snapshot. After Close the windows and Kept are what guards still see,

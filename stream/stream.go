@@ -20,7 +20,7 @@ func New(opts Options) (*Stream, error) {
 	opts.check("stream")
 	s := new(Stream)
 	s.elements, s.bytes = "bytes", true
-	if err := s.open(opts, []int64{1}); err != nil {
+	if err := s.open("stream", opts, []int64{1}); err != nil {
 		return nil, fmt.Errorf("stream: make %q: %w", opts.Name, err)
 	}
 	return s, nil
