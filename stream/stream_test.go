@@ -398,6 +398,10 @@ func TestStream_Stall(t *testing.T) {
 			if s.Len() != 6 {
 				t.Errorf("%d bytes can be read while an append is under way at 6", s.Len())
 			}
+			// What was retired is gone now, and what is written to was not.
+			if err := s.Domain().Barrier(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 			if st := s.Stats(); st.Windows < 2 {
 				t.Errorf("%+v: the window that is written to must stay", st)
 			}
