@@ -120,14 +120,14 @@ var arenaMutants = []mutant{
 	}, {
 		name:    "preparing given up for good",
 		mistake: "memory that was short once is never prepared again",
-		file:    "arena/headroom.go",
+		file:    "arena/pause.go",
 		old:     "pause := min(max(2*h.pause.Load(), 1), headroomPause)",
 		new:     "pause := int64(1 << 20)",
 		test:    "TestArena_PrepareResumes",
 	}, {
 		name:    "preparing tried in each extent",
 		mistake: "where the system has no memory each extent asks it again",
-		file:    "arena/headroom.go",
+		file:    "arena/pause.go",
 		old:     "pause := min(max(2*h.pause.Load(), 1), headroomPause)",
 		new:     "pause := int64(0)",
 		test:    "TestArena_PrepareResumes",
