@@ -45,14 +45,29 @@ func (g *Guard) look() error {
 		g.Unpin() // It would hold what others retire in the domain, for good.
 		return s.pinError(ErrClosed)
 	}
+	g.show(f)
+	return nil
+}
+
+// show takes the snapshot, of what f has of it.
+//
+// Preconditions: f was the newest frame when or after g was pinned.
+func (g *Guard) show(f *frame) {
+	s := g.s
 	// The front is loaded after the pin: what is dropped later is retired later, and waits
-	// for this pin. The end is loaded after the front, so it is no less. It may have come to
-	// where only a newer frame is; then this guard sees up to the end of its own.
+	// for this pin. The end is loaded after the front, so it is no less.
 	g.frame = f
 	g.front = s.front.Load()
-	g.end = min(s.order.end.Load(), f.end)
+	g.end = s.order.end.Load()
+	if s.frame.Load() != f {
+		// What was published may be where only a newer frame is: f has what was taken
+		// until it was shut. It was before anything of a newer one was published, and so
+		// before the end was loaded, if that counts. If f is not shut, it is the newer one.
+		if tail := f.tail.Load(); tail&shutBit != 0 {
+			g.end = min(g.end, tail&^shutBit)
+		}
+	}
 	g.front = min(g.front, g.end)
-	return nil
 }
 
 // pinError says that there is nothing to pin any more.
