@@ -4,6 +4,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"sync"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/growarena/growarena/benchmarks/internal/bench"
 	"github.com/growarena/growarena/benchmarks/internal/work"
@@ -14,6 +17,7 @@ const (
 	record   = 200      // bytes of an append
 	live     = 64 << 20 // bytes that stay
 	dropStep = 2 << 20
+	timed    = 256 // appends
 )
 
 // appendContender makes a contender of what opens something to append to.
@@ -42,18 +46,32 @@ func appends(n, appenders int, open func() (appender, error)) (s bench.Sample, e
 			err = closed
 		}
 	}()
+	latencies := make([]*hdrhistogram.Histogram, appenders)
+	for i := range latencies {
+		latencies[i] = bench.NewHistogram()
+	}
 	took, err := work.Share(appenders, n, func(me, ops int) error {
 		p := make([]byte, record)
+		last := time.Now()
 		for i := range ops {
 			stampRecord(p, me, i)
 			if err := a.append(p); err != nil {
 				return err
+			}
+			if i%timed == timed-1 {
+				now := time.Now()
+				bench.Record(latencies[me], int64(now.Sub(last)))
+				last = now
 			}
 		}
 		return nil
 	})
 	if err != nil {
 		return s, err
+	}
+	s.Latencies = latencies[0]
+	for _, l := range latencies[1:] {
+		s.Latencies.Merge(l)
 	}
 	s.Values = map[string]float64{"ns/op": float64(took.Nanoseconds()) / float64(n)}
 	return s, checkRecords(a, appenders)

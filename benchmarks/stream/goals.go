@@ -38,8 +38,12 @@ func Goals() []bench.Goal {
 			Text: "… resident memory ≤ 0.6 × heap chunks",
 		},
 		{
-			Name: "append", Experiment: "stream-append", Peers: []string{copying}, Limit: 1.5,
-			Text: "Append of 200 bytes, one goroutine: ≤ 1.5 × a copy into a warm array",
+			Name: "append", Experiment: "stream-append", Metric: "p50-ns", Peers: []string{copying}, Limit: 1.5,
+			Text: "Append of 200 bytes, one goroutine, where memory is ready: ≤ 1.5 × a copy into a warm array",
+		},
+		{
+			Name: "append-all", Experiment: "stream-append", Peers: []string{copying}, Limit: 1.5,
+			Text: "… taking memory and giving it back included",
 		},
 		{
 			Name: "appenders", Experiment: "stream-appenders", Ours: together, Peers: []string{alone}, Rule: bench.FactorAtLeast, Limit: 1.5,
