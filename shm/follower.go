@@ -53,7 +53,7 @@ func (f *Follower) Len() int { return int(f.seen.Load()) }
 // ErrCorrupt, or is follow.ErrFull or another of those that a bigger window can meet: what
 // could be read before still can.
 func (f *Follower) Poll() (int, error) {
-	if f.sealed && f.l.length.Load() == uint64(f.seen.Load()) {
+	if f.sealed && f.page != nil && f.l.length.Load() == uint64(f.seen.Load()) {
 		return f.Len(), nil
 	}
 	s, err := f.look()
@@ -109,7 +109,7 @@ func (f *Follower) Alive() (bool, error) {
 }
 
 // Pin returns a guard on all that is published now; see follow.Guard. Its error is that of
-// Poll, or wraps epoch.ErrClosed after Close.
+// Poll, or wraps os.ErrClosed after Close.
 func (f *Follower) Pin() (follow.Guard, error) {
 	if _, err := f.Poll(); err != nil {
 		return follow.Guard{}, err

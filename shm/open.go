@@ -103,6 +103,13 @@ func (f *Follower) open(files Files, opts FollowOptions) error {
 		return err
 	}
 	if files[fileBell] != nil {
+		info, err := sys.Stat(fdOf(files[fileBell]))
+		switch {
+		case err != nil:
+			return err
+		case !info.Regular:
+			return corrupt("the bell is no regular file")
+		}
 		// Its lock should not be one that other processes have, too; see watchman.
 		if f.bell, err = own(files[fileBell], true); err != nil {
 			return err
@@ -136,9 +143,15 @@ func (f *Follower) check(data int) error {
 			return err
 		}
 		if f.org.flags&flagSealed != 0 {
-			for _, fd := range []int{fdOf(f.control), data, fdOf(f.bell)} {
-				if fd >= 0 && sys.Seals(fd)&sys.SealShrink == 0 {
-					return corrupt("it is said to be sealed, and is not")
+			for _, file := range []struct {
+				fd    int
+				least int64
+			}{{fdOf(f.control), headerSize}, {data, 0}, {fdOf(f.bell), bellSize}} {
+				if file.fd < 0 {
+					continue // No bell.
+				}
+				if err := checkSealed(file.fd, file.least); err != nil {
+					return err
 				}
 			}
 			f.sealed = true
@@ -149,6 +162,27 @@ func (f *Follower) check(data int) error {
 		}
 		return nil
 	})
+}
+
+// checkSealed makes sure that touching the first bytes of a file that is said to be sealed is
+// never a fault. Its size is asked for behind the seal: from then on it does not get less.
+func checkSealed(fd int, least int64) error {
+	if sys.Seals(fd)&sys.SealShrink == 0 {
+		return corrupt("it is said to be sealed, and is not")
+	}
+	info, err := sys.Stat(fd)
+	if err != nil {
+		return err
+	}
+	if info.Size < least {
+		return corrupt("a file of it has %d bytes, want %d", info.Size, least)
+	}
+	if fs, err := sys.FileSystemOf(fd); err != nil && !sys.IsDenied(err) {
+		return err
+	} else if fs.HugePage > 0 {
+		return corrupt("it is of pages of the hugetlb pool: touching one is a fault where that is empty")
+	}
+	return nil
 }
 
 // own opens a file anew, or, where that cannot be, duplicates its descriptor.

@@ -47,6 +47,9 @@ type bell struct {
 	waiting word32 // not 0: somebody sleeps on seq
 }
 
+// bellSize is how many bytes of the bell's file are used.
+const bellSize = int64(unsafe.Sizeof(bell{}))
+
 // The sizes that FORMAT.md promises.
 var (
 	_ [headerSize - unsafe.Sizeof(layout{})]byte

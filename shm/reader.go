@@ -73,7 +73,7 @@ func (r *Reader) WriteTo(w io.Writer) (total int64, err error) {
 // next calls do with what is published behind the offset.
 func (r *Reader) next(do func(b []byte) error) error {
 	if r.f.Len() <= r.off {
-		if err := r.f.Wait(r.ctx, r.off+1); err != nil {
+		if err := r.f.waitBeyond(r.ctx, r.off); err != nil {
 			return err
 		}
 	}

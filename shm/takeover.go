@@ -3,6 +3,7 @@ package shm
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 
 	"github.com/growarena/growarena/internal/sys"
@@ -89,6 +90,8 @@ func (w *Writer) left() (snapshot, error) {
 	switch {
 	case err != nil:
 		return s, err
+	case s.generation == math.MaxUint64:
+		return s, corrupt("its generation is %d, the last there can be", s.generation)
 	case w.l.ofThisBoot() && w.l.inode.Load() != info.ID.Inode:
 		return s, corrupt("the data is not the file that its writer had")
 	case info.Size < int64(s.length):

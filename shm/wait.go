@@ -43,26 +43,30 @@ type waiters struct {
 // noticed within some milliseconds, the error of Poll, or ctx's. Another writer may take
 // over later: then Wait works again.
 func (f *Follower) Wait(ctx context.Context, n int) error {
-	if err := f.ready(n); err != errNotYet {
+	return f.waitBeyond(ctx, max(n, 0)-1)
+}
+
+// waitBeyond is Wait until more than n bytes are published.
+func (f *Follower) waitBeyond(ctx context.Context, n int) error {
+	if err := f.enter(); err != nil {
 		return err
 	}
+	defer f.leave()
 	for {
-		change, err := f.join()
+		if err := f.ready(n); err != errNotYet {
+			return err
+		}
+		change, err := f.change()
 		if err != nil {
 			return err
 		}
-		err = f.ready(n)
-		if err == errNotYet {
-			select {
-			case <-change:
-				err = f.ready(n)
-			case <-ctx.Done():
-				err = ctx.Err()
-			}
-		}
-		f.leave()
-		if err != errNotYet {
+		if err := f.ready(n); err != errNotYet {
 			return err
+		}
+		select {
+		case <-change:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }
@@ -73,13 +77,13 @@ var errNotYet = errors.New("not yet")
 // wakeOthers wakes who else sleeps on the page, here and in other processes.
 func (f *Follower) wakeOthers() { _ = sys.FutexWake(seqAddr(f.page)) }
 
-// ready looks whether Wait is over.
+// ready looks whether waitBeyond is over.
 func (f *Follower) ready(n int) error {
 	s, err := f.look()
 	switch {
 	case err != nil:
 		return err
-	case s.length >= n:
+	case s.length > n:
 		return nil
 	case s.state == StateClosed:
 		return io.EOF
@@ -96,7 +100,7 @@ func (f *Follower) ready(n int) error {
 	switch {
 	case err != nil:
 		return err
-	case s.length >= n:
+	case s.length > n:
 		return nil
 	case s.state == StateClosed:
 		return io.EOF
@@ -105,15 +109,28 @@ func (f *Follower) ready(n int) error {
 	return f.wrap(fmt.Errorf("%w: it ended without closing the buffer, of which it had published %d bytes", ErrWriterGone, s.length))
 }
 
-// join makes the caller one who waits. The channel is closed at the next change.
-func (f *Follower) join() (<-chan struct{}, error) {
+// enter makes the caller one who waits: until leave Close ends nothing that he uses.
+func (f *Follower) enter() error {
+	w := &f.waiters
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return f.wrap(os.ErrClosed)
+	}
+	w.n++
+	return nil
+}
+
+// change returns a channel that is closed at the next change.
+//
+// Preconditions: enter.
+func (f *Follower) change() (<-chan struct{}, error) {
 	w := &f.waiters
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
 		return nil, f.wrap(os.ErrClosed)
 	}
-	w.n++
 	if w.change == nil {
 		w.change = make(chan struct{})
 	}
@@ -124,7 +141,7 @@ func (f *Follower) join() (<-chan struct{}, error) {
 	return w.change, nil
 }
 
-// leave ends what join began.
+// leave ends what enter began.
 func (f *Follower) leave() {
 	f.waiters.mu.Lock()
 	defer f.waiters.mu.Unlock()

@@ -127,6 +127,27 @@ var shmMutants = []mutant{
 		pkg:     "shm",
 		test:    "TestShared",
 	}, {
+		name:    "size of a sealed bell believed",
+		mistake: "a bell of no bytes ends the process of whoever waits",
+		file:    "shm/open.go",
+		old:     "\tif info.Size < least {\n",
+		new:     "\tif info.Size < 0 {\n",
+		test:    "TestHostile_Sealed",
+	}, {
+		name:    "beside Close",
+		mistake: "Close ends what a Wait uses that has not begun to sleep",
+		file:    "shm/wait.go",
+		old:     "\tw.n++\n\treturn nil\n",
+		new:     "\treturn nil\n",
+		test:    "TestWait_Close",
+	}, {
+		name:    "one more than the most",
+		mistake: "the offset behind the last number is before the first",
+		file:    "shm/reader.go",
+		old:     "r.f.waitBeyond(r.ctx, r.off)",
+		new:     "r.f.Wait(r.ctx, r.off+1)",
+		test:    "TestFarthest",
+	}, {
 		name:    "descriptors left",
 		mistake: "descriptors of a message that is not wanted stay open",
 		file:    "internal/sys/rights_linux.go",
