@@ -55,20 +55,31 @@ func (c *Column[T]) Append(values ...T) (row int64, err error) {
 	if len(values) == 0 {
 		return g.appendNothing()
 	}
-	f, row, err := g.take(int64(len(values)))
+	n := int64(len(values))
+	f, row, err := g.take(n)
 	if err != nil {
 		return -1, err
 	}
+	done := false
+	defer func() {
+		if !done { // The copy has panicked: a fault.
+			g.abandon(f, row, n)
+		}
+	}()
 	copy(valuesAt[T](&f.tracks[0], row, len(values)), values)
-	g.order.publish(row, row+int64(len(values)))
+	done = true
+	g.order.publish(row, row+n)
 	return row, nil
 }
 
 // In returns the column's values of r, to be written before r is published. Panics if r is
-// not of the column's group.
+// not of the column's group, or published or canceled.
 func (c *Column[T]) In(r Rows) []T {
-	if r.s != &c.Group.sequence {
+	if r.f.s != &c.Group.sequence {
 		c.notOurs("In")
+	}
+	if r.state == rowsEnded {
+		r.misused("In")
 	}
 	return valuesAt[T](&r.f.tracks[c.index], r.at, r.n)
 }

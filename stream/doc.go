@@ -65,7 +65,8 @@
 //     neither loses nor tears it. Append runs no code of others.
 //   - A function of AppendFunc that fails or panics has appended nothing, unless others
 //     have appended behind it: then there are zeros in its place ([ErrZeroed]). So it is
-//     with rows of a group. Rows that are neither published nor canceled stop the rest.
+//     with rows of a group. Rows that are neither published nor canceled stop the rest;
+//     Cancel behind Publish does nothing, so it can be deferred.
 //   - Offsets are never used again. Those before Front are an error (ErrDropped), and so is
 //     an append above Options.Limit (ErrFull), until DropFront makes room.
 //   - A guard that is held long keeps what it sees, and no more; a guard of a shared domain

@@ -30,9 +30,10 @@ type frame struct {
 
 	_ [112]byte // What stands before is written all the time.
 
-	tracks []view // Immutable once published.
-	end    int64  // of the elements that the windows have addresses for. Immutable once published.
-	dead   bool   // The sequence is closed. Immutable.
+	s      *sequence // whose it is. Immutable.
+	tracks []view    // Immutable once published.
+	end    int64     // of the elements that the windows have addresses for. Immutable once published.
+	dead   bool      // The sequence is closed. Immutable.
 
 	birth uint64 // version of the domain that has it first; 0 in a shared one. Protected by sequence.mu.
 	ready int64  // end of the elements that the files have room for. Protected by sequence.mu.

@@ -315,7 +315,7 @@ func TestColumn_BadInput(t *testing.T) {
 		"Begin of none":       {func() { _, _ = x.Begin(-1) }, "-1 rows"},
 		"another's guard":     {func() { y.a.View(&g) }, "another group"},
 		"another's rows":      {func() { y.a.In(r) }, "another group"},
-		"published twice":     {r.Publish, "second time"},
+		"published twice":     {r.Publish, "published or canceled already"},
 		"Bytes of a group":    {func() { _, _ = g.Bytes(0, 1) }, "have View"},
 		"Bytes of a column":   {func() { g := must(one.Pin()); defer g.Unpin(); g.All() }, "have View"},
 		"options of a column": {func() { _, _ = stream.NewColumn[int](stream.Options{Reserve: -1}) }, `"column"`},

@@ -29,7 +29,7 @@ type place struct {
 //
 // Preconditions: mu is held; f is the newest frame, or nil for the first.
 func (s *sequence) move(f *frame, to int64, fresh bool) (*frame, error) {
-	next := &frame{tracks: make([]view, len(s.tracks)), end: s.most}
+	next := &frame{s: s, tracks: make([]view, len(s.tracks)), end: s.most}
 	places := make([]place, 0, len(s.tracks))
 	undo := func() {
 		for i, p := range places {

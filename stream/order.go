@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sync"
@@ -90,16 +91,19 @@ func (o *order) turn(from int64) bool {
 
 // leave leaves [from, to) to the owner of the range before it.
 func (o *order) leave(from, to int64) {
-	if end := o.end.Load(); from < end {
+	o.insert(from, to)
+	// The owner of the range before may have come to end before after was set.
+	o.look()
+}
+
+// insert puts [from, to) in late.
+func (o *order) insert(from, to int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if end := o.end.Load(); from < end || o.isLate(from, to) {
 		panic(fmt.Sprintf("stream: [%d, %d) is published a second time: the end is %d", from, to, end))
 	}
-	o.mu.Lock()
-	i, _ := slices.BinarySearchFunc(o.late, from, func(s span, from int64) int {
-		if s.from < from {
-			return -1
-		}
-		return 1
-	})
+	i := o.lateFrom(from)
 	// Joined with its neighbours, so that behind one who stalls there is one range, and
 	// never more than there are appends under way.
 	if i < len(o.late) && o.late[i].from == to {
@@ -112,9 +116,29 @@ func (o *order) leave(from, to int64) {
 		o.late = slices.Insert(o.late, i, span{from, to})
 	}
 	o.after.Store(true)
-	o.mu.Unlock()
-	// The owner of the range before may have come to end before after was set.
-	o.look()
+}
+
+// lateFrom returns the index of the first range in late that begins at from or behind.
+//
+// Preconditions: mu is held.
+func (o *order) lateFrom(from int64) int {
+	i, _ := slices.BinarySearchFunc(o.late, from, func(s span, from int64) int { return cmp.Compare(s.from, from) })
+	return i
+}
+
+// isLate reports whether something of [from, to) is in late.
+//
+// Preconditions: mu is held.
+func (o *order) isLate(from, to int64) bool {
+	i := o.lateFrom(from)
+	return i < len(o.late) && o.late[i].from < to || i > 0 && o.late[i-1].to > from
+}
+
+// has reports whether number at has been handed over.
+func (o *order) has(at int64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return at < o.end.Load() || o.isLate(at, at+1)
 }
 
 // look publishes what is late and has its turn, and calls what waits for it.

@@ -106,7 +106,7 @@ func (s *sequence) Close() error {
 	s.closed = true
 	s.endLocked()
 	f := s.frame.Load()
-	ghost := &frame{dead: true, end: elementsMax}
+	ghost := &frame{s: s, dead: true, end: elementsMax}
 	ghost.tail.Store(shutBit)
 	if s.exact {
 		// It fails at the last version only, and then guards see what is left.

@@ -31,7 +31,8 @@ func New(opts Options) (*Stream, error) {
 // others that began before and are still under way. Within what is ready Append takes no
 // lock, allocates nothing and makes no system call; one that overtakes another is put on a list under a
 // lock. An error has appended nothing; it wraps ErrFull, ErrClosed, addrspace.ErrNoSpace,
-// or the errno of the system call that failed.
+// or the errno of the system call that failed. If the copy faults, and debug.SetPanicOnFault
+// or arena.CatchFault makes that a panic, it is as with AppendFunc.
 func (s *Stream) Append(p []byte) (off int64, err error) {
 	n := int64(len(p))
 	if n == 0 {
@@ -41,7 +42,14 @@ func (s *Stream) Append(p []byte) (off int64, err error) {
 	if err != nil {
 		return -1, err
 	}
+	done := false
+	defer func() {
+		if !done { // The copy has panicked: a fault.
+			s.abandon(f, off, n)
+		}
+	}()
 	copy(f.tracks[0].bytes(off, len(p)), p)
+	done = true
 	s.order.publish(off, off+n)
 	return off, nil
 }
@@ -51,8 +59,8 @@ func (s *Stream) Append(p []byte) (off int64, err error) {
 // after it has returned. What others append meanwhile lies behind, and can be read when f
 // is done. f may use the stream, but not wait for what comes behind.
 //
-// If f returns an error, panics or ends its goroutine, what it has written is taken back
-// and nothing is appended. Where others have appended behind it already it
+// If f returns an error, panics or ends its goroutine, what it has written is taken back, of
+// more than 2 MiB with its memory (not with Options.Commit), and nothing is appended. Where others have appended behind it already it
 // cannot be: n zeros stay in its place, off is where, and the error wraps ErrZeroed.
 // Without that off is -1 with an error. Panics if n is negative.
 func (s *Stream) AppendFunc(n int, f func(p []byte) error) (off int64, err error) {

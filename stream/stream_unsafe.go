@@ -23,11 +23,6 @@ func (v *view) bytes(off int64, n int) []byte {
 	return unsafe.Slice((*byte)(unsafe.Add(v.base, off-v.first)), n)
 }
 
-// zero clears [off, off+n) of the track.
-//
-// Preconditions: as of bytes.
-func (v *view) zero(off, n int64) { clear(v.bytes(off, int(n))) }
-
 // addr returns the address of byte off.
 func (v *view) addr(off int64) uintptr { return uintptr(v.base) + uintptr(off-v.first) }
 
