@@ -26,7 +26,7 @@ const (
 )
 
 // names are the paths of a buffer.
-type names struct{ control, data, bell string }
+type names struct{ control, data, bell, await string }
 
 // namesOf returns the paths of a buffer.
 func namesOf(dir, name string) (names, error) {
@@ -34,7 +34,7 @@ func namesOf(dir, name string) (names, error) {
 		return names{}, fmt.Errorf("%w: %q is no name of a buffer: want 1 to %d bytes without a slash that do not begin with a dot", fs.ErrInvalid, name, nameMax)
 	}
 	path := filepath.Join(dir, name)
-	return names{path + controlSuffix, path + dataSuffix, path + bellSuffix}, nil
+	return names{path + controlSuffix, path + dataSuffix, path + bellSuffix, path + awaitSuffix}, nil
 }
 
 // where names a buffer for errors.

@@ -24,7 +24,7 @@
 //	append and publish                         Writer.Write; Writer.Arena, Writer.Publish
 //	end it                                     Writer.Close, Writer.Remove
 //	go on where a writer ended, or was killed  TakeOver
-//	follow                                     Follow, Open
+//	follow                                     Follow, Open; Await, Writer.Awaited
 //	what is there now                          Follower.Poll, Pin, Read
 //	wait for more                              Follower.Wait
 //	as a stream                                Follower.NewReader

@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
+	"time"
 
 	"github.com/growarena/growarena/shm"
 )
@@ -81,4 +83,52 @@ func ExampleWriter_Publish() {
 	// Output:
 	// 0 <nil>
 	// 1048576 <nil>
+}
+
+// A reader that waits for a name has a buffer that is gone at once.
+func ExampleAwait() {
+	dir, err := os.MkdirTemp("", "growarena") // Rather on a tmpfs, such as /dev/shm/app.
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f, err := shm.Await(ctx, dir, "log", shm.FollowOptions{})
+		if err != nil {
+			panic(err)
+		}
+		defer f.Close()
+		_, _ = f.NewReader(ctx, 0).WriteTo(os.Stdout)
+	}()
+	for { // Until it waits: in other programs it was started before.
+		if _, err := os.Stat(filepath.Join(dir, "log.wait")); err == nil {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+
+	w, err := shm.Create(shm.Options{Dir: dir, Name: "log"})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Fprintln(w, "hello")
+	for {
+		if awaited, err := w.Awaited(); err != nil || !awaited {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if err := w.Remove(); err != nil {
+		panic(err)
+	}
+	if err := w.Close(); err != nil {
+		panic(err)
+	}
+	<-done
+	// Output:
+	// hello
 }

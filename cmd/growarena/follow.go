@@ -7,11 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math"
 	"regexp"
 	"strconv"
-	"time"
 
 	"github.com/growarena/growarena/shm"
 )
@@ -33,9 +31,6 @@ With -json each line is an object: {"offset":…,"length":…} for bytes that we
 {"offset":…,"line":"…"} for a line that matches, and at the end {"end":"closed",
 "published":…,"generation":…}; "gone" or "corrupt" in place of "closed".
 `
-
-// nameEvery is how often a follower looks whether there is a name.
-const nameEvery = 10 * time.Millisecond
 
 // followFlags are the flags of follow, as given.
 type followFlags struct {
@@ -72,7 +67,7 @@ func (p *program) follow(ctx context.Context, args []string) error {
 	if err := orUserDir(&given.dir); err != nil {
 		return err
 	}
-	b, err := waitForName(ctx, given.dir, f.Arg(0))
+	b, err := shm.Await(ctx, given.dir, f.Arg(0), shm.FollowOptions{Retire: true})
 	if err == nil {
 		err = errors.Join(o.run(ctx, b), b.Close())
 	}
@@ -94,21 +89,6 @@ func (p *program) followed(ctx context.Context, err error) error {
 	}
 	fmt.Fprintf(p.stderr, "growarena follow: %v\n", err)
 	return code
-}
-
-// waitForName follows a buffer as soon as there is one.
-func waitForName(ctx context.Context, dir, name string) (*shm.Follower, error) {
-	for {
-		f, err := shm.Open(dir, name, shm.FollowOptions{Retire: true})
-		if !errors.Is(err, fs.ErrNotExist) {
-			return f, err
-		}
-		select {
-		case <-time.After(nameEvery):
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
 }
 
 // followOut writes what follow shows.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -20,7 +21,9 @@ Reads all regular files under the paths as one stream, in the order of ingest, i
 buffer that other processes follow by its name while it grows: see 'growarena help
 follow'. Without PATH, or with -, it reads standard input. What is read is published at
 once. At the end the buffer is closed and, without -keep, its name taken away; who
-follows it has it all the same.
+follows it has it all the same. So has a 'growarena follow' of the same user that was
+already waiting for the name when sharing began, however short that was; the name stays
+for it, for two seconds at most.
 
 A buffer of the name whose writer has died is replaced. One that is in use, or was kept,
 is not: see 'growarena rm'. Where it is interrupted followers are told what they are told
@@ -125,6 +128,9 @@ func (p *program) shareInto(ctx context.Context, w *shm.Writer, paths []string, 
 	}()
 	err := copyChunks(ctx, w, chunks, recycled)
 	var errs []error
+	if err == nil && !keep {
+		takenUp(ctx, w)
+	}
 	if err != nil || !keep {
 		errs = append(errs, w.Remove())
 	}
@@ -149,6 +155,26 @@ func (p *program) shareInto(ctx context.Context, w *shm.Writer, paths []string, 
 		return exitError(exitUnreadable)
 	}
 	return nil
+}
+
+// takenUpMost is how long a name stays for somebody who waits for it: he may be stopped.
+const takenUpMost = 2 * time.Second
+
+// takenUp returns when nobody waits for the name any more.
+func takenUp(ctx context.Context, w *shm.Writer) {
+	ctx, cancel := context.WithTimeout(ctx, takenUpMost)
+	defer cancel()
+	for {
+		// An error is no reason not to end.
+		if awaited, err := w.Awaited(); err != nil || !awaited {
+			return
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // copyChunks writes chunks to w until there are no more.

@@ -166,6 +166,35 @@ func TestShare_Killed(t *testing.T) {
 	}
 }
 
+// TestShare_Short: a follower that waits has all of a buffer that is gone at once.
+func TestShare_Short(t *testing.T) {
+	dir := shmDir(t)
+	for range 5 {
+		f := spawn(t, "follow", "-dir", dir, "demo")
+		for { // Until it waits.
+			if _, err := os.Stat(filepath.Join(dir, "demo.wait")); err == nil {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		w := spawn(t, "share", "-dir", dir, "-name", "demo")
+		w.say(t, "short\n")
+		w.stdin.Close()
+		if _, code := w.end(t); code != exitOK {
+			t.Fatalf("share: exit code %d\n%s", code, w.stderr.String())
+		}
+		if s := f.line(t); s != "short\n" {
+			t.Errorf("got %q", s)
+		}
+		if rest, code := f.end(t); rest != "" || code != exitOK {
+			t.Errorf("follow: %q, exit code %d\n%s", rest, code, f.stderr.String())
+		}
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) > 0 {
+		t.Errorf("left: %v, %v", files, err)
+	}
+}
+
 // TestShare_Interrupted: an interrupted writer has not closed its buffer.
 func TestShare_Interrupted(t *testing.T) {
 	dir := shmDir(t)

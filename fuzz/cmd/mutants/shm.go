@@ -148,6 +148,13 @@ var shmMutants = []mutant{
 		new:     "r.f.Wait(r.ctx, r.off+1)",
 		test:    "TestFarthest",
 	}, {
+		name:    "wait without a mark",
+		mistake: "a buffer that is gone at once is missed by who waits for its name",
+		file:    "shm/await.go",
+		old:     "\tcase errors.Is(err, ErrInUse):\n\t\treturn true, nil\n",
+		new:     "\tcase errors.Is(err, ErrInUse):\n\t\treturn false, nil\n",
+		test:    "TestAwait",
+	}, {
 		name:    "descriptors left",
 		mistake: "descriptors of a message that is not wanted stay open",
 		file:    "internal/sys/rights_linux.go",
