@@ -17,14 +17,15 @@ type Holding struct {
 	Kind      string // "arena", "buffer", "linear memory", "pool", "slab", …: what was made
 	Name      string // its Options.Name; "" for all of a kind
 	Count     int    // arenas, pools and so on; of an allocator each of its regions and its pool
-	Committed int    // bytes of memory: of a file on disk, of the disk
+	Committed int    // bytes of memory
+	Disk      int    // bytes of files on a disk: pages of theirs in memory are the kernel's cache
 	Reserved  int    // bytes of address space, without windows kept for reuse
 }
 
 // Holdings is what all arenas, buffers, pools and allocators of the process hold outside
 // the Go heap. [Memory] returns it.
 type Holdings struct {
-	Count, Committed, Reserved int // Of all of them.
+	Count, Committed, Disk, Reserved int // Of all of them.
 
 	Kinds []Holding // By kind, those with the most memory first.
 	Names []Holding // By kind and name, those with the most memory first.
@@ -46,11 +47,13 @@ func Memory() Holdings {
 		}
 		sum.Count++
 		sum.Committed += e.Committed
+		sum.Disk += e.Disk
 		sum.Reserved += e.Reserved
 	}
 	for _, e := range census.List() {
 		h.Count++
 		h.Committed += e.Committed
+		h.Disk += e.Disk
 		h.Reserved += e.Reserved
 		add(kinds, Holding{Kind: e.Kind}, e)
 		add(names, Holding{Kind: e.Kind, Name: e.Name}, e)
@@ -65,7 +68,7 @@ func sorted(m map[Holding]*Holding) (list []Holding) {
 		list = append(list, *h)
 	}
 	slices.SortFunc(list, func(a, b Holding) int {
-		return cmp.Or(cmp.Compare(b.Committed, a.Committed), cmp.Compare(b.Reserved, a.Reserved),
+		return cmp.Or(cmp.Compare(b.Committed, a.Committed), cmp.Compare(b.Disk, a.Disk), cmp.Compare(b.Reserved, a.Reserved),
 			cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
 	})
 	return list
@@ -75,9 +78,9 @@ func sorted(m map[Holding]*Holding) (list []Holding) {
 func (h Holdings) String() string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "kind\tname\tcount\tcommitted\treserved")
-	for _, n := range append(slices.Clone(h.Names), Holding{Kind: "all", Count: h.Count, Committed: h.Committed, Reserved: h.Reserved}) {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\n", n.Kind, n.Name, n.Count, n.Committed, n.Reserved)
+	fmt.Fprintln(w, "kind\tname\tcount\tcommitted\tdisk\treserved")
+	for _, n := range append(slices.Clone(h.Names), Holding{Kind: "all", Count: h.Count, Committed: h.Committed, Disk: h.Disk, Reserved: h.Reserved}) {
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\n", n.Kind, n.Name, n.Count, n.Committed, n.Disk, n.Reserved)
 	}
 	_ = w.Flush() // To memory.
 	return b.String()
@@ -100,7 +103,8 @@ func WriteProfile(w io.Writer) error {
 }
 
 // SetMemoryLimit makes n bytes the limit of what the process holds: Go's own memory, which
-// [runtime/debug.SetMemoryLimit] limits, and what is committed outside the heap. It sets Go's limit to n less
+// [runtime/debug.SetMemoryLimit] limits, and the memory that is committed outside the heap (files on a
+// disk are none: Holding.Disk). It sets Go's limit to n less
 // the latter and keeps it so, so that the heap makes room for arenas, pools and allocators; it is
 // not a limit of theirs, which the Limit of their options is. It returns the previous limit,
 // [math.MaxInt64] if there was none. A negative n only asks, math.MaxInt64 ends it and leaves Go

@@ -12,6 +12,7 @@ import (
 
 	"github.com/growarena/growarena"
 	"github.com/growarena/growarena/arena"
+	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
 	"github.com/growarena/growarena/pool"
 	"github.com/growarena/growarena/slab"
@@ -345,4 +346,44 @@ func ExampleWriteProfile() {
 func ExampleSetMemoryLimit() {
 	// GOMEMLIMIT, or what the program has set, counts what is outside the heap from now on.
 	growarena.SetMemoryLimit(debug.SetMemoryLimit(-1))
+}
+
+// TestMemory_Disk: what a file on a disk holds is no memory, and takes nothing of the limit.
+func TestMemory_Disk(t *testing.T) {
+	onLinux(t)
+	f, err := os.CreateTemp(".", "disk") // Package temporary directories may be memory.
+	if err != nil {
+		t.Skip("the directory of the tests cannot be written to:", err)
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	if fs, err := sys.FileSystemOf(int(f.Fd())); err != nil || fs.Memory {
+		t.Skipf("the directory of the tests is no disk: %+v, %v", fs, err)
+	}
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
+	defer growarena.SetMemoryLimit(math.MaxInt64)
+	a, err := arena.NewArena(arena.Options{Name: "disk", File: f})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Free()
+	const limit = 1 << 40
+	growarena.SetMemoryLimit(limit)
+	before := growarena.Memory().Committed
+	for range 8 {
+		b, err := a.Alloc(mib)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i < len(b); i += 4096 {
+			b[i] = 1
+		}
+	}
+	now := growarena.Memory()
+	if got := of(now.Names, "arena", "disk"); got.Committed != 0 || got.Disk < 8*mib || now.Disk < got.Disk {
+		t.Errorf("of 8 MiB on a disk: %+v of %+v", got, now)
+	}
+	if left := debug.SetMemoryLimit(-1); left != limit-int64(now.Committed) || now.Committed > before {
+		t.Errorf("Go's limit is %d below, with %d bytes of memory (%d before)", limit-left, now.Committed, before)
+	}
 }

@@ -37,6 +37,9 @@ func (a *Arena) holds() (h census.Held) {
 	if v := a.mapping.View(); v.Window != nil { // Not free.
 		_, kept := a.mapping.Old()
 		h = census.Held{Committed: a.file.Allocated(), Reserved: v.Window.Size() + kept}
+		if a.file.Disk() {
+			h.Committed, h.Disk = 0, h.Committed
+		}
 	}
 	return h
 }
@@ -44,7 +47,7 @@ func (a *Arena) holds() (h census.Held) {
 // note tells package census, where it wants to know, that memory was taken or given back.
 // The arena must not be freed meanwhile; any lock may be held.
 func (a *Arena) note() {
-	if census.Limited() {
+	if census.Limited() && !a.file.Disk() {
 		a.thing.Note(a.file.Allocated())
 	}
 }

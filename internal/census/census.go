@@ -17,6 +17,7 @@ import (
 // Held is what a thing holds, in bytes.
 type Held struct {
 	Committed int // memory
+	Disk      int // of files on a disk: neither memory nor limited
 	Reserved  int // addresses
 }
 

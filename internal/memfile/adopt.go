@@ -78,6 +78,9 @@ func (f *File) adopt() error {
 		return fmt.Errorf("%w: %d bytes do not fit the address space", errors.ErrUnsupported, info.Size)
 	}
 	f.id, f.size, f.made = info.ID, int(info.Size), int(info.Size)
+	// Where the kernel does not tell it counts as memory.
+	fs, err := sys.FileSystemOf(f.fd)
+	f.disk = err == nil && !fs.Memory
 	readWrite, appends, err := sys.Opened(f.fd)
 	switch {
 	case err != nil:

@@ -37,6 +37,7 @@ type File struct {
 	id     sys.FileID
 	locked bool // id is in inUse
 	shared bool // others write, too: the caller wants no lock
+	disk   bool // what it holds is disk, and not memory
 	owned  bool // by its owner alone, if made by us
 }
 
@@ -220,6 +221,10 @@ func (f *File) Allocated() int {
 	}
 	return int(info.Allocated)
 }
+
+// Disk reports whether what the file holds is on a disk. The pages of it that are in memory are
+// the kernel's, who writes them out and gives them to others when it needs to.
+func (f *File) Disk() bool { return f.disk }
 
 // SealWriting sees to it that nobody can write to the file any more but through mappings
 // that are there, nor make it shorter, nor seal it against growing.

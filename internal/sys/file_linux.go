@@ -170,6 +170,7 @@ func InMemory(fd int) (bool, error) {
 type FileSystem struct {
 	HugePage int  // size of its pages, if they are of the hugetlb pool; else 0
 	Made     bool // its files are made up as they are read: /proc, /sys
+	Memory   bool // its files are memory: a tmpfs, or hugetlb's
 }
 
 // FileSystemOf tells what fd lies in.
@@ -181,7 +182,9 @@ func FileSystemOf(fd int) (FileSystem, error) {
 	}
 	switch uint32(st.Type) { // Signed, and of 32 bits, on some.
 	case unix.HUGETLBFS_MAGIC:
-		return FileSystem{HugePage: int(st.Bsize)}, nil
+		return FileSystem{HugePage: int(st.Bsize), Memory: true}, nil
+	case unix.TMPFS_MAGIC, unix.RAMFS_MAGIC:
+		return FileSystem{Memory: true}, nil
 	case unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC:
 		return FileSystem{Made: true}, nil
 	}

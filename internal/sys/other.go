@@ -154,8 +154,8 @@ type FileInfo struct {
 
 // FileSystem is what FileSystemOf tells.
 type FileSystem struct {
-	HugePage int
-	Made     bool
+	HugePage     int
+	Made, Memory bool
 }
 
 // FileID tells files apart.
