@@ -62,10 +62,11 @@
 //
 //   - What is appended is seen when all that was appended before it is: an AppendFunc
 //     whose function stalls keeps what others append behind it from being seen, and
-//     neither loses nor tears it. Append runs no code of others.
+//     neither loses nor tears it. Append runs no code of others, except where it makes
+//     room: then, in a shared domain that has MaxRetired, what others have retired.
 //   - A function of AppendFunc that fails or panics has appended nothing, unless others
-//     have appended behind it: then there are zeros in its place ([ErrZeroed]). So it is
-//     with rows of a group. Rows that are neither published nor canceled stop the rest;
+//     have appended behind it, or appending was ended: then there are zeros in its place
+//     ([ErrZeroed]). So it is with rows of a group. Rows that are neither published nor canceled stop the rest;
 //     Cancel behind Publish does nothing, so it can be deferred.
 //   - Offsets are never used again. Those before Front are an error (ErrDropped), and so is
 //     an append above Options.Limit (ErrFull), until DropFront makes room.

@@ -14,7 +14,9 @@ import (
 // holes is what was given back of a file.
 type holes struct {
 	mu      sync.Mutex
-	closed  bool   // Protected by mu.
+	users   int    // who punch now: the last one closes the file, if it is to be closed. Protected by mu.
+	closed  bool   // It is to be closed. Protected by mu.
+	gone    bool   // It is closed. Protected by mu.
 	refused []span // of the file: what is dropped, and the kernel has not taken back. Protected by mu.
 	lacking bool   // The file system knows no holes. Protected by mu.
 }
@@ -112,29 +114,75 @@ func (t *track) drop(from, end int64) (holes []hole) {
 	return holes
 }
 
-// punch gives h of the file back, and what was refused before.
+// punchMost bounds what one call gives back: the kernel keeps others from making the file
+// longer for as long as that takes.
+const punchMost = 16 << 20
+
+// punch gives h of the file back, and what was refused before. Nothing is locked meanwhile: it
+// may take long, and sequence.mu is held by who asks what is stuck.
 func (p *part) punch(h span) {
+	list, lacking := p.begin(h)
+	var refused []span
+	for _, h := range list {
+		if !lacking {
+			var err error
+			h, err = p.punchOne(h)
+			lacking = errors.Is(err, memfile.ErrNoPunch)
+		}
+		if h.from < h.to {
+			refused = append(refused, h)
+		}
+	}
+	p.done(refused, lacking)
+}
+
+// begin returns what is to be punched and whether the file system knows no holes; nothing
+// if the file is closed. Until done it stays open.
+func (p *part) begin(h span) (list []span, lacking bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.users++
 	if p.closed {
-		return
+		return nil, false
 	}
-	list := append(p.refused, h)
+	list = append(p.refused, h)
 	p.refused = nil
-	for _, h := range list {
-		if h.from == h.to {
-			continue
-		}
-		if p.lacking {
-			p.refused = append(p.refused, h)
-			continue
-		}
+	return list, p.lacking
+}
+
+// punchOne gives h of the file back, and returns what of it was refused.
+func (p *part) punchOne(h span) (span, error) {
+	for h.from < h.to {
+		next := min(align.Down(h.from, punchMost)+punchMost, h.to)
 		// Nobody sees these bytes any more, and no number comes again: they need not be
 		// zero, and what cannot be given back now is tried again with the next.
-		if err := memfile.Punch(p.file.Fd(), h.from, 0, int(h.to-h.from)); err != nil {
-			p.refused = append(p.refused, h)
-			p.lacking = errors.Is(err, memfile.ErrNoPunch)
+		if err := memfile.Punch(p.file.Fd(), h.from, 0, int(next-h.from)); err != nil {
+			return h, err
 		}
+		h.from = next
+	}
+	return h, nil
+}
+
+// done ends begin.
+func (p *part) done(refused []span, lacking bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.users--
+	p.lacking = p.lacking || lacking
+	if !p.closed {
+		p.refused = append(p.refused, refused...)
+	}
+	p.closeUnused()
+}
+
+// closeUnused closes the file if it is to be closed and nobody punches.
+//
+// Preconditions: mu is held.
+func (p *part) closeUnused() {
+	if p.closed && p.users == 0 && !p.gone {
+		p.gone = true
+		p.file.Close()
 	}
 }
 
@@ -148,10 +196,10 @@ func (p *part) stuck() (n int64) {
 	return n
 }
 
-// close closes the file. What is mapped of it lives on.
+// close closes the file, when nobody punches it any more. What is mapped of it lives on.
 func (p *part) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed, p.refused = true, nil
-	p.file.Close()
+	p.closeUnused()
 }

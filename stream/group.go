@@ -34,16 +34,22 @@ func newGroup(what string, opts Options, columns []AnyColumn) (*Group, error) {
 	g := new(Group)
 	g.elements = "rows"
 	var sizes []int64
+	opened := false
+	defer func() {
+		if !opened { // Or one cannot join: that panics.
+			for _, c := range columns[:len(sizes)] {
+				c.join(nil, 0)
+			}
+		}
+	}()
 	for i, c := range columns {
 		c.join(g, i)
 		sizes = append(sizes, c.width())
 	}
 	if err := g.open(what, opts, sizes); err != nil {
-		for _, c := range columns {
-			c.join(nil, 0)
-		}
 		return nil, fmt.Errorf("stream: make %q: %w", opts.Name, err)
 	}
+	opened = true
 	return g, nil
 }
 

@@ -14,6 +14,10 @@ import (
 // not say otherwise and what is live needs no more.
 const reserveDefault = 256 << 20
 
+// windowMax is longer than all windows for which there are addresses, and far from where
+// sums overflow.
+const windowMax = min(math.MaxInt, 1<<57) &^ (extentSize - 1)
+
 // place is where a track is going to be: what move has made and can be undone.
 type place struct {
 	view view
@@ -97,10 +101,10 @@ func (s *sequence) announce(next *frame) error {
 func (t *track) place(s *sequence, old *view, to int64, fresh bool) (p place, err error) {
 	p.lo = align.Down(s.front.Load()*t.size, extentSize)
 	least := max(t.have, up(max(to, 1)), p.lo+extentSize) - p.lo
-	size := max(t.reserve, 2*least)
-	if size > math.MaxInt {
-		return place{}, fmt.Errorf("%w: a window of %d bytes", addrspace.ErrNoSpace, size)
+	if least > windowMax {
+		return place{}, fmt.Errorf("%w: a window of %d bytes", addrspace.ErrNoSpace, least)
 	}
+	size := max(t.reserve, least+min(least, windowMax-least))
 	w, err := s.space.Reserve(int(size), addrspace.ReserveOptions{Name: s.name, MapAll: true, Min: int(least)})
 	if err != nil {
 		return place{}, err

@@ -38,9 +38,12 @@ func (s *Stream) NewReader(off int64) *Reader {
 // Follow returns a reader from off on that waits at the end for more: it ends with io.EOF
 // after CloseWrite, with ErrClosed after Close, and with ctx's error, which all are wrapped
 // but for io.EOF. Before WriteTo waits it calls the writer's Flush, if that is an
-// http.Flusher. Panics if off is negative.
+// http.Flusher. Panics if off is negative or ctx nil.
 func (s *Stream) Follow(ctx context.Context, off int64) *Reader {
 	s.checkStart("Follow", off)
+	if ctx == nil {
+		panic(fmt.Sprintf("stream: Follow of %q from %d without a context", s.name, off))
+	}
 	return &Reader{s: s, start: off, pos: off, ctx: ctx}
 }
 
@@ -70,10 +73,13 @@ func (r *Reader) Read(p []byte) (n int, err error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	if err := r.await(nil); err != nil {
-		return 0, err
+	// A pin that was preempted while the stream moved may have nothing yet of what can be read.
+	for n == 0 && err == nil {
+		if err := r.await(nil); err != nil {
+			return 0, err
+		}
+		n, err = r.readAt(p, r.pos)
 	}
-	n, err = r.readAt(p, r.pos)
 	r.pos += int64(n)
 	return n, err
 }

@@ -273,3 +273,14 @@ func TestAppend_NoMemoryToClear(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestAppend_FailsAtTheEnd: an append that fails when appending was ended leaves zeros, though
+// nobody is behind it.
+func TestAppend_FailsAtTheEnd(t *testing.T) {
+	s := open(t, stream.Options{})
+	failed := errors.New("failed")
+	off, err := s.AppendFunc(3, func(b []byte) error { b[0] = 1; s.CloseWrite(); return failed })
+	if _, b := content(t, s); off != 0 || !errors.Is(err, failed) || !errors.Is(err, stream.ErrZeroed) || string(b) != "\x00\x00\x00" {
+		t.Errorf("%d, %v; %q", off, err, b)
+	}
+}

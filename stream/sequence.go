@@ -22,9 +22,10 @@ var (
 	ErrRange = errors.New("out of range")
 	// ErrClosed: Close was called, or CloseWrite and this would append.
 	ErrClosed = errors.New("stream closed")
-	// ErrZeroed: what has failed could not be taken back, because others had
-	// appended behind it: there are zeros in its place.
-	ErrZeroed = errors.New("others had appended behind it, so there are zeros in its place")
+	// ErrZeroed: what has failed could not be taken back, because others had appended, or
+	// begun to, behind it, or CloseWrite or Close had ended appending: there are zeros in
+	// its place.
+	ErrZeroed = errors.New("it could not be taken back any more, so there are zeros in its place")
 )
 
 // sequence is what a Stream and a Group have in common: elements, numbered from 0, that are

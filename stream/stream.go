@@ -60,8 +60,8 @@ func (s *Stream) Append(p []byte) (off int64, err error) {
 // is done. f may use the stream, but not wait for what comes behind.
 //
 // If f returns an error, panics or ends its goroutine, what it has written is taken back, of
-// more than 2 MiB with its memory (not with Options.Commit), and nothing is appended. Where others have appended behind it already it
-// cannot be: n zeros stay in its place, off is where, and the error wraps ErrZeroed.
+// more than 2 MiB with its memory (not with Options.Commit), and nothing is appended. Where others have appended behind it already, or
+// CloseWrite or Close was called meanwhile, it cannot be: n zeros stay in its place, off is where, and the error wraps ErrZeroed.
 // Without that off is -1 with an error. Panics if n is negative.
 func (s *Stream) AppendFunc(n int, f func(p []byte) error) (off int64, err error) {
 	if n <= 0 {

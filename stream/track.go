@@ -37,11 +37,11 @@ func newTrack(opts Options, size, row int64, i, n int) track {
 	reserve := int64(opts.Reserve)
 	if reserve == 0 {
 		reserve = reserveDefault
-		if opts.Limit > 0 {
-			reserve = min(reserve, 2*int64(opts.Limit))
+		if opts.Limit > 0 && opts.Limit < reserveDefault/2 {
+			reserve = 2 * int64(opts.Limit)
 		}
 	}
-	t := track{size: size, reserve: max(up(reserve/row*size), extentSize)}
+	t := track{size: size, reserve: max(up(min(reserve, windowMax)/row*size), extentSize)}
 	switch {
 	case opts.HugePages == memfile.HugeNever, opts.Commit:
 		t.prepared = math.MaxInt64

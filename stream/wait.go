@@ -6,8 +6,9 @@ import (
 	"io"
 )
 
-// Wait waits until Len is above off, so that off can be read. While nobody waits that
-// costs an append one load. It returns io.EOF where that will never be: CloseWrite was
+// Wait waits until Len is above off: nil then, at once if it is, also after Close, and also
+// where off has been dropped: Pin and Bytes tell. While nobody waits that costs an append one
+// load. Otherwise it returns io.EOF where that will never be: CloseWrite was
 // called and Len ends at off or before; an error that wraps ErrClosed after Close, or ctx's
 // error if ctx ends before.
 func (s *sequence) Wait(ctx context.Context, off int64) error {
@@ -20,7 +21,8 @@ func (s *sequence) Wait(ctx context.Context, off int64) error {
 // waitSlow is Wait where there is something to wait for.
 func (s *sequence) waitSlow(ctx context.Context, off int64) error {
 	reached := make(chan struct{})
-	c := s.order.whenPublished(off+1, func() { close(reached) })
+	// No number is math.MaxInt64, which has no next one.
+	c := s.order.whenPublished(max(off, off+1), func() { close(reached) })
 	defer s.order.forget(c)
 	ended := s.ended
 	for {

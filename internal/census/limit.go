@@ -78,6 +78,11 @@ func (t *Thing) Note(committed int) { limit.set(t, committed) }
 func (l *limiter) set(t *Thing, committed int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.setLocked(t, committed)
+}
+
+// setLocked is set with mu held.
+func (l *limiter) setLocked(t *Thing, committed int) {
 	if t.ended || committed == t.counted {
 		return
 	}
@@ -90,10 +95,10 @@ func (l *limiter) set(t *Thing, committed int) {
 
 // end counts nothing for t any more.
 func (l *limiter) end(t *Thing) {
-	l.set(t, 0)
 	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.setLocked(t, 0)
 	t.ended = true
-	l.mu.Unlock()
 }
 
 // applyLocked sets Go's limit to what is left, and has the heap collected, once, on a

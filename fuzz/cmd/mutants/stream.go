@@ -79,5 +79,33 @@ var streamMutants = []mutant{
 		old:     "g.end = min(g.end, tail&^shutBit)",
 		new:     "g.end = min(g.end, f.end)",
 		test:    "TestPin_Preempted/own",
+	}, {
+		name:    "no end of waiting",
+		mistake: "who waits for the last number there is waits for nothing",
+		file:    "stream/wait.go",
+		old:     "max(off, off+1)",
+		new:     "off+1",
+		test:    "TestFar",
+	}, {
+		name:    "a limit without a bound",
+		mistake: "a stream of a very high limit has the smallest windows",
+		file:    "stream/track.go",
+		old:     " && opts.Limit < reserveDefault/2",
+		new:     "",
+		test:    "TestFar",
+	}, {
+		name:    "given back in one",
+		mistake: "one call gives back all, and who makes the file longer waits for it",
+		file:    "stream/drop.go",
+		old:     "min(align.Down(h.from, punchMost)+punchMost, h.to)",
+		new:     "max(align.Down(h.from, punchMost), h.to)",
+		test:    "TestDropFront_Pieces",
+	}, {
+		name:    "columns of no group",
+		mistake: "columns of a group that could not be made belong to it",
+		file:    "stream/group.go",
+		old:     "if !opened {",
+		new:     "if opened {",
+		test:    "TestNewGroup_Panics",
 	},
 }
