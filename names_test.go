@@ -18,7 +18,7 @@ import (
 )
 
 // What ends things that hand out or watch others' things is Close of io.Closer.
-var _ = []io.Closer{(*epoch.Domain)(nil), (*epoch.Local)(nil), (*follow.Follower)(nil), (*shm.Writer)(nil), (*shm.Follower)(nil), (*shm.Files)(nil), (*pool.Pool)(nil), (*stream.Stream)(nil), (*stream.Group)(nil), (*stream.Column[int])(nil), (*slab.Allocator)(nil), (*slab.Local)(nil)}
+var _ = []io.Closer{(*epoch.Domain)(nil), (*epoch.Local)(nil), (*follow.Follower)(nil), (*shm.Writer)(nil), (*shm.Follower)(nil), (*shm.Files)(nil), (*shm.Mount)(nil), (*pool.Pool)(nil), (*stream.Stream)(nil), (*stream.Group)(nil), (*stream.Column[int])(nil), (*slab.Allocator)(nil), (*slab.Local)(nil)}
 
 // TestDefaultNames: what has no name has the name of its kind in all that it says.
 func TestDefaultNames(t *testing.T) {

@@ -28,7 +28,7 @@
 //	what is there now                          Follower.Poll, Pin, Read
 //	wait for more                              Follower.Wait
 //	as a stream                                Follower.NewReader
-//	what is in a directory                     List, Remove
+//	what is in a directory; one of one's own   List, Remove; NewMount, Mount.Dir
 //	a log file on a disk                       Options.Dir on a disk; Writer.Sync
 //
 // # When is a slice valid?
@@ -52,6 +52,10 @@
 //
 //	files, err := w.Files()
 //	cmd.ExtraFiles = files[:]              // the child: shm.Follow(shm.Inherited(3), …)
+//
+// A [Mount] is a tmpfs of one's own with a size, an owner and huge pages; nobody sees it who
+// is not given its descriptor, and with the last of those it is gone. It takes root, or a user
+// namespace.
 //
 // # Who can do what to whom
 //

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -131,4 +132,25 @@ func ExampleAwait() {
 	<-done
 	// Output:
 	// hello
+}
+
+// A tmpfs of one's own: for root, or within a user namespace.
+func ExampleNewMount() {
+	m, err := shm.NewMount(shm.MountOptions{Size: 1 << 30, Huge: "within_size"})
+	if err != nil {
+		fmt.Println(err) // With the line of /etc/fstab to ask an administrator for.
+		return
+	}
+	defer m.Close()
+	w, err := shm.Create(shm.Options{Dir: m.Dir(), Name: "ticks"})
+	if err != nil {
+		panic(err)
+	}
+	defer w.Close()
+
+	cmd := exec.Command("reader") // It opens "ticks" in /proc/self/fd/3.
+	cmd.ExtraFiles = []*os.File{m.File()}
+	if err := cmd.Run(); err != nil {
+		panic(err)
+	}
 }

@@ -184,6 +184,15 @@ func moreOf(n int) func(m *shmScene) error {
 	}
 }
 
+// canMount skips the test where this process may not mount.
+func canMount(t *testing.T) {
+	m, err := shm.NewMount(shm.MountOptions{})
+	if err != nil {
+		t.Skip(err)
+	}
+	must(t, m.Close())
+}
+
 var shmOperations = []operation{
 	shares("Create/memory", "Create", inMemory, createShared),
 	shares("Create/name", "Create", inTmpfs, createShared),
@@ -314,6 +323,38 @@ var shmOperations = []operation{
 			}
 			m := newShmScene(t, dir)
 			return m.scene(func() error { return m.w.Sync() })
+		},
+	},
+	{
+		name: "shm.NewMount", covers: []string{"shm.NewMount", "shm.Mount.Close"}, thin: true,
+		setup: func(t *testing.T) *scene {
+			canMount(t)
+			return &scene{op: func() error {
+				m, err := shm.NewMount(shm.MountOptions{Size: mib})
+				if err != nil {
+					return err
+				}
+				return m.Close()
+			}}
+		},
+	},
+	{
+		name: "shm.Mount.Attach", covers: []string{"shm.Mount.Attach"}, thin: true,
+		setup: func(t *testing.T) *scene {
+			canMount(t)
+			m, err := shm.NewMount(shm.MountOptions{Size: mib})
+			must(t, err)
+			dir, attached := t.TempDir(), false
+			return &scene{once: true, op: func() error {
+				err := m.Attach(dir)
+				attached = err == nil
+				return err
+			}, close: func(t *testing.T) {
+				if attached {
+					must(t, syscall.Unmount(dir, syscall.MNT_DETACH))
+				}
+				must(t, m.Close())
+			}}
 		},
 	},
 	{

@@ -186,6 +186,8 @@ var silent = map[string]func(w *world){
 	},
 	"shm.Inherited":          func(w *world) { shm.Inherited(1 << 20) },
 	"shm.Files.Close":        func(w *world) { _ = shm.Files{}.Close() },
+	"shm.Mount.Dir":          func(w *world) { new(shm.Mount).Dir() },
+	"shm.Mount.File":         func(w *world) { new(shm.Mount).File() },
 	"shm.State.String":       func(w *world) { _ = shm.StateLive.String() },
 	"shm.Writer.Name":        func(w *world) { w.writer.Name() },
 	"shm.Writer.Arena":       func(w *world) { w.writer.Arena() },

@@ -47,6 +47,11 @@ const (
 	CallSendmsg
 	CallRecvmsg
 	CallMkdir
+	CallFsopen
+	CallFsconfig // fsconfig that sets an option
+	CallFscreate // fsconfig that makes the file system
+	CallFsmount
+	CallMoveMount
 	NumCalls
 )
 
@@ -55,6 +60,7 @@ var callNames = [NumCalls]string{
 	"memfd_create", "ftruncate", "fallocate", "fallocate", "fallocate",
 	"fstat", "fstatfs", "fcntl", "fcntl", "openat", "unlinkat", "fallocate", "pwrite64", "fcntl", "fcntl", "fchmod", "lseek", "clock_gettime", "close",
 	"futex", "futex", "fcntl", "linkat", "fdatasync", "sendmsg", "recvmsg", "mkdirat",
+	"fsopen", "fsconfig", "fsconfig", "fsmount", "move_mount",
 }
 
 // String returns the system call's name as in its man page.
@@ -81,6 +87,18 @@ func injected(c Call) syscall.Errno {
 	}
 	return 0
 }
+
+// OptionError says which option of a file system is refused.
+type OptionError struct {
+	Option string
+	Err    error
+}
+
+// Error says the option, and why.
+func (e *OptionError) Error() string { return e.Option + ": " + e.Err.Error() }
+
+// Unwrap returns the error of the call.
+func (e *OptionError) Unwrap() error { return e.Err }
 
 // IsDenied reports whether err says that a call is not to be had here: that the system
 // does not know it, does not do it for such a file, or does not let us (a seccomp filter).

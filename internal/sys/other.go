@@ -138,6 +138,8 @@ func Sync(fd int) error                             { return unsupported(CallFsy
 func SyncDir(dir string) error                      { return unsupported(CallFsync) }
 func SendFiles(c RawConn, fds []int) error          { return unsupported(CallSendmsg) }
 func ReceiveFiles(c RawConn, n int) ([]int, error)  { return nil, unsupported(CallRecvmsg) }
+func Tmpfs(options ...[2]string) (int, error)       { return -1, unsupported(CallFsopen) }
+func Attach(fd int, dir string) error               { return unsupported(CallMoveMount) }
 func Seal(fd, seals int) error                      { return unsupported(CallSeal) }
 func Seals(fd int) int                              { return 0 }
 func Close(fd int) error                            { return unsupported(CallClose) }

@@ -162,5 +162,20 @@ var shmMutants = []mutant{
 		new:     "",
 		pkg:     "shm",
 		test:    "TestReceive_Wrong",
+	}, {
+		name:    "context of a mount left",
+		mistake: "the descriptor of a mount that is being made stays open, and with it the file system",
+		file:    "internal/sys/mount_linux.go",
+		old:     "\tdefer Close(context)\n",
+		new:     "",
+		pkg:     "shm",
+		test:    "TestMount_Gone",
+	}, {
+		name:    "mount for all",
+		mistake: "a mount lets everybody in unless it is told whom",
+		file:    "shm/mount.go",
+		old:     "\t\tmode = 0o700\n",
+		new:     "\t\tmode = 0o777\n",
+		test:    "TestMount_Options",
 	},
 }
