@@ -15,7 +15,7 @@ import (
 // window if it has to, which copies nothing. Panics if n is negative.
 //
 // An error has changed neither length nor capacity. It wraps ErrBeyond if the file is not so long,
-// ErrShrunk if it has become shorter than it was, ErrFull, addrspace.ErrNoSpace, the
+// ErrShrunk if it has become shorter than it was (but see Options.MayShrink), ErrFull, addrspace.ErrNoSpace, the
 // errno of the system call that failed, or, after Close, epoch.ErrClosed. What others
 // cut off within Cap nobody notices here: touching it is a fault, which
 // [arena.CatchFault] makes an error.

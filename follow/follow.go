@@ -96,6 +96,7 @@ func (l *Follower) open(f *os.File, opts Options) (err error) {
 	if l.file, err = memfile.Follow(f); err != nil {
 		return err
 	}
+	l.file.MayShrink = opts.MayShrink
 	page := l.file.Page()
 	if opts.NoDescriptor && page > os.Getpagesize() {
 		l.file.Close()

@@ -47,6 +47,11 @@ type Options struct {
 	// Space holds the windows. nil means addrspace.Default().
 	Space *addrspace.Space
 
+	// MayShrink says that the file's writer cuts it off at times, though never what Extend was told
+	// of: what he has made it longer by and not written. Without it Extend calls a file corrupt,
+	// by ErrShrunk, that is shorter than it was.
+	MayShrink bool
+
 	// NoDescriptor closes the follower's descriptor once the file is mapped: it then holds
 	// one mapping of the kernel's and no descriptor. A bigger window gets its mapping from
 	// the one before. The file's length cannot be asked for any more, so Extend looks

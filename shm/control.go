@@ -121,11 +121,11 @@ func (l *layout) ofThisBoot() bool {
 var thisBoot = sync.OnceValue(func() [2]uint64 { return idOf(sys.BootID()) })
 
 // guarded calls f, and makes an ErrCorrupt of a fault where somebody can make the file
-// shorter that it looks at.
+// shorter that it looks at: of one that the kernel has met as well.
 func guarded(space *addrspace.Space, sealed bool, f func() error) error {
 	err := caught(space, sealed, f)
 	var fault *arena.FaultError
-	if errors.As(err, &fault) {
+	if errors.As(err, &fault) || !sealed && errors.Is(err, sys.EFAULT) {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	return err

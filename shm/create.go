@@ -154,14 +154,20 @@ func (w *Writer) begin(id [2]uint64) error {
 	if err := w.open(); err != nil {
 		return err
 	}
+	info, err := sys.Stat(fdOf(w.data))
+	if err != nil {
+		return err
+	}
 	w.l.version.Store(version)
 	w.l.header.Store(headerSize)
 	w.l.page.Store(uint32(page))
 	w.l.flags.Store(w.flags)
+	w.id = id
 	w.l.id[0].Store(id[0])
 	w.l.id[1].Store(id[1])
 	w.l.magic.Store(magic)
-	return w.live(1)
+	w.live(1, info)
+	return nil
 }
 
 // mapPages maps control page and bell.
@@ -188,19 +194,14 @@ func (w *Writer) open() (err error) {
 	return w.a.Share(w.flags&flagSealed != 0)
 }
 
-// live says that a writer is there.
-func (w *Writer) live(generation uint64) error {
-	info, err := sys.Stat(fdOf(w.data))
-	if err != nil {
-		return err
-	}
+// live says that a writer is there, of data that it has looked at.
+func (w *Writer) live(generation uint64, data sys.FileInfo) {
 	boot := thisBoot()
 	w.l.pid.Store(uint32(os.Getpid()))
 	w.l.uid.Store(uint32(os.Getuid()))
 	w.l.started.Store(uint64(time.Now().UnixNano()))
 	w.l.boot[0].Store(boot[0])
 	w.l.boot[1].Store(boot[1])
-	w.l.inode.Store(info.ID.Inode)
+	w.l.inode.Store(data.ID.Inode)
 	w.l.begin(generation)
-	return nil
 }

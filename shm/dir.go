@@ -1,6 +1,7 @@
 package shm
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
 )
@@ -175,20 +177,24 @@ func UserDir() (string, error) {
 // have. The error is ErrInUse if the buffer has a writer, which alone can remove it then, and
 // wraps fs.ErrNotExist if there is none of the name.
 func Remove(dir, name string) error {
-	if err := remove(dir, name); err != nil {
+	n, err := namesOf(dir, name)
+	if err == nil {
+		err = remove(n, [2]uint64{})
+	}
+	if err != nil {
 		return fmt.Errorf("shm: remove %s: %w", where(dir, name), err)
 	}
 	return nil
 }
 
-func remove(dir, name string) error {
-	n, err := namesOf(dir, name)
-	if err != nil {
-		return err
-	}
+// remove takes away what has no writer: whatever has the names, or only the buffer of that id.
+func remove(n names, only [2]uint64) error {
 	control, err := sys.OpenName(n.control, true)
 	switch {
 	case errors.Is(err, sys.ENOENT):
+		if only != [2]uint64{} {
+			return nil // Somebody has taken it away.
+		}
 		if _, err := sys.IDOf(n.data); err != nil {
 			return explain(err)
 		}
@@ -200,6 +206,11 @@ func remove(dir, name string) error {
 	if err := lockControl(control, n.control); err != nil {
 		return err
 	}
+	if only != [2]uint64{} {
+		if id, err := idIn(control); err != nil || id != only {
+			return cmp.Or(err, notNamed(n.control))
+		}
+	}
 	// The data, too: nobody makes a new buffer of the name before this is done.
 	data, err := sys.OpenName(n.data, true)
 	if err == nil {
@@ -209,6 +220,22 @@ func remove(dir, name string) error {
 		}
 	}
 	return n.unlink()
+}
+
+// idIn reads the id of a buffer. That of a file may be another's again.
+func idIn(control int) (id [2]uint64, err error) {
+	space := addrspace.Default()
+	page, err := mapPage(space, "control", control, false)
+	if err != nil {
+		return id, err
+	}
+	defer page.Release()
+	err = guarded(space, false, func() error {
+		o, err := layoutIn(page).origin()
+		id = o.id
+		return err
+	})
+	return id, err
 }
 
 // unlink takes the names away, the one that others find it by first.
@@ -224,22 +251,25 @@ func (n *names) unlink() error {
 	return nil
 }
 
-// Remove takes the buffer's name away, and may be called before Close. Followers go on with
-// what they have. A buffer without a name has none to take away: that is no error.
+// Remove takes the buffer's name away, before Close or after. Followers go on with
+// what they have. A buffer without a name has none to take away: that is no error. After Close
+// somebody else may have taken over: then the error is ErrInUse.
 func (w *Writer) Remove() error {
-	if w.opts.Dir == "" || w.removed || w.closed {
+	if w.opts.Dir == "" || w.removed {
 		return nil
 	}
 	n, err := namesOf(w.opts.Dir, w.name)
-	if err == nil {
+	if err == nil && w.closed {
+		err = remove(n, w.id)
+	} else if err == nil {
 		// Somebody may have taken it away by hand, and made another.
 		err = stillNamed(fdOf(w.control), n.control)
 		if _, gone := sys.IDOf(n.control); errors.Is(gone, sys.ENOENT) {
 			err = nil // Or this has been called before, and could not take all away.
 		}
-	}
-	if err == nil {
-		err = n.unlink()
+		if err == nil {
+			err = n.unlink()
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("shm: remove %s: %w", w.where(), err)

@@ -23,7 +23,7 @@ type Follower struct {
 	control, bell *os.File
 	data          *follow.Follower
 	sealed        bool // nobody can make the files shorter
-	max           int  // that is shown; 0: no limit but the system's
+	max           int  // that is shown
 
 	page *addrspace.Window // of the control file. Immutable until Close.
 	l    *layout
@@ -48,17 +48,20 @@ func (f *Follower) Sealed() bool { return f.sealed }
 // Len returns how many bytes could be read when somebody last looked: see Poll.
 func (f *Follower) Len() int { return int(f.seen.Load()) }
 
-// Poll returns how many bytes are published now; they can be read. It makes no system call
+// Poll returns how many bytes are published now, at most Max; they can be read. It makes no system call
 // while the buffer has not grown, or has where it was known to be as long. An error wraps
-// ErrCorrupt, or is follow.ErrFull or another of those that a bigger window can meet: what
-// could be read before still can.
+// ErrCorrupt, or is one of those that a bigger window can meet: what could be read before
+// still can.
 func (f *Follower) Poll() (int, error) {
 	if f.sealed && f.page != nil && f.l.length.Load() == uint64(f.seen.Load()) {
 		return f.Len(), nil
 	}
 	s, err := f.look()
-	return s.length, err
+	return f.shown(s), err
 }
+
+// shown returns how many bytes of those that are published are shown.
+func (f *Follower) shown(s snapshot) int { return min(s.length, f.max) }
 
 // look reads the control page, and makes what is published readable.
 func (f *Follower) look() (s snapshot, err error) {
@@ -73,8 +76,8 @@ func (f *Follower) look() (s snapshot, err error) {
 		return err
 	})
 	if err == nil && s.length > last.length {
-		err = f.data.Extend(s.length)
-		if errors.Is(err, follow.ErrBeyond) || errors.Is(err, follow.ErrShrunk) || errors.Is(err, follow.ErrFull) && f.max == 0 {
+		err = f.data.Extend(f.shown(s))
+		if errors.Is(err, follow.ErrBeyond) || errors.Is(err, follow.ErrFull) {
 			err = fmt.Errorf("%w: %d bytes are published: %w", ErrCorrupt, s.length, err)
 		}
 	}
@@ -82,7 +85,7 @@ func (f *Follower) look() (s snapshot, err error) {
 		return last, f.wrap(err)
 	}
 	f.last = s
-	f.seen.Store(int64(s.length))
+	f.seen.Store(int64(f.shown(s)))
 	f.seenSeq.Store(s.seq)
 	return s, nil
 }

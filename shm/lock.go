@@ -48,7 +48,12 @@ func stillNamed(fd int, path string) error {
 	}
 	id, err := sys.IDOf(path)
 	if errors.Is(err, sys.ENOENT) || err == nil && id != info.ID {
-		return fmt.Errorf("%w: %s has just been taken away", fs.ErrNotExist, path)
+		return notNamed(path)
 	}
 	return err
+}
+
+// notNamed says that a file has lost its name.
+func notNamed(path string) error {
+	return fmt.Errorf("%w: %s has just been taken away", fs.ErrNotExist, path)
 }

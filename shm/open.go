@@ -1,8 +1,10 @@
 package shm
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 
 	"github.com/growarena/growarena/addrspace"
@@ -21,7 +23,7 @@ type FollowOptions struct {
 	Reserve int
 
 	// Max is the most bytes that are shown, whatever the writer publishes; 0 means no limit.
-	// What is beyond is ErrFull.
+	// Who waits for what is beyond gets follow.ErrFull when there is more.
 	Max int
 
 	// Domain and Retire say when old windows go, as those of arena.Options.
@@ -38,7 +40,7 @@ func Follow(files Files, opts FollowOptions) (*Follower, error) {
 	if opts.Name == "" {
 		opts.Name = "shm"
 	}
-	f := &Follower{name: opts.Name, space: opts.Space, max: opts.Max}
+	f := &Follower{name: opts.Name, space: opts.Space, max: cmp.Or(opts.Max, math.MaxInt)}
 	if f.space == nil {
 		f.space = addrspace.Default()
 	}
@@ -124,6 +126,7 @@ func (f *Follower) open(files Files, opts FollowOptions) error {
 	}
 	f.data, err = follow.New(files[fileData], follow.Options{
 		Name: f.name, Reserve: opts.Reserve, Limit: opts.Max, Domain: opts.Domain, Retire: opts.Retire, Space: opts.Space,
+		MayShrink: !f.sealed, // Close and TakeOver cut off what is not published.
 	})
 	if err != nil {
 		return err

@@ -66,7 +66,7 @@ func (w *Writer) takeOver() error {
 		if err != nil {
 			return err
 		}
-		w.flags = org.flags
+		w.flags, w.id = org.flags, org.id
 		if org.flags&flagSealed != 0 {
 			return corrupt("it is said to be sealed, and has a name")
 		}
@@ -107,7 +107,6 @@ func (w *Writer) goOn(s snapshot) error {
 		return err
 	}
 	// Followers touch nothing beyond the length. What was there is gone: it reads as zero.
-	w.l.suspend()
 	if info.Size > int64(s.length) {
 		if err := sys.Truncate(fdOf(w.data), int64(s.length)); err != nil {
 			return err
@@ -116,16 +115,22 @@ func (w *Writer) goOn(s snapshot) error {
 	if err := w.open(); err != nil {
 		return err
 	}
+	// Nothing fails from here on but the disk: a buffer that nobody can take over is as it was.
+	closed := State(w.l.state.Load()) == StateClosed
+	w.l.suspend()
 	w.l.length.Store(uint64(s.length)) // Less only where no follower can be.
 	w.l.front.Store(uint64(s.front))
-	if err := w.live(s.generation + 1); err != nil {
-		return err
-	}
+	w.live(s.generation+1, info)
 	w.wake()
-	if w.flags&flagOnDisk != 0 {
-		return w.syncControl()
+	if w.flags&flagOnDisk == 0 {
+		return nil
 	}
-	return nil
+	err = w.syncControl()
+	if err != nil && closed {
+		w.l.finish()
+		w.wake()
+	}
+	return err
 }
 
 // openName opens a file of the buffer to be written.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/follow"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -40,7 +41,7 @@ type waiters struct {
 
 // Wait returns when n bytes are published, which can then be read. It returns io.EOF if the
 // writer has closed the buffer with fewer, ErrWriterGone if it has ended without, which is
-// noticed within some milliseconds, the error of Poll, or ctx's. Another writer may take
+// noticed within some milliseconds, follow.ErrFull if Max is less, the error of Poll, or ctx's. Another writer may take
 // over later: then Wait works again.
 func (f *Follower) Wait(ctx context.Context, n int) error {
 	return f.waitBeyond(ctx, max(n, 0)-1)
@@ -79,14 +80,8 @@ func (f *Follower) wakeOthers() { _ = sys.FutexWake(seqAddr(f.page)) }
 
 // ready looks whether waitBeyond is over.
 func (f *Follower) ready(n int) error {
-	s, err := f.look()
-	switch {
-	case err != nil:
+	if _, err := f.lookFor(n); err != errNotYet {
 		return err
-	case s.length > n:
-		return nil
-	case s.state == StateClosed:
-		return io.EOF
 	}
 	if alive, err := f.Alive(); err != nil || alive {
 		if err == nil {
@@ -96,17 +91,28 @@ func (f *Follower) ready(n int) error {
 	}
 	// It may have published, and closed, before it ended: look once more. A buffer that is
 	// being taken over has had another writer before.
-	s, err = f.look()
-	switch {
-	case err != nil:
+	s, err := f.lookFor(n)
+	if err != errNotYet {
 		return err
-	case s.length > n:
-		return nil
-	case s.state == StateClosed:
-		return io.EOF
 	}
 	f.wakeOthers()
 	return f.wrap(fmt.Errorf("%w: it ended without closing the buffer, of which it had published %d bytes", ErrWriterGone, s.length))
+}
+
+// lookFor looks whether more than n bytes are there, or will not be as far as the page says.
+func (f *Follower) lookFor(n int) (snapshot, error) {
+	s, err := f.look()
+	switch {
+	case err != nil:
+		return s, err
+	case f.shown(s) > n:
+		return s, nil
+	case s.length > f.max:
+		return s, f.wrap(fmt.Errorf("%w: %d bytes are published, and Max is %d", follow.ErrFull, s.length, f.max))
+	case s.state == StateClosed:
+		return s, io.EOF
+	}
+	return s, errNotYet
 }
 
 // enter makes the caller one who waits: until leave Close ends nothing that he uses.

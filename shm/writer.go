@@ -34,6 +34,7 @@ type Writer struct {
 	torn      error // of a Write that may have written half: it is not to be published
 	closed    bool
 	removed   bool
+	id        [2]uint64 // of the buffer
 }
 
 // Arena returns the writer's own arena: what is allocated there and written is seen by

@@ -29,7 +29,8 @@ that the buffer is corrupt.
 const followFoot = dirFoot + `
 With -json each line is an object: {"offset":…,"length":…} for bytes that were published,
 {"offset":…,"line":"…"} for a line that matches, and at the end {"end":"closed",
-"published":…,"generation":…}; "gone" or "corrupt" in place of "closed".
+"published":…,"generation":…}; "gone", "corrupt" or, for another error, "failed" in place
+of "closed".
 `
 
 // followFlags are the flags of follow, as given.
@@ -109,8 +110,10 @@ func (o *followOut) run(ctx context.Context, f *shm.Follower) error {
 		err = o.bytes(r)
 	}
 	if o.json && ctx.Err() == nil {
-		end := "closed"
+		end := "failed"
 		switch {
+		case err == nil:
+			end = "closed"
 		case errors.Is(err, shm.ErrWriterGone):
 			end = "gone"
 		case errors.Is(err, shm.ErrCorrupt):

@@ -15,6 +15,9 @@ type Followed struct {
 	fd   int // -1 after Close
 	page int // page size of the file: the system's, or hugetlb's
 	size int // length as far as it was seen
+
+	// MayShrink says that a file that has become shorter is no error.
+	MayShrink bool
 }
 
 // Follow opens a file of the caller's anew, for reading alone, so that its mappings hold
@@ -61,14 +64,14 @@ func follow(theirs int) (*Followed, error) {
 	return f, nil
 }
 
-// Look returns how long the file is, and ErrShrunk if that is less than it was.
+// Look returns how long the file is, and, without MayShrink, ErrShrunk if that is less than it was.
 func (f *Followed) Look() (int, error) {
 	info, err := sys.Stat(f.fd)
 	if err != nil {
 		return 0, err
 	}
 	size := int(min(info.Size, math.MaxInt))
-	if size < f.size {
+	if size < f.size && !f.MayShrink {
 		return 0, fmt.Errorf("%w: from %d to %d bytes", ErrShrunk, f.size, size)
 	}
 	f.size = size
