@@ -70,8 +70,8 @@
 //     Cancel behind Publish does nothing, so it can be deferred.
 //   - Offsets are never used again. Those before Front are an error (ErrDropped), and so is
 //     an append above Options.Limit (ErrFull), until DropFront makes room.
-//   - A guard that is held long keeps what it sees, and no more; a guard of a shared domain
-//     keeps all that is dropped since.
+//   - A guard that is held long keeps what it sees, and what is appended behind it in the
+//     same window; a guard of a shared domain keeps all that is dropped since.
 //   - Bytes are not changed after they were appended: nothing orders that with readers.
 //   - Close ends it. Guards, and appends under way, go on with what they have.
 //   - No Go pointers inside: the collector does not look here. Columns of types with

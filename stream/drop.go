@@ -51,36 +51,58 @@ func (s *sequence) drop(to int64) error {
 	// First unlinked, then retired: a guard that is pinned after the retiring sees the
 	// new front (Pin).
 	s.front.Store(to)
-	var holes []hole
-	n, low := int64(0), to
+	holes := make([][]hole, len(s.births))
+	low := to
 	for i := range s.tracks {
 		t := &s.tracks[i]
 		low = min(low, t.dropped/t.size)
-		more := t.drop(to*t.size, s.Len()*t.size)
-		for _, h := range more {
-			n += h.to - h.from
+		for _, h := range t.drop(to*t.size, s.Len()*t.size) {
+			s.splitLocked(t, h, holes)
 		}
-		holes = append(holes, more...)
 	}
-	if len(holes) == 0 {
-		return nil
+	for i, list := range holes {
+		if len(list) > 0 {
+			s.waiting = append(s.waiting, s.retiredHoles(s.births[i].version, list))
+		}
 	}
-	s.waiting = append(s.waiting, epoch.Retired{Birth: s.bornLocked(low), Bytes: n, Free: func() {
+	// What guards can see nothing of that is not retired is forgotten.
+	for len(s.births) > 1 && s.births[0].end <= low {
+		s.births = s.births[1:]
+	}
+	return nil
+}
+
+// splitLocked puts the pieces of h into holes by the first version whose guards can see them: an
+// old guard keeps nothing of windows that are newer than its own.
+func (s *sequence) splitLocked(t *track, h hole, holes [][]hole) {
+	start := h.part.start
+	for i, b := range s.births {
+		end := h.to
+		if i < len(s.births)-1 {
+			end = max(min(end, b.end*t.size-start), h.from)
+		}
+		if h.from < end || h.from == h.to {
+			holes[i] = append(holes[i], hole{h.part, span{h.from, end}})
+			h.from = end
+		}
+		if h.from == h.to {
+			return
+		}
+	}
+}
+
+// retiredHoles is what a domain takes, for holes that guards see from version birth on.
+func (s *sequence) retiredHoles(birth uint64, holes []hole) epoch.Retired {
+	n := int64(0)
+	for _, h := range holes {
+		n += h.to - h.from
+	}
+	return epoch.Retired{Birth: birth, Bytes: n, Free: func() {
 		for _, h := range holes {
 			h.part.punch(h.span)
 		}
 		s.note()
-	}})
-	return nil
-}
-
-// bornLocked returns the first version whose guards can see element e, and forgets those that can
-// see nothing that is not retired already.
-func (s *sequence) bornLocked(e int64) uint64 {
-	for len(s.births) > 1 && s.births[0].end <= e {
-		s.births = s.births[1:]
-	}
-	return s.births[0].version
+	}}
 }
 
 // hole is a range of a part's file.

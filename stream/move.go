@@ -90,6 +90,9 @@ func (s *sequence) announce(next *frame) error {
 		}
 		next.birth = version
 	}
+	if !s.exact { // There all wait for all guards.
+		s.births = nil
+	}
 	s.births = append(s.births, birth{next.end, next.birth})
 	return nil
 }

@@ -37,9 +37,11 @@ type Options struct {
 	HugePages arena.HugePages
 
 	// Domain is what guards are of; very many streams may share one. A guard that is
-	// held long then keeps all that is dropped or left since it was pinned. nil means one
-	// of the stream's own: a guard that is held long keeps what it sees, and nothing
-	// that came later.
+	// held long then keeps all that is dropped or left since it was pinned. What such a
+	// domain refuses, because it is closed or for its MaxRetired, is kept beyond that limit
+	// until the guards of then are unpinned. nil means one of the stream's own: a guard
+	// that is held long keeps what it sees, what is appended behind that in the same
+	// window, and nothing that comes in later ones.
 	Domain *epoch.Domain
 
 	// Space holds the windows. nil means addrspace.Default().

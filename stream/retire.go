@@ -21,8 +21,8 @@ func (s *sequence) leave(f *frame) {
 }
 
 // offer retires what waits for it: windows when all that was taken from them is
-// published, and memory that has been dropped. What a shared domain refuses is offered
-// again at the next call, and goes with the last guard of today if the sequence is closed.
+// published, and memory that has been dropped. What a shared domain refuses, because it is
+// full or closed, goes with the last guard of today.
 //
 // Nothing may be locked: a domain with a limit runs what is ready on whoever retires
 // more, and that is others' code. Safe for concurrent use.
@@ -45,16 +45,24 @@ func (s *sequence) offer() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		go s.freeLater(refused)
-		return
+	s.refused = append(s.refused, refused...)
+	if !s.freeing {
+		s.freeing = true
+		go s.freeRefused()
 	}
-	s.waiting = append(refused, s.waiting...)
 }
 
-// freeLater frees list when no guard pinned now is left.
-func (s *sequence) freeLater(list []epoch.Retired) {
-	if s.domain.Synchronize(context.Background()) == nil {
+// freeRefused frees what the domain has refused, each when no guard is left that was pinned
+// before, until nothing is left.
+func (s *sequence) freeRefused() {
+	for {
+		s.mu.Lock()
+		list := s.refused
+		s.refused, s.freeing = nil, len(list) > 0
+		s.mu.Unlock()
+		if len(list) == 0 || s.domain.Synchronize(context.Background()) != nil { // At the last version only.
+			return
+		}
 		for _, r := range list {
 			r.Free()
 		}

@@ -69,7 +69,9 @@ type sequence struct {
 	left     []*frame        // that are shut and wait for what was taken from them: see offer. Protected by mu.
 	draining int             // how many are not all published, those in left too. Protected by mu.
 	births   []birth         // of the frames that show what is live. Protected by mu.
-	waiting  []epoch.Retired // not retired yet, or refused: see offer. Protected by mu.
+	waiting  []epoch.Retired // not retired yet: see offer. Protected by mu.
+	refused  []epoch.Retired // by a shared domain: see freeRefused. Protected by mu.
+	freeing  bool            // freeRefused runs. Protected by mu.
 	moves    int             // Protected by mu.
 
 	old held // Has its own rules.

@@ -70,7 +70,7 @@ var variants = map[string]func() stream.Options{
 	"shared domain": func() stream.Options {
 		return stream.Options{Reserve: 4 * mib, Domain: epoch.NewDomain(epoch.Options{})}
 	},
-	"full domain": func() stream.Options { // Refuses all windows, so that they wait.
+	"full domain": func() stream.Options { // Refuses all windows.
 		return stream.Options{Reserve: 4 * mib, Domain: epoch.NewDomain(epoch.Options{MaxRetired: 1 << 20})}
 	},
 	"commit": func() stream.Options { return stream.Options{Reserve: 4 * mib, Commit: true} },
@@ -580,7 +580,7 @@ func TestStream_Close(t *testing.T) {
 }
 
 // TestStream_GuardKeeps: what a guard sees is there however far the stream moves on, and
-// a guard of the stream's own domain keeps nothing that came later.
+// a guard of the stream's own domain keeps nothing that came in later windows.
 func TestStream_GuardKeeps(t *testing.T) {
 	space := addrspace.New(addrspace.Options{CacheWindows: -1})
 	s := open(t, stream.Options{Reserve: 4 * mib, Space: space})
@@ -608,6 +608,57 @@ func TestStream_GuardKeeps(t *testing.T) {
 	eventually(t, func() bool { return s.Stats().Windows <= 2 })
 	if st := s.Stats(); st.Committed > 16*mib {
 		t.Errorf("%+v", st)
+	}
+}
+
+// TestStream_GuardKeepsItsWindow: of what is dropped at once, over many windows, a guard keeps
+// what is in its own.
+func TestStream_GuardKeepsItsWindow(t *testing.T) {
+	s := open(t, stream.Options{Reserve: 4 * mib})
+	must(s.Append([]byte{1}))
+	g := must(s.Pin())
+	for range 100 {
+		must(s.Append(make([]byte, mib)))
+	}
+	if err := s.DropFront(s.Len()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return s.Stats().Committed < 12*mib })
+	if b := g.All(); len(b) != 1 || b[0] != 1 {
+		t.Errorf("the guard sees %v", b)
+	}
+	g.Unpin()
+	eventually(t, func() bool { return s.Stats().Committed < 4*mib })
+}
+
+// TestStream_Refused: what a shared domain refuses goes all the same, when no guard is left that
+// was pinned before.
+func TestStream_Refused(t *testing.T) {
+	closed := epoch.NewDomain(epoch.Options{})
+	for name, d := range map[string]*epoch.Domain{"full": epoch.NewDomain(epoch.Options{MaxRetired: mib}), "closed": closed} {
+		s := open(t, stream.Options{Reserve: 4 * mib, Domain: d})
+		must(s.Append([]byte{1}))
+		g := must(s.Pin())
+		if d == closed {
+			if err := d.Close(); !errors.Is(err, epoch.ErrPinned) {
+				t.Error(err)
+			}
+		}
+		flow := func() {
+			for range 30 {
+				must(s.Append(make([]byte, 2*mib)))
+				if err := s.DropFront(s.Len()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		flow()
+		if b := g.All(); len(b) != 1 || b[0] != 1 {
+			t.Errorf("%s: the guard sees %v", name, b)
+		}
+		g.Unpin()
+		flow()
+		eventually(t, func() bool { st := s.Stats(); return st.Kept == 0 && st.Committed < 8*mib })
 	}
 }
 

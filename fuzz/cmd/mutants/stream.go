@@ -107,5 +107,19 @@ var streamMutants = []mutant{
 		old:     "if !opened {",
 		new:     "if opened {",
 		test:    "TestNewGroup_Panics",
+	}, {
+		name:    "an old guard keeps new windows",
+		mistake: "what is dropped at once has the birth of its oldest byte",
+		file:    "stream/drop.go",
+		old:     "if i < len(s.births)-1 {",
+		new:     "if i < 0 {",
+		test:    "TestStream_GuardKeepsItsWindow",
+	}, {
+		name:    "what is refused is kept",
+		mistake: "what a full domain refuses stays for ever",
+		file:    "stream/retire.go",
+		old:     "\t\tgo s.freeRefused()\n",
+		new:     "\t\t_ = s.freeRefused\n",
+		test:    "TestStream_Refused",
 	},
 }
