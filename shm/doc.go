@@ -67,7 +67,8 @@
 //
 // A tmpfs knows no seals. A buffer with a name is for those whom its Perm lets in, and they for
 // it: who may write to the files can do harm to those who read. Cutting the file makes
-// touching it a fault; Follower.Read and Reader make it an ErrCorrupt.
+// touching it a fault; Follower.Read and Reader make it an ErrCorrupt. Who may read it can lock it
+// for reading when it has no writer: TakeOver and Remove then say which process does that.
 //
 // # What survives
 //

@@ -55,8 +55,7 @@ func List(dir string) ([]Info, error) {
 		}
 		i := Info{Name: name, Leftover: !complete}
 		if complete {
-			i.Err = i.look(n)
-			if errors.Is(i.Err, fs.ErrNotExist) {
+			if !i.lookNamed(n) {
 				continue // It has just been taken away.
 			}
 		} else if !i.lookLeftover(n) {
@@ -68,7 +67,21 @@ func List(dir string) ([]Info, error) {
 	return all, nil
 }
 
-// look looks at a buffer with a control file.
+// lookNamed looks at what has the name, which may be taken away and made anew meanwhile. It reports
+// whether there is anything.
+func (i *Info) lookNamed(n names) bool {
+	name := i.Name
+	for range rereads {
+		*i = Info{Name: name}
+		if i.Err = i.look(n); !errors.Is(i.Err, fs.ErrNotExist) {
+			return true
+		}
+	}
+	return false
+}
+
+// look looks at a buffer with a control file. The error wraps fs.ErrNotExist where that has lost
+// its name meanwhile.
 func (i *Info) look(n names) error {
 	fd, err := sys.OpenName(n.control, false)
 	if err != nil {
@@ -90,14 +103,14 @@ func (i *Info) look(n names) error {
 		return err
 	}
 	defer page.Release()
-	size := int64(-1)
-	if data, err := sys.OpenName(n.data, false); err == nil {
-		if info, err := sys.Stat(data); err == nil {
-			size, i.Memory = info.Size, info.Allocated
-		}
+	var of sys.FileInfo
+	data, dataErr := sys.OpenName(n.data, false)
+	if dataErr == nil {
+		of, dataErr = sys.Stat(data)
 		_ = sys.Close(data)
 	}
-	return guarded(addrspace.Default(), false, func() error {
+	i.Memory = of.Allocated
+	err = guarded(addrspace.Default(), false, func() error {
 		l := layoutIn(page)
 		if _, err := l.origin(); err != nil {
 			return err
@@ -110,13 +123,21 @@ func (i *Info) look(n names) error {
 		i.PID, i.UID = int(l.pid.Load()), int(l.uid.Load())
 		i.Started = time.Unix(0, int64(l.started.Load()))
 		switch {
-		case size < 0:
-			return fmt.Errorf("%s: %w", n.data, fs.ErrNotExist)
-		case size < int64(s.length):
-			return corrupt("%d bytes are published, and the data has %d", s.length, size)
+		case dataErr != nil:
+			return corrupt("its data cannot be opened: %v", dataErr)
+		case l.ofThisBoot() && l.inode.Load() != of.ID.Inode:
+			return corrupt("the data is not the file that its writer has")
+		case of.Size < int64(s.length):
+			return corrupt("%d bytes are published, and the data has %d", s.length, of.Size)
 		}
 		return nil
 	})
+	if err != nil {
+		if named := stillNamed(fd, n.control); named != nil {
+			return named
+		}
+	}
+	return err
 }
 
 // lookLeftover looks at data without a control file, and reports whether it is left over, and
@@ -132,5 +153,6 @@ func (i *Info) lookLeftover(n names) bool {
 	}
 	info, err := sys.Stat(fd)
 	i.Memory = info.Allocated
-	return err == nil && info.Regular
+	_, complete := sys.IDOf(n.control) // By now.
+	return err == nil && info.Regular && errors.Is(complete, sys.ENOENT)
 }

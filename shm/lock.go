@@ -1,6 +1,7 @@
 package shm
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,11 +14,24 @@ func lockWriter(fd int, name string) error {
 	err := sys.LockByte(fd, lockedByte)
 	switch {
 	case errors.Is(err, sys.EAGAIN):
-		return fmt.Errorf("%w: it has a writer (%w)", ErrInUse, err)
+		return refused(fd, name, "it has a writer", err)
 	case sys.IsDenied(err) || errors.Is(err, sys.ENOLCK):
 		return fmt.Errorf("lock %s: %w: the file system, or the kernel, has no locks of open files (F_OFD_SETLK), by which a writer is known to live: take another directory", name, err)
 	}
 	return err
+}
+
+// refused says who has the lock that is refused. Who may only read a file can lock it as well: not
+// as a writer, but against one.
+func refused(fd int, path, why string, err error) error {
+	if locked, askErr := sys.ByteLocked(fd, lockedByte); locked || askErr != nil {
+		return fmt.Errorf("%w: %s (%w)", ErrInUse, why, err)
+	}
+	holder := "unknown"
+	if info, statErr := sys.Stat(fd); statErr == nil {
+		holder = cmp.Or(sys.LockHolder(info.ID), holder)
+	}
+	return fmt.Errorf("%w: it has no writer, but %s has a lock for reading, which whoever may read it can take: end that process (%s) (%w)", ErrInUse, path, holder, err)
 }
 
 // lockControl takes a writer's lock, and makes sure that the file still has the name.
@@ -33,7 +47,7 @@ func lockControl(fd int, path string) error {
 func lockNamed(fd int, path string) error {
 	if err := sys.Lock(fd); err != nil {
 		if errors.Is(err, sys.EAGAIN) {
-			return fmt.Errorf("%w: %s is locked (%w)", ErrInUse, path, err)
+			return refused(fd, path, path+" is locked", err)
 		}
 		return err
 	}

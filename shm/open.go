@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 
@@ -57,12 +58,31 @@ func Open(dir, name string, opts FollowOptions) (*Follower, error) {
 	if opts.Name == "" {
 		opts.Name = name
 	}
+	var err error
+	for range rereads {
+		var f *Follower
+		var again bool
+		if f, again, err = openNamed(dir, name, opts); !again {
+			return f, err
+		}
+	}
+	return nil, err
+}
+
+// openNamed is Open without looking again, where the name is another buffer's meanwhile.
+func openNamed(dir, name string, opts FollowOptions) (f *Follower, again bool, err error) {
 	files, err := openNames(dir, name)
 	if err != nil {
-		return nil, fmt.Errorf("shm: open %s: %w", where(dir, name), err)
+		return nil, false, fmt.Errorf("shm: open %s: %w", where(dir, name), err)
 	}
 	defer files.Close()
-	return Follow(files, opts)
+	if f, err = Follow(files, opts); !errors.Is(err, ErrCorrupt) {
+		return f, false, err
+	}
+	if named := stillNamed(fdOf(files[fileControl]), files[fileControl].Name()); errors.Is(named, fs.ErrNotExist) {
+		return nil, true, fmt.Errorf("shm: open %s: %w", where(dir, name), named)
+	}
+	return nil, false, err
 }
 
 // openNames opens the files of a buffer. Without the permission to write to it there is no
@@ -72,19 +92,21 @@ func openNames(dir, name string) (files Files, err error) {
 	if err != nil {
 		return Files{}, err
 	}
-	for i, f := range []struct {
+	// In the order in which names go: with this buffer's data it is no other's bell.
+	for _, f := range []struct {
+		i     int
 		path  string
 		write bool
-	}{{n.control, false}, {n.data, false}, {n.bell, true}} {
+	}{{fileControl, n.control, false}, {fileBell, n.bell, true}, {fileData, n.data, false}} {
 		fd, err := sys.OpenName(f.path, f.write)
-		if err != nil && i == fileBell && (sys.IsDenied(err) || errors.Is(err, sys.EROFS) || errors.Is(err, sys.ENOENT)) {
-			break
+		if err != nil && f.i == fileBell && (sys.IsDenied(err) || errors.Is(err, sys.EROFS) || errors.Is(err, sys.ENOENT)) {
+			continue
 		}
 		if err != nil {
 			_ = files.Close()
 			return Files{}, explain(err)
 		}
-		files[i] = os.NewFile(uintptr(fd), f.path)
+		files[f.i] = os.NewFile(uintptr(fd), f.path)
 	}
 	return files, nil
 }

@@ -183,6 +183,13 @@ var shmMutants = []mutant{
 		new:     "f.data.Extend(s.length)",
 		test:    "TestMax",
 	}, {
+		name:    "made anew is corrupt",
+		mistake: "List says corrupt of a buffer that has the name of one that is gone",
+		file:    "shm/list.go",
+		old:     "\t\tif named := stillNamed(fd, n.control); named != nil {\n",
+		new:     "\t\tif named := stillNamed(fd, n.control); false {\n",
+		test:    "TestName_Remade",
+	}, {
 		name:    "descriptors left",
 		mistake: "descriptors of a message that is not wanted stay open",
 		file:    "internal/sys/rights_linux.go",
