@@ -37,7 +37,7 @@ type AliasOfOptions struct {
 //
 // The error for private memory, such as the Go heap and most of what C allocates, wraps
 // EINVAL. Other errors are addrspace.ErrNoSpace, EINVAL for pages of the hugetlb pool,
-// EFAULT for the memory of devices, and that the file has no Len bytes there. For more
+// EFAULT for the memory of devices, and that the file has no page of the last of Len bytes (behind the end, in its page, it reads as zero). For more
 // than a page /proc/self/maps is read, because b may be several mappings. Panics if b is empty, or Len is
 // less than its length.
 func AliasOf(b []byte, o AliasOfOptions) (*Alias, error) {

@@ -13,7 +13,7 @@ var censusMutants = []mutant{
 		name:    "what has ended stays counted",
 		mistake: "Go's limit stays lower by what is gone",
 		file:    "internal/census/limit.go",
-		old:     "\tl.set(t, 0)\n",
+		old:     "\tl.setLocked(t, 0)\n",
 		new:     "",
 		test:    "TestLimit",
 	}, {
