@@ -18,6 +18,7 @@ import (
 	"github.com/growarena/growarena/benchmarks/realloc"
 	"github.com/growarena/growarena/benchmarks/rehome"
 	"github.com/growarena/growarena/benchmarks/scaling"
+	shmbench "github.com/growarena/growarena/benchmarks/shm"
 	"github.com/growarena/growarena/benchmarks/stream"
 	"github.com/growarena/growarena/benchmarks/windows"
 )
@@ -43,6 +44,7 @@ var packages = []source{
 	{bolt.Experiments, bolt.Goals},
 	{placement.Experiments, placement.Goals},
 	{scaling.Experiments, scaling.Goals},
+	{shmbench.Experiments, shmbench.Goals},
 }
 
 // Experiments returns all experiments, smaller ones and fewer rounds if quick.
