@@ -155,7 +155,7 @@ func publish(c bench.Case) (s bench.Sample, err error) {
 func rehome(o shm.Options) func(c bench.Case) (bench.Sample, error) {
 	return func(c bench.Case) (s bench.Sample, err error) {
 		o := o
-		o.Arena.Reserve, o.Arena.Rungs, o.Arena.HugePages, o.Arena.Headroom = int(c.Size), arena.RungInWindow|arena.RungRehome, arena.HugeNever, -1
+		o.Arena.Reserve, o.Arena.Rungs, o.Arena.HugePages = int(c.Size), arena.RungInWindow|arena.RungRehome, arena.HugeNever
 		w, f, err := opened(o, int(c.Size))
 		if err != nil {
 			return s, err
@@ -255,7 +255,7 @@ func death(c bench.Case) (s bench.Sample, err error) {
 		err = <-noticed
 		bench.Record(s.Latencies, int64(time.Since(start)))
 		if !errors.Is(err, shm.ErrWriterGone) {
-			return s, fmt.Errorf("Wait: %v", err)
+			return s, fmt.Errorf("noticed is %v", err)
 		}
 	}
 	s.Values = map[string]float64{"p50-ns": float64(s.Latencies.ValueAtQuantile(50)), "worst-ns": float64(s.Latencies.Max())}
