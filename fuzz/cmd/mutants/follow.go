@@ -34,7 +34,7 @@ var followMutants = []mutant{
 		name:    "cut file not noticed",
 		mistake: "a file that was made shorter is followed on as if nothing was",
 		file:    "internal/memfile/follow.go",
-		old:     "\tif size < f.size {\n",
+		old:     "\tif size < f.size && !f.MayShrink {\n",
 		new:     "\tif false {\n",
 		pkg:     "follow",
 		test:    "TestFollower_Cut",
