@@ -634,31 +634,33 @@ func TestStream_GuardKeepsItsWindow(t *testing.T) {
 // TestStream_Refused: what a shared domain refuses goes all the same, when no guard is left that
 // was pinned before.
 func TestStream_Refused(t *testing.T) {
-	closed := epoch.NewDomain(epoch.Options{})
-	for name, d := range map[string]*epoch.Domain{"full": epoch.NewDomain(epoch.Options{MaxRetired: mib}), "closed": closed} {
-		s := open(t, stream.Options{Reserve: 4 * mib, Domain: d})
-		must(s.Append([]byte{1}))
-		g := must(s.Pin())
-		if d == closed {
-			if err := d.Close(); !errors.Is(err, epoch.ErrPinned) {
-				t.Error(err)
-			}
-		}
-		flow := func() {
-			for range 30 {
-				must(s.Append(make([]byte, 2*mib)))
-				if err := s.DropFront(s.Len()); err != nil {
-					t.Fatal(err)
+	full, closed := epoch.NewDomain(epoch.Options{MaxRetired: mib}), epoch.NewDomain(epoch.Options{})
+	for name, d := range map[string]*epoch.Domain{"full": full, "closed": closed} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, stream.Options{Reserve: 4 * mib, Domain: d})
+			must(s.Append([]byte{1}))
+			g := must(s.Pin())
+			if d == closed {
+				if err := d.Close(); !errors.Is(err, epoch.ErrPinned) {
+					t.Error(err)
 				}
 			}
-		}
-		flow()
-		if b := g.All(); len(b) != 1 || b[0] != 1 {
-			t.Errorf("%s: the guard sees %v", name, b)
-		}
-		g.Unpin()
-		flow()
-		eventually(t, func() bool { st := s.Stats(); return st.Kept == 0 && st.Committed < 8*mib })
+			flow := func() {
+				for range 30 {
+					must(s.Append(make([]byte, 2*mib)))
+					if err := s.DropFront(s.Len()); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			flow()
+			if b := g.All(); len(b) != 1 || b[0] != 1 {
+				t.Errorf("the guard sees %v", b)
+			}
+			g.Unpin()
+			flow()
+			eventually(t, func() bool { st := s.Stats(); return st.Kept == 0 && st.Committed < 8*mib })
+		})
 	}
 }
 

@@ -120,6 +120,6 @@ var streamMutants = []mutant{
 		file:    "stream/retire.go",
 		old:     "\t\tgo s.freeRefused()\n",
 		new:     "\t\t_ = s.freeRefused\n",
-		test:    "TestStream_Refused",
+		test:    "TestStream_Refused/full",
 	},
 }
