@@ -20,7 +20,7 @@ const (
 	buildTimeout = 5 * time.Minute
 
 	// testTimeout is for one catching test. The longest takes some seconds.
-	testTimeout = 30 * time.Second
+	testTimeout = 2 * time.Minute
 
 	// soundTimeout is for all catching tests of a suite, on the code as it is.
 	soundTimeout = 3 * time.Minute
