@@ -95,49 +95,51 @@ func TestTakeOver_Fails(t *testing.T) {
 }
 
 // TestFollow_Shorter: a file that Close or TakeOver has cut off behind what is published is
-// followed on.
+// followed on beyond the window, by who has seen it longer.
 func TestFollow_Shorter(t *testing.T) {
-	places(t, func(t *testing.T, dir string) {
-		w := create(t, Options{Dir: dir, Name: "x"})
-		write(t, w, 1000)
-		f := follower(t, w, FollowOptions{Reserve: 2 << 20})
-		if _, err := w.Arena().Alloc(64 << 20); err != nil {
-			t.Fatal(err)
-		}
-		w.Publish(1 << 20)
-		for range 2 {
-			if n, err := f.Poll(); n != w.Published() || err != nil {
-				t.Fatalf("Poll: %d, %v, want %d", n, err, w.Published())
-			}
+	const window = 16 << 20
+	for name, end := range map[string]func(t *testing.T, w *Writer){
+		"take over": func(t *testing.T, w *Writer) {
+			o := Options{Dir: w.opts.Dir, Name: w.name}
 			abandon(t, w)
-			var err error
-			if w, err = TakeOver(Options{Dir: dir, Name: "x"}); err != nil {
+			next, err := TakeOver(o)
+			if err != nil {
 				t.Fatal(err)
 			}
-			write(t, w, 4<<20)
-			if n, err := f.Poll(); n != w.Published() || err != nil {
-				t.Errorf("Poll: %d, %v, want %d", n, err, w.Published())
-			}
-			g := follower(t, w, FollowOptions{Reserve: 2 << 20})
-			if _, err := w.Arena().Alloc(256 << 20); err != nil {
-				t.Fatal(err)
-			}
-			w.Publish(w.Published() + 1)
-			if _, err := g.Poll(); err != nil {
+			write(t, next, 2*window)
+			if err := next.Close(); err != nil {
 				t.Error(err)
 			}
-		}
-		late := follower(t, w, FollowOptions{Reserve: 2 << 20})
-		w.Publish(w.Published() + 8<<20)
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range []*Follower{f, late} {
-			if n, err := f.Poll(); n != w.Published() || err != nil {
-				t.Errorf("closed: Poll: %d, %v, want %d", n, err, w.Published())
+		},
+		"close": func(t *testing.T, w *Writer) {
+			w.Publish(2 * window)
+			if err := w.Close(); err != nil {
+				t.Error(err)
 			}
-		}
-	})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			places(t, func(t *testing.T, dir string) {
+				w := create(t, Options{Dir: dir, Name: "x"})
+				write(t, w, 1000)
+				f := follower(t, w, FollowOptions{Reserve: window})
+				if _, err := w.Arena().Alloc(16 * window); err != nil { // Not touched.
+					t.Fatal(err)
+				}
+				w.Publish(window / 2)
+				if n, err := f.Poll(); n != window/2 || err != nil {
+					t.Fatalf("Poll: %d, %v", n, err)
+				}
+				end(t, w)
+				if n, err := f.Poll(); n < 2*window || err != nil {
+					t.Errorf("Poll: %d, %v, want %d or more", n, err, 2*window)
+				}
+				if err := f.Wait(soon(t), 3*window); err != io.EOF {
+					t.Errorf("Wait: %v", err)
+				}
+			})
+		})
+	}
 }
 
 // TestMax: what is below Max is shown however much is published, and what is beyond is ErrFull.

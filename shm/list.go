@@ -103,13 +103,10 @@ func (i *Info) look(n names) error {
 		return err
 	}
 	defer page.Release()
-	var of sys.FileInfo
 	data, dataErr := sys.OpenName(n.data, false)
 	if dataErr == nil {
-		of, dataErr = sys.Stat(data)
-		_ = sys.Close(data)
+		defer sys.Close(data)
 	}
-	i.Memory = of.Allocated
 	err = guarded(addrspace.Default(), false, func() error {
 		l := layoutIn(page)
 		if _, err := l.origin(); err != nil {
@@ -122,6 +119,11 @@ func (i *Info) look(n names) error {
 		i.State, i.Generation, i.Published = s.state, s.generation, s.length
 		i.PID, i.UID = int(l.pid.Load()), int(l.uid.Load())
 		i.Started = time.Unix(0, int64(l.started.Load()))
+		var of sys.FileInfo
+		if dataErr == nil {
+			of, dataErr = sys.Stat(data) // Behind the length: it grows meanwhile.
+			i.Memory = of.Allocated
+		}
 		switch {
 		case dataErr != nil:
 			return corrupt("its data cannot be opened: %v", dataErr)
@@ -153,6 +155,9 @@ func (i *Info) lookLeftover(n names) bool {
 	}
 	info, err := sys.Stat(fd)
 	i.Memory = info.Allocated
-	_, complete := sys.IDOf(n.control) // By now.
-	return err == nil && info.Regular && errors.Is(complete, sys.ENOENT)
+	if err != nil || !info.Regular || stillNamed(fd, n.data) != nil {
+		return false // It was being taken away.
+	}
+	_, err = sys.IDOf(n.control)
+	return errors.Is(err, sys.ENOENT) // Else it is complete by now.
 }

@@ -111,3 +111,23 @@ func TestName_ReadLock(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestList_Grows: a buffer that grows while it is looked at is no corrupt one.
+func TestList_Grows(t *testing.T) {
+	dir := tmpfsDir(t)
+	w := create(t, Options{Dir: dir, Name: "x"})
+	busy := false
+	restore := sys.SetHook(func(c sys.Call) syscall.Errno {
+		if (c == sys.CallClose || c == sys.CallFstat) && !busy {
+			busy = true
+			write(t, w, 3<<20)
+			busy = false
+		}
+		return 0
+	})
+	all, err := List(dir)
+	restore()
+	if err != nil || len(all) != 1 || all[0].Err != nil || all[0].Published == 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
