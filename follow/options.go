@@ -48,8 +48,8 @@ type Options struct {
 	Space *addrspace.Space
 
 	// MayShrink says that the file's writer cuts it off at times, though never what Extend was told
-	// of: what he has made it longer by and not written. Without it Extend calls a file corrupt,
-	// by ErrShrunk, that is shorter than it was.
+	// of: what he has made it longer by and not written, as an arena on a file does in Free. Without
+	// it Extend calls a file corrupt, by ErrShrunk, that is shorter than it was.
 	MayShrink bool
 
 	// NoDescriptor closes the follower's descriptor once the file is mapped: it then holds
