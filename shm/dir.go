@@ -119,7 +119,7 @@ func link(n names, made *[3]sys.NewFile) error {
 	// From here on nobody else makes a buffer of the name.
 	err = made[2].Link(n.bell)
 	if errors.Is(err, sys.EEXIST) {
-		if err = sys.Unlink(n.bell); err == nil {
+		if err = sys.Unlink(n.bell); err == nil || errors.Is(err, sys.ENOENT) {
 			err = made[2].Link(n.bell)
 		}
 	}
@@ -138,7 +138,7 @@ func link(n names, made *[3]sys.NewFile) error {
 
 // taken says that a name is taken, and by whom.
 func taken(n names) error {
-	return fmt.Errorf("%w: %s: a writer has it, or has left it: TakeOver goes on with it, Remove takes it away", fs.ErrExist, n.control)
+	return fmt.Errorf("%w: %s: a writer has it, or has left it: TakeOver goes on with it, Remove takes it away", sys.EEXIST, n.control)
 }
 
 // clearLeftover takes away data that nobody has and that has no control file.

@@ -125,8 +125,10 @@ func (i *Info) look(n names) error {
 			i.Memory = of.Allocated
 		}
 		switch {
+		case errors.Is(dataErr, sys.ENOENT):
+			return corrupt("it has no data: %v", dataErr)
 		case dataErr != nil:
-			return corrupt("its data cannot be opened: %v", dataErr)
+			return fmt.Errorf("its data: %w", dataErr)
 		case l.ofThisBoot() && l.inode.Load() != of.ID.Inode:
 			return corrupt("the data is not the file that its writer has")
 		case of.Size < int64(s.length):

@@ -219,6 +219,17 @@ var shmOperations = []operation{
 		}
 		return err
 	}),
+	shares("Await", "Await", inTmpfs, func(m *shmScene) error {
+		f, err := shm.Await(context.Background(), m.dir, "x", shm.FollowOptions{Space: m.space})
+		if err == nil {
+			m.made = append(m.made, f.Close)
+		}
+		return err
+	}),
+	shares("Writer.Awaited", "Writer.Awaited", inTmpfs, func(m *shmScene) error {
+		_, err := m.w.Awaited()
+		return err
+	}),
 	shares("Follower.Alive", "Follower.Alive", inMemory, func(m *shmScene) error {
 		alive, err := m.f.Alive()
 		if err == nil && !alive {
