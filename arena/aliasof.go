@@ -31,15 +31,17 @@ type AliasOfOptions struct {
 }
 
 // AliasOf maps the bytes of b a second time, whoever has mapped them in this process: a C
-// library, another Go package. They must be shared memory: mapped with MAP_SHARED, of a file or of none.
-// The alias shows the same bytes at other addresses, and stays until Release, also when b has been
-// unmapped. It needs no descriptor. b must be mapped until AliasOf returns.
+// library, another Go package. They must be shared memory: mapped with MAP_SHARED, of a
+// file or of none. The alias shows the same bytes at other addresses, and stays until
+// Release, also when b has been unmapped. It needs no descriptor. b must be mapped until
+// AliasOf returns.
 //
 // The error for private memory, such as the Go heap and most of what C allocates, wraps
 // EINVAL. Other errors are addrspace.ErrNoSpace, EINVAL for pages of the hugetlb pool,
-// EFAULT for the memory of devices, and that the file has no page of the last of Len bytes (behind the end, in its page, it reads as zero). For more
-// than a page /proc/self/maps is read, because b may be several mappings. Panics if b is empty, or Len is
-// less than its length.
+// EFAULT for the memory of devices, and that the file has no page of the last of Len bytes
+// (behind the end, in its page, it reads as zero). For more than a page /proc/self/maps is
+// read, because b may be several mappings. Panics if b is empty, or Len is less than its
+// length.
 func AliasOf(b []byte, o AliasOfOptions) (*Alias, error) {
 	if o.Name == "" {
 		o.Name = "alias"

@@ -76,8 +76,8 @@ func (w *Writer) inDir() error {
 		}
 		*f.file = os.NewFile(uintptr(made[i].Fd), f.path)
 	}
-	memory, err := sys.InMemory(made[0].Fd)
-	if err == nil && !memory {
+	fs, err := sys.FileSystemOf(made[0].Fd)
+	if err == nil && !fs.Memory {
 		w.flags |= flagOnDisk
 	}
 	w.guarded = perm&0o077 != 0

@@ -29,8 +29,7 @@ type Follower struct {
 	l    *layout
 	org  origin
 
-	seen    atomic.Int64  // bytes that are published and can be read. Stored under mu.
-	seenSeq atomic.Uint32 // the seq they were seen with. Stored under mu.
+	seen atomic.Int64 // bytes that are published and can be read. Stored under mu.
 
 	mu   sync.Mutex
 	last snapshot // Protected by mu.
@@ -86,7 +85,6 @@ func (f *Follower) look() (s snapshot, err error) {
 	}
 	f.last = s
 	f.seen.Store(int64(f.shown(s)))
-	f.seenSeq.Store(s.seq)
 	return s, nil
 }
 
@@ -94,7 +92,8 @@ func (f *Follower) look() (s snapshot, err error) {
 func (f *Follower) wrap(err error) error { return fmt.Errorf("shm: follow %q: %w", f.name, err) }
 
 // State returns what the writer said of itself when somebody last looked, and of which
-// generation it is: how many writers there have been.
+// generation it is: how many writers there have been. Wait looks; Poll need not while the
+// buffer has not grown, so who only polls does not see Close: see Alive.
 func (f *Follower) State() (State, uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

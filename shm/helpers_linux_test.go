@@ -54,7 +54,7 @@ func tmpfsDir(t *testing.T) string {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if memory, err := sys.InMemory(int(f.Fd())); err != nil || !memory {
+	if fs, err := sys.FileSystemOf(int(f.Fd())); err != nil || !fs.Memory {
 		t.Skipf("/dev/shm is no tmpfs: %v", err)
 	}
 	return dir
@@ -69,7 +69,7 @@ func diskDir(t *testing.T) string {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if memory, err := sys.InMemory(int(f.Fd())); err != nil || memory {
+	if fs, err := sys.FileSystemOf(int(f.Fd())); err != nil || fs.Memory {
 		t.Skipf("%s is no disk: %v", dir, err)
 	}
 	return dir

@@ -41,8 +41,8 @@ type waiters struct {
 
 // Wait returns when n bytes are published, which can then be read. It returns io.EOF if the
 // writer has closed the buffer with fewer, ErrWriterGone if it has ended without, which is
-// noticed within some milliseconds, follow.ErrFull if Max is less, the error of Poll, or ctx's. Another writer may take
-// over later: then Wait works again.
+// noticed within some milliseconds, follow.ErrFull if Max is less, the error of Poll, or
+// ctx's. Another writer may take over later: then Wait works again.
 func (f *Follower) Wait(ctx context.Context, n int) error {
 	return f.waitBeyond(ctx, max(n, 0)-1)
 }

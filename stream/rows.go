@@ -63,8 +63,9 @@ func (r *Rows) Publish() {
 }
 
 // Cancel takes the rows back, and reports whether it has: where others have taken rows
-// behind them, or appending was ended, they are published as zeros. After Publish, Cancel or an error of Begin it does
-// nothing, so it can be deferred. Panics for those that Append of a group hands out.
+// behind them, or appending was ended, they are published as zeros. After Publish, Cancel or
+// an error of Begin it does nothing, so it can be deferred. Panics for those that Append of a
+// group hands out.
 func (r *Rows) Cancel() bool {
 	switch {
 	case r.f == nil || r.state == rowsEnded:

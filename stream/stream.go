@@ -29,10 +29,10 @@ func New(opts Options) (*Stream, error) {
 // Append appends p, as one: who reads sees all of it or nothing, and returns its offset.
 // It can be read when everything before it is complete: at once, but for appends of
 // others that began before and are still under way. Within what is ready Append takes no
-// lock, allocates nothing and makes no system call; one that overtakes another is put on a list under a
-// lock. An error has appended nothing; it wraps ErrFull, ErrClosed, addrspace.ErrNoSpace,
-// or the errno of the system call that failed. If the copy faults, and debug.SetPanicOnFault
-// or arena.CatchFault makes that a panic, it is as with AppendFunc.
+// lock, allocates nothing and makes no system call; one that overtakes another is put on a
+// list under a lock. An error has appended nothing; it wraps ErrFull, ErrClosed,
+// addrspace.ErrNoSpace, or the errno of the system call that failed. If the copy faults, and
+// debug.SetPanicOnFault or arena.CatchFault makes that a panic, it is as with AppendFunc.
 func (s *Stream) Append(p []byte) (off int64, err error) {
 	n := int64(len(p))
 	if n == 0 {
@@ -60,9 +60,10 @@ func (s *Stream) Append(p []byte) (off int64, err error) {
 // is done. f may use the stream, but not wait for what comes behind.
 //
 // If f returns an error, panics or ends its goroutine, what it has written is taken back, of
-// more than 2 MiB with its memory (not with Options.Commit), and nothing is appended. Where others have appended behind it already, or
-// CloseWrite or Close was called meanwhile, it cannot be: n zeros stay in its place, off is where, and the error wraps ErrZeroed.
-// Without that off is -1 with an error. Panics if n is negative.
+// more than 2 MiB with its memory (not with Options.Commit), and nothing is appended. Where
+// others have appended behind it already, or CloseWrite or Close was called meanwhile, it
+// cannot be: n zeros stay in its place, off is where, and the error wraps ErrZeroed. Without
+// that off is -1 with an error. Panics if n is negative.
 func (s *Stream) AppendFunc(n int, f func(p []byte) error) (off int64, err error) {
 	if n <= 0 {
 		return s.appendFuncNothing(n, f)

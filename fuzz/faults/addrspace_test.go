@@ -225,37 +225,13 @@ var addrspaceOperations = []operation{
 	},
 	{
 		name: "addrspace.Duplicate", covers: []string{"addrspace.Window.Duplicate"},
-		setup: func(t *testing.T) *scene {
-			m := newWindows(t, addrspace.Options{})
-			s := m.scene(func() error { return m.w.Duplicate(4*mib, 8*mib, m.v, 2*mib) })
-			s.once = true
-			check := s.check
-			s.check = func(t *testing.T, done bool) {
-				check(t, done)
-				if there := unsafe.Slice((*byte)(m.v.Base()), 10*mib); done && (there[3*mib] != 7 || there[10*mib-1] != 0) {
-					t.Error("the content is not there")
-				}
-			}
-			return s
-		},
+		setup: showsTwice(func(m *windows) error { return m.w.Duplicate(4*mib, 8*mib, m.v, 2*mib) }),
 	},
 	{
 		name: "addrspace.MapAlias", covers: []string{"addrspace.Window.MapAlias"},
-		setup: func(t *testing.T) *scene {
-			m := newWindows(t, addrspace.Options{})
-			s := m.scene(func() error {
-				return m.v.MapAlias(2*mib, 8*mib, uintptr(unsafe.Pointer(&m.data[4*mib])))
-			})
-			s.once = true
-			check := s.check
-			s.check = func(t *testing.T, done bool) {
-				check(t, done)
-				if there := unsafe.Slice((*byte)(m.v.Base()), 10*mib); done && (there[3*mib] != 7 || there[10*mib-1] != 0) {
-					t.Error("the content is not there")
-				}
-			}
-			return s
-		},
+		setup: showsTwice(func(m *windows) error {
+			return m.v.MapAlias(2*mib, 8*mib, uintptr(unsafe.Pointer(&m.data[4*mib])))
+		}),
 	},
 	{
 		// The window is two VMAs until the advice is taken.
@@ -431,6 +407,23 @@ func strangers(t *testing.T) *scene {
 			}
 			m.close(t)
 		},
+	}
+}
+
+// showsTwice is the scene of op, which shows 8 MiB from 4 MiB on of w in v, from 2 MiB on.
+func showsTwice(op func(m *windows) error) func(t *testing.T) *scene {
+	return func(t *testing.T) *scene {
+		m := newWindows(t, addrspace.Options{})
+		s := m.scene(func() error { return op(m) })
+		s.once = true
+		check := s.check
+		s.check = func(t *testing.T, done bool) {
+			check(t, done)
+			if there := unsafe.Slice((*byte)(m.v.Base()), 10*mib); done && (there[3*mib] != 7 || there[10*mib-1] != 0) {
+				t.Error("the content is not there")
+			}
+		}
+		return s
 	}
 }
 

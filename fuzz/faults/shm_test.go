@@ -327,9 +327,9 @@ var shmOperations = []operation{
 			dir := t.TempDir()
 			f, err := os.Open(dir)
 			must(t, err)
-			memory, err := sys.InMemory(int(f.Fd()))
+			fs, err := sys.FileSystemOf(int(f.Fd()))
 			must(t, f.Close())
-			if err != nil || memory {
+			if err != nil || fs.Memory {
 				t.Skipf("%s is no disk: %v", dir, err)
 			}
 			m := newShmScene(t, dir)

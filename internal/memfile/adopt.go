@@ -80,7 +80,7 @@ func (f *File) adopt() error {
 	f.id, f.size, f.made = info.ID, int(info.Size), int(info.Size)
 	// Where the kernel does not tell it counts as memory.
 	fs, err := sys.FileSystemOf(f.fd)
-	f.disk = err == nil && !fs.Memory
+	f.disk = err == nil && !fs.Memory && fs.HugePage == 0
 	readWrite, appends, err := sys.Opened(f.fd)
 	switch {
 	case err != nil:

@@ -44,8 +44,8 @@ func inTmpfs(why error) (*File, error) {
 			why = fmt.Errorf("%w; %s: %w", why, dir, ExplainFiles(err))
 			continue
 		}
-		memory, err := sys.InMemory(fd)
-		if err == nil && memory {
+		fs, err := sys.FileSystemOf(fd)
+		if err == nil && fs.Memory {
 			return &File{fd: fd, page: os.Getpagesize(), memfd: true, stored: true}, nil
 		}
 		if err == nil {

@@ -159,18 +159,11 @@ func Punch(fd int, off, n int64) error {
 	})
 }
 
-// InMemory reports whether fd lies in a file system that is memory (tmpfs).
-func InMemory(fd int) (bool, error) {
-	var st unix.Statfs_t
-	err := retry(CallFstatfs, func() error { return unix.Fstatfs(fd, &st) })
-	return int64(st.Type) == unix.TMPFS_MAGIC, err
-}
-
 // FileSystem is what FileSystemOf tells.
 type FileSystem struct {
 	HugePage int  // size of its pages, if they are of the hugetlb pool; else 0
 	Made     bool // its files are made up as they are read: /proc, /sys
-	Memory   bool // its files are memory: a tmpfs, or hugetlb's
+	Memory   bool // its files are memory, in the system's pages: tmpfs, ramfs
 }
 
 // FileSystemOf tells what fd lies in.
@@ -182,7 +175,7 @@ func FileSystemOf(fd int) (FileSystem, error) {
 	}
 	switch uint32(st.Type) { // Signed, and of 32 bits, on some.
 	case unix.HUGETLBFS_MAGIC:
-		return FileSystem{HugePage: int(st.Bsize), Memory: true}, nil
+		return FileSystem{HugePage: int(st.Bsize)}, nil
 	case unix.TMPFS_MAGIC, unix.RAMFS_MAGIC:
 		return FileSystem{Memory: true}, nil
 	case unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC:

@@ -97,7 +97,6 @@ func Punch(fd int, off, n int64) error             { return unsupported(CallPunc
 func SeekData(fd int, off int64) (int64, error)    { return 0, unsupported(CallSeek) }
 func Stat(fd int) (FileInfo, error)                { return FileInfo{}, unsupported(CallFstat) }
 func TempFile(dir string) (int, error)             { return -1, unsupported(CallOpen) }
-func InMemory(fd int) (bool, error)                { return false, unsupported(CallFstatfs) }
 func FileSystemOf(fd int) (FileSystem, error)      { return FileSystem{}, unsupported(CallFstatfs) }
 func FreeIn(fd int) (int64, error)                 { return 0, unsupported(CallFstatfs) }
 func Dup(fd int) (int, error)                      { return -1, unsupported(CallDup) }
