@@ -379,6 +379,10 @@ func TestMemory_Disk(t *testing.T) {
 			b[i] = 1
 		}
 	}
+	// As the arena has told it, for Memory asks anew.
+	if left := debug.SetMemoryLimit(-1); left < limit-int64(before) {
+		t.Errorf("Go's limit is %d below, with %d bytes of memory", limit-left, before)
+	}
 	now := growarena.Memory()
 	if got := of(now.Names, "arena", "disk"); got.Committed != 0 || got.Disk < 8*mib || now.Disk < got.Disk {
 		t.Errorf("of 8 MiB on a disk: %+v of %+v", got, now)
