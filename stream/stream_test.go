@@ -631,6 +631,57 @@ func TestStream_GuardKeepsItsWindow(t *testing.T) {
 	eventually(t, func() bool { return s.Stats().Committed < 4*mib })
 }
 
+// TestStream_GuardKeepsLaterFiles: what is dropped at once, of a file that is not the first and
+// is seen in two windows, goes in two pieces: a guard of the first window keeps its own.
+func TestStream_GuardKeepsLaterFiles(t *testing.T) {
+	s := open(t, stream.Options{Reserve: 8 * mib})
+	n := byte(0)
+	// goOn appends until the stream is in another window.
+	goOn := func() {
+		for moves := s.Stats().Moves; s.Stats().Moves == moves; {
+			n++
+			must(s.Append(bytes.Repeat([]byte{n}, mib)))
+		}
+	}
+	must(s.Append(bytes.Repeat([]byte{255}, 4*mib)))
+	if err := s.DropFront(3 * mib); err != nil {
+		t.Fatal(err)
+	}
+	goOn() // Into another file, for something of the first was dropped.
+	if files := s.Stats().Files; files != 2 {
+		t.Fatalf("%d files", files)
+	}
+	var g stream.Guard
+	for moves := s.Stats().Moves; s.Stats().Moves == moves; { // To the end of the window.
+		if g != (stream.Guard{}) {
+			g.Unpin()
+		}
+		g = must(s.Pin())
+		n++
+		must(s.Append(bytes.Repeat([]byte{n}, mib)))
+	}
+	if files := s.Stats().Files; files != 2 {
+		t.Fatalf("%d files: it has not gone on in the second", files)
+	}
+	for range 8 {
+		n++
+		must(s.Append(bytes.Repeat([]byte{n}, mib)))
+	}
+	want := bytes.Clone(g.All())
+	if err := s.DropFront(s.Len()); err != nil {
+		t.Fatal(err)
+	}
+	// What is behind the guard's window goes: an extent at each end may stay.
+	s.Domain().TryReclaim()
+	most := int(g.Len()-g.Front()) + 2*2*mib
+	eventually(t, func() bool { return s.Stats().Committed <= most })
+	if !bytes.Equal(g.All(), want) {
+		t.Error("what a guard sees was given back")
+	}
+	g.Unpin()
+	eventually(t, func() bool { return s.Stats().Committed < 4*mib })
+}
+
 // TestStream_Refused: what a shared domain refuses goes all the same, when no guard is left that
 // was pinned before.
 func TestStream_Refused(t *testing.T) {

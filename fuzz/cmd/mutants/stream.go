@@ -121,5 +121,12 @@ var streamMutants = []mutant{
 		old:     "\t\tgo s.freeRefused()\n",
 		new:     "\t\t_ = s.freeRefused\n",
 		test:    "TestStream_Refused/full",
+	}, {
+		name:    "pieces of a later file at the wrong place",
+		mistake: "what a guard sees of a file that is not the stream's first is given back",
+		file:    "stream/drop.go",
+		old:     "b.end*t.size-start)",
+		new:     "b.end*t.size-2*start)",
+		test:    "TestStream_GuardKeepsLaterFiles",
 	},
 }
