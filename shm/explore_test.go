@@ -3,176 +3,18 @@
 package shm
 
 import (
-	"fmt"
-	"iter"
 	"os"
 	"testing"
+
+	"github.com/growarena/growarena/internal/testutil"
 )
 
-// The explorer runs the steps of protocol.go in every order in which processes can make them:
-// each process is a coroutine, each use of a shared word a point at which another may go on.
-// A depth-first search replays the choices made so far and takes the next branch, with so many
-// preemptions at most: moments at which a process that could go on does not.
-
-// preemptionsMax bounds the search, where a scenario does not say otherwise, executionsMax ends it.
-const (
-	preemptionsMax = 2
-	executionsMax  = 100_000
-)
-
-// process is a coroutine.
-type process struct {
-	name    string
-	next    func() (struct{}, bool)
-	stop    func()
-	yield   func(struct{}) bool
-	blocked func() bool // nil: it can go on
-	done    bool
-}
-
-// execution is one run of a scenario.
-type execution struct {
-	processes []*process
-	cur       *process
-	failure   string
-	ending    bool
-	finally   func() // checks the end
-	most      int    // preemptions
-}
-
-// exploring is the execution under way.
-var exploring *execution
-
-// killed unwinds a process.
-type killed struct{}
-
-// point lets another process go on.
-func point() {
-	x := exploring
-	if x == nil || x.ending || x.cur == nil {
-		return
-	}
-	if !x.cur.yield(struct{}{}) {
-		panic(killed{})
-	}
-}
-
-// sleep waits until woken returns true.
-func (x *execution) sleep(woken func() bool) {
-	p := x.cur
-	p.blocked = func() bool { return !woken() }
-	point()
-	p.blocked = nil
-}
-
-// fail ends the execution.
-func (x *execution) fail(format string, args ...any) {
-	if x.failure == "" {
-		x.failure = x.cur.name + ": " + fmt.Sprintf(format, args...)
-	}
-	panic(killed{})
-}
-
-// spawn adds a process.
-func (x *execution) spawn(name string, f func()) {
-	p := &process{name: name}
-	p.next, p.stop = iter.Pull(func(yield func(struct{}) bool) {
-		p.yield = yield
-		defer func() {
-			p.done = true
-			if r := recover(); r != nil {
-				if _, ok := r.(killed); !ok {
-					panic(r)
-				}
-			}
-		}()
-		if yield(struct{}{}) {
-			f()
-		}
-	})
-	x.processes = append(x.processes, p)
-	p.next()
-}
-
-// choice is a moment at which there was more than one way on.
-type choice struct{ taken, of int }
-
-// explore runs all executions of a scenario, which setup begins, and returns the first failure.
-func explore(t *testing.T, setup func(x *execution)) string {
-	t.Helper()
-	var path []choice
-	for n := 1; ; n++ {
-		x := &execution{most: preemptionsMax}
-		exploring = x
-		setup(x)
-		depth, preempted := 0, 0
-		for x.failure == "" {
-			var ways []*process
-			current := false
-			for _, p := range x.processes {
-				if p.done || p.blocked != nil && p.blocked() {
-					continue
-				}
-				if p == x.cur {
-					current = true
-					ways = append([]*process{p}, ways...)
-				} else {
-					ways = append(ways, p)
-				}
-			}
-			if len(ways) == 0 {
-				break
-			}
-			if current && preempted == x.most {
-				ways = ways[:1]
-			}
-			i := 0
-			if len(ways) > 1 {
-				if depth == len(path) {
-					path = append(path, choice{0, len(ways)})
-				}
-				i = path[depth].taken
-				depth++
-			}
-			if current && i > 0 {
-				preempted++
-			}
-			x.cur = ways[i]
-			x.cur.next()
-		}
-		if x.failure == "" {
-			x.cur = &process{name: "in the end"}
-			x.ending = true
-			func() {
-				defer func() { _ = recover() }()
-				x.finally()
-			}()
-		}
-		x.ending = true
-		for _, p := range x.processes {
-			p.stop()
-		}
-		exploring = nil
-		if x.failure != "" {
-			return fmt.Sprintf("%s (execution %d)", x.failure, n)
-		}
-		for len(path) > 0 && path[len(path)-1].taken+1 == path[len(path)-1].of {
-			path = path[:len(path)-1]
-		}
-		if len(path) == 0 {
-			t.Logf("%d executions", n)
-			return ""
-		}
-		path[len(path)-1].taken++
-		if n == executionsMax {
-			t.Fatalf("not done after %d executions", n)
-		}
-	}
-}
+// The explorer ([testutil.Explore]) runs the steps of protocol.go in every order in which processes can
+// make them.
 
 // shared is what the processes of a scenario share.
 type shared struct {
-	x     *execution
+	x     *testutil.Execution
 	l     layout
 	b     bell
 	file  word64 // how long the data is
@@ -182,7 +24,7 @@ type shared struct {
 }
 
 // newShared is a buffer with a writer, in which nothing is published.
-func newShared(x *execution) *shared {
+func newShared(x *testutil.Execution) *shared {
 	s := &shared{x: x}
 	s.l.magic.v, s.l.generation.v, s.l.state.v, s.lock.v = magic, 1, uint32(StateLive), 1
 	return s
@@ -204,10 +46,10 @@ func (s *shared) write(n int) {
 func (s *shared) read(last snapshot) snapshot {
 	now, err := s.l.read(last)
 	if err != nil {
-		s.x.fail("%v", err)
+		s.x.Fail("%v", err)
 	}
 	if now.length > int(s.file.Load()) || now.length > int(s.bytes.Load()) {
-		s.x.fail("%d bytes are published, and %d written of %d", now.length, s.bytes.v, s.file.v)
+		s.x.Fail("%d bytes are published, and %d written of %d", now.length, s.bytes.v, s.file.v)
 	}
 	return now
 }
@@ -225,7 +67,7 @@ func (s *shared) wait(last snapshot, n int) snapshot {
 			continue
 		}
 		wakes := s.wakes
-		s.x.sleep(func() bool { return s.wakes != wakes })
+		testutil.Sleep(func() bool { return s.wakes != wakes })
 	}
 }
 
@@ -233,7 +75,7 @@ func (s *shared) wait(last snapshot, n int) snapshot {
 func (s *shared) takeOver() {
 	now, err := s.l.numbers(snapshot{state: StateLive, generation: s.l.generation.Load()}, snapshot{})
 	if err != nil {
-		s.x.fail("taken over: %v", err)
+		s.x.Fail("taken over: %v", err)
 	}
 	s.l.suspend()
 	s.file.Store(uint64(now.length))
@@ -246,131 +88,131 @@ func (s *shared) takeOver() {
 func TestMain(m *testing.M) { os.Exit(m.Run()) }
 
 func TestExplore(t *testing.T) {
-	for name, setup := range map[string]func(x *execution){
-		"readers": func(x *execution) {
+	for name, setup := range map[string]func(x *testutil.Execution){
+		"readers": func(x *testutil.Execution) {
 			s := newShared(x)
-			x.spawn("writer", func() {
+			x.Spawn("writer", func() {
 				s.write(1)
 				s.write(4)
 				s.l.finish()
 			})
-			x.spawn("reader", func() {
+			x.Spawn("reader", func() {
 				var last snapshot
 				for range 3 {
 					if last.state == StateClosed {
 						if now := s.read(last); now.length != last.length {
-							x.fail("closed with %d bytes, and then has %d", last.length, now.length)
+							x.Fail("closed with %d bytes, and then has %d", last.length, now.length)
 						}
 					}
 					last = s.read(last)
 				}
 			})
-			x.finally = func() {}
+			x.Finally = func() {}
 		},
-		"waiters": func(x *execution) {
+		"waiters": func(x *testutil.Execution) {
 			s := newShared(x)
-			x.spawn("writer", func() {
+			x.Spawn("writer", func() {
 				s.write(1)
 				s.write(2)
 			})
 			waiting := 2
 			for _, n := range []int{1, 2} {
-				x.spawn("waiter", func() {
+				x.Spawn("waiter", func() {
 					s.wait(snapshot{}, n)
 					waiting--
 				})
 			}
-			x.finally = func() {
+			x.Finally = func() {
 				if waiting > 0 {
-					x.fail("%d sleep on, with %d bytes published", waiting, s.l.length.v)
+					x.Fail("%d sleep on, with %d bytes published", waiting, s.l.length.v)
 				}
 			}
 		},
-		"waiter, rung before": func(x *execution) {
+		"waiter, rung before": func(x *testutil.Execution) {
 			s := newShared(x)
 			s.b.waiting.v = 1 // By one who was killed, or has what he waited for.
-			x.most = 3
-			x.spawn("writer", func() {
+			x.Preemptions = 3
+			x.Spawn("writer", func() {
 				s.write(1)
 				s.write(2)
 			})
 			done := false
-			x.spawn("waiter", func() {
+			x.Spawn("waiter", func() {
 				s.wait(snapshot{}, 2)
 				done = true
 			})
-			x.finally = func() {
+			x.Finally = func() {
 				if !done {
-					x.fail("it sleeps on, with %d bytes published", s.l.length.v)
+					x.Fail("it sleeps on, with %d bytes published", s.l.length.v)
 				}
 			}
 		},
-		"closed": func(x *execution) {
+		"closed": func(x *testutil.Execution) {
 			s := newShared(x)
-			x.spawn("writer", func() {
+			x.Spawn("writer", func() {
 				s.write(1)
 				s.l.finish()
 				s.wakes++
 			})
 			ended := false
-			x.spawn("waiter", func() {
+			x.Spawn("waiter", func() {
 				if last := s.wait(snapshot{}, 2); last.length != 1 {
-					x.fail("it ends with %d bytes, of 1", last.length)
+					x.Fail("it ends with %d bytes, of 1", last.length)
 				}
 				ended = true
 			})
-			x.finally = func() {
+			x.Finally = func() {
 				if !ended {
-					x.fail("it sleeps on in a closed buffer")
+					x.Fail("it sleeps on in a closed buffer")
 				}
 			}
 		},
-		"takeover": func(x *execution) {
+		"takeover": func(x *testutil.Execution) {
 			s := newShared(x)
-			x.spawn("writer", func() {
+			x.Spawn("writer", func() {
 				s.write(1)
 				s.write(4)
 				s.l.finish()
 			})
 			// The first writer ends at any point: the next begins when it does, and goes on
 			// with what there is.
-			x.spawn("next", func() {
-				x.processes[0].done = true
+			x.Spawn("next", func() {
+				x.Kill(0)
 				s.takeOver()
 			})
-			x.spawn("reader", func() {
+			x.Spawn("reader", func() {
 				var last snapshot
 				for range 3 {
 					last = s.read(last)
 				}
 			})
-			x.finally = func() {
+			x.Finally = func() {
 				last, err := s.l.read(snapshot{})
 				if err != nil || last.state != StateLive || last.generation != 2 {
-					x.fail("after a takeover: %+v, %v", last, err)
+					x.Fail("after a takeover: %+v, %v", last, err)
 				}
 			}
 		},
-		"takeover, twice": func(x *execution) {
+		"takeover, twice": func(x *testutil.Execution) {
 			s := newShared(x)
 			s.l.publish(3, 1)
 			s.file.v, s.bytes.v = 3, 3 // Two of them not published.
-			x.spawn("next", func() { s.takeOver() })
-			x.spawn("the one after", func() {
-				x.processes[0].done = true
+			x.Spawn("next", func() { s.takeOver() })
+			x.Spawn("the one after", func() {
+				x.Kill(0)
 				s.takeOver()
 			})
-			x.spawn("reader", func() {
+			x.Spawn("reader", func() {
 				var last snapshot
 				for range 3 {
 					last = s.read(last)
 				}
 			})
-			x.finally = func() {}
+			x.Finally = func() {}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if failure := explore(t, setup); failure != "" {
+			if failure := testutil.Explore(t, setup); failure != "" {
 				t.Error(failure)
 			}
 		})
@@ -379,15 +221,15 @@ func TestExplore(t *testing.T) {
 
 // TestExplore_Finds: neon's order, the length before the memory is there, is found.
 func TestExplore_Finds(t *testing.T) {
-	failure := explore(t, func(x *execution) {
+	failure := testutil.Explore(t, func(x *testutil.Execution) {
 		s := newShared(x)
-		x.spawn("writer", func() {
+		x.Spawn("writer", func() {
 			s.l.publish(4, 2)
 			s.file.Store(4)
 			s.bytes.Store(2)
 		})
-		x.spawn("reader", func() { s.read(snapshot{}) })
-		x.finally = func() {}
+		x.Spawn("reader", func() { s.read(snapshot{}) })
+		x.Finally = func() {}
 	})
 	if failure == "" {
 		t.Error("not found")

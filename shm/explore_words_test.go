@@ -2,6 +2,8 @@
 
 package shm
 
+import "github.com/growarena/growarena/internal/testutil"
+
 // word is a word that processes share. Each use is a point of the explorer.
 type word[T uint32 | uint64] struct{ v T }
 
@@ -11,17 +13,17 @@ type (
 )
 
 func (w *word[T]) Load() T {
-	point()
+	testutil.Point()
 	return w.v
 }
 
 func (w *word[T]) Store(v T) {
-	point()
+	testutil.Point()
 	w.v = v
 }
 
 func (w *word[T]) Add(v T) T {
-	point()
+	testutil.Point()
 	w.v += v
 	return w.v
 }

@@ -1,6 +1,7 @@
 package stream_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -46,5 +47,30 @@ func BenchmarkAppend(b *testing.B) {
 				g.Wait()
 			})
 		}
+	}
+}
+
+// BenchmarkAppend_Waiters appends while so many wait for what is far.
+func BenchmarkAppend_Waiters(b *testing.B) {
+	for _, waiters := range []int{0, 1, 10_000} {
+		b.Run(fmt.Sprintf("waiters=%d", waiters), func(b *testing.B) {
+			s := open(b, stream.Options{})
+			ctx, cancel := context.WithCancel(b.Context())
+			var g sync.WaitGroup
+			for i := range waiters {
+				g.Go(func() { _ = s.Wait(ctx, 1<<60+int64(i)) })
+			}
+			record := make([]byte, 200)
+			b.ResetTimer()
+			for i := range b.N {
+				off := must(s.Append(record))
+				if i%4096 == 0 {
+					_ = s.DropFront(off)
+				}
+			}
+			b.StopTimer()
+			cancel()
+			g.Wait()
+		})
 	}
 }

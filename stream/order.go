@@ -2,10 +2,9 @@ package stream
 
 import (
 	"cmp"
+	"container/heap"
 	"fmt"
 	"slices"
-	"sync"
-	"sync/atomic"
 )
 
 // order publishes ranges in the order of their numbers, whoever finishes first, and tells
@@ -21,17 +20,18 @@ import (
 type order struct {
 	// end is the end of what is published. Stored by the owner of the range that
 	// begins there, loaded by anyone (atomic).
-	end atomic.Int64
+	end word
 
-	// after says that late or calls is not empty. Stored with mu held, loaded by
+	// next is the least end at which there is something to do: what is late has its turn,
+	// or a call is due. 0 where there is nothing. Stored with mu held, loaded by
 	// publishers (atomic).
-	after atomic.Bool
+	next word
 
 	_ [96]byte // Those who wait take mu; what stands before is for each publication.
 
-	mu    sync.Mutex
-	late  []span  // what was finished before its turn, sorted, no two adjacent. Protected by mu.
-	calls []*call // Protected by mu.
+	mu    mutex
+	late  []span // what was finished before its turn, sorted, no two adjacent. Protected by mu.
+	calls calls  // Protected by mu.
 }
 
 // span is a range of numbers.
@@ -39,13 +39,36 @@ type span struct{ from, to int64 }
 
 // call is a function to be called, once, when at numbers are published.
 type call struct {
-	at int64
-	f  func()
+	at    int64
+	f     func()
+	index int // in calls, -1 where it is not there. Protected by order.mu.
 }
 
-// turnSpins is how often a publisher looks whether its turn has come: some 50 ns, in
-// which who copies a record beside us is done. Longer is for late, which costs a lock.
-const turnSpins = 64
+// calls is a heap (container/heap), whose first is due first: who publishes looks at nobody
+// who waits for more.
+type calls []*call
+
+func (c calls) Len() int           { return len(c) }
+func (c calls) Less(i, j int) bool { return c[i].at < c[j].at }
+func (c calls) Swap(i, j int) {
+	c[i], c[j] = c[j], c[i]
+	c[i].index, c[j].index = i, j
+}
+
+func (c *calls) Push(x any) {
+	one := x.(*call)
+	one.index = len(*c)
+	*c = append(*c, one)
+}
+
+func (c *calls) Pop() any {
+	last := len(*c) - 1
+	one := (*c)[last]
+	one.index = -1
+	(*c)[last] = nil
+	*c = (*c)[:last]
+	return one
+}
 
 // publish hands [from, to) over, to be seen when all before it is. What waits for that is
 // called, with nothing locked.
@@ -54,9 +77,9 @@ const turnSpins = 64
 func (o *order) publish(from, to int64) {
 	if o.end.Load() == from {
 		o.end.Store(to)
-		// Pairs with whenPublished and leave, which store after and look at end then.
+		// Pairs with whenPublished and leave, which store next and look at end then.
 		// Whichever comes second sees the other.
-		if !o.after.Load() {
+		if next := o.next.Load(); next == 0 || to < next {
 			return
 		}
 		from = to // Nothing of it is left.
@@ -92,7 +115,7 @@ func (o *order) turn(from int64) bool {
 // leave leaves [from, to) to the owner of the range before it.
 func (o *order) leave(from, to int64) {
 	o.insert(from, to)
-	// The owner of the range before may have come to end before after was set.
+	// The owner of the range before may have stored end before next was.
 	o.look()
 }
 
@@ -115,7 +138,7 @@ func (o *order) insert(from, to int64) {
 	} else {
 		o.late = slices.Insert(o.late, i, span{from, to})
 	}
-	o.after.Store(true)
+	o.settle() // Pairs with publish.
 }
 
 // lateFrom returns the index of the first range in late that begins at from or behind.
@@ -158,33 +181,35 @@ func (o *order) due() (due []*call) {
 		o.end.Store(o.late[0].to)
 		o.late = slices.Delete(o.late, 0, 1)
 	}
-	end := o.end.Load()
-	o.calls = slices.DeleteFunc(o.calls, func(c *call) bool {
-		if c.at > end {
-			return false
-		}
-		due = append(due, c)
-		return true
-	})
+	for end := o.end.Load(); len(o.calls) > 0 && o.calls[0].at <= end; {
+		due = append(due, heap.Pop(&o.calls).(*call))
+	}
 	o.settle()
 	return due
 }
 
-// settle says whether there is something to look at.
+// settle says when there is something to do.
 //
 // Preconditions: mu is held.
 func (o *order) settle() {
-	if after := len(o.late)+len(o.calls) > 0; o.after.Load() != after {
-		o.after.Store(after)
+	next := int64(0)
+	if len(o.late) > 0 {
+		next = o.late[0].from
+	}
+	if len(o.calls) > 0 && (next == 0 || o.calls[0].at < next) {
+		next = o.calls[0].at
+	}
+	if o.next.Load() != next {
+		o.next.Store(next)
 	}
 }
 
 // whenPublished has f called, once, when at numbers are published: at once, if they are.
 func (o *order) whenPublished(at int64, f func()) *call {
-	c := &call{at, f}
+	c := &call{at: at, f: f}
 	o.mu.Lock()
-	o.calls = append(o.calls, c)
-	o.after.Store(true) // Pairs with publish.
+	heap.Push(&o.calls, c)
+	o.settle() // Pairs with publish.
 	o.mu.Unlock()
 	if o.end.Load() >= at {
 		o.look()
@@ -196,6 +221,8 @@ func (o *order) whenPublished(at int64, f func()) *call {
 func (o *order) forget(c *call) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.calls = slices.DeleteFunc(o.calls, func(have *call) bool { return have == c })
-	o.settle()
+	if c.index >= 0 {
+		heap.Remove(&o.calls, c.index)
+		o.settle()
+	}
 }

@@ -1,13 +1,35 @@
 package main
 
+// exploredStream returns a mutant of order.go that the explorer has to find in the scenario of
+// that name.
+func exploredStream(name, scenario, mistake, old, new string) mutant {
+	return mutant{
+		name: name, mistake: mistake, file: "stream/order.go", old: old, new: new,
+		test: "TestExplore/" + subtest(scenario), args: []string{"-tags=explorestream"},
+	}
+}
+
 // streamMutants are mistakes in package stream.
 var streamMutants = []mutant{
+	exploredStream("a range is left without a look", "two appenders",
+		"who overtakes leaves his range, and the one before has just published",
+		"\to.insert(from, to)\n\t// The owner of the range before may have stored end before next was.\n\to.look()\n", "\to.insert(from, to)\n"),
+	exploredStream("waiting begins without a look", "who waits",
+		"an append between the first look and the entry in the list wakes nobody",
+		"\tif o.end.Load() >= at {\n\t\to.look()\n\t}\n\treturn c\n", "\treturn c\n"),
+	exploredStream("what waits is looked for before", "who waits",
+		"an append looks who waits, and then stores the end",
+		"\t\to.end.Store(to)\n\t\t// Pairs with whenPublished and leave, which store next and look at end then.\n\t\t// Whichever comes second sees the other.\n\t\tif next := o.next.Load(); next == 0 || to < next {\n",
+		"\t\tnext := o.next.Load()\n\t\to.end.Store(to)\n\t\tif next == 0 || to < next {\n"),
+	exploredStream("late ranges are not next", "who waits for one that was overtaken",
+		"behind who waits for more nobody publishes what is late",
+		"if len(o.calls) > 0 && (next == 0 || o.calls[0].at < next) {", "if len(o.calls) > 0 {"),
 	{
 		name:    "who waits is not looked for",
 		mistake: "an append does not wake who waits for it",
 		file:    "stream/order.go",
-		old:     "\to.after.Store(true) // Pairs with publish.\n",
-		new:     "",
+		old:     "\to.settle() // Pairs with publish.\n\to.mu.Unlock()\n",
+		new:     "\to.mu.Unlock()\n",
 		test:    "TestOrder_Wakes",
 	}, {
 		name:    "overtakers not joined",

@@ -1,0 +1,20 @@
+//go:build !explorestream
+
+package stream
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// word and mutex are what order consists of. Tests of this package are also built with the tag
+// explorestream, which puts explore_words_test.go in place of this file: there each use is a
+// point where another goroutine may go on.
+type (
+	word  = atomic.Int64
+	mutex = sync.Mutex
+)
+
+// turnSpins is how often a publisher looks whether its turn has come: some 50 ns, in
+// which who copies a record beside us is done. Longer is for late, which costs a lock.
+const turnSpins = 64
