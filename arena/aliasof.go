@@ -101,7 +101,7 @@ func aliasOf(b []byte, o AliasOfOptions) (*Alias, error) {
 		err = fmt.Errorf("%w: nothing is mapped there, or the memory of a device", err)
 	case err == nil && o.Len > len(b):
 		if _, touchErr := mapping.Touch(l.Bytes()); touchErr != nil {
-			err = fmt.Errorf("the file ends before: touching byte %d is a fault: set a smaller Len", o.Len-1)
+			err = fmt.Errorf("touching byte %d is a fault: the file ends before (set a smaller Len), or the memory may not be read (PROT_NONE: make it readable first)", o.Len-1)
 		}
 	}
 	if err != nil {

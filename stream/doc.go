@@ -20,9 +20,9 @@
 //	values, as a slice               Column[T]; several together: Group
 //	what can be read now             Guard, by Pin; Guard.Bytes, Column.View
 //	waiting for more                 Wait
-//	retention                        DropFront, and Options.Limit
+//	retention                        DropFront, KeepLast, and Options.Limit
 //	HTTP, with ranges                Stream.NewReader, http.ServeContent
-//	following it, like tail -f       Stream.Follow, io.Copy
+//	following it, like tail -f       Stream.Follow, io.Copy; rows: Group.Follow
 //
 // # When is a slice valid?
 //
@@ -39,6 +39,10 @@
 //
 //	for off := s.Front(); s.Wait(ctx, off) == nil; { // any number of readers
 //		g, err := s.Pin()
+//		if err != nil {
+//			return err // It was closed.
+//		}
+//		off = max(off, g.Front()) // Who is slow misses what was dropped meanwhile.
 //		b, err := g.Bytes(off, int(g.Len()-off))
 //		off += consume(b)
 //		g.Unpin()

@@ -35,6 +35,15 @@ func (s *sequence) DropFront(to int64) error {
 	return nil
 }
 
+// KeepLast drops all but the last n: it is DropFront up to n before Len. Where there are no more,
+// nothing is dropped. ErrRange is wrapped where n is negative.
+func (s *sequence) KeepLast(n int64) error {
+	if n < 0 {
+		return fmt.Errorf("stream: keep the last %d %s of %q: %w", n, s.elements, s.name, ErrRange)
+	}
+	return s.DropFront(max(s.Len()-n, 0))
+}
+
 // drop is DropFront without telling the domain.
 func (s *sequence) drop(to int64) error {
 	s.mu.Lock()

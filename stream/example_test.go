@@ -124,6 +124,33 @@ func ExampleGroup() {
 	// 1: 100; 2: 200; 3: 300;
 }
 
+// Who follows a group gets what is new, in turns, and may be behind: what was dropped meanwhile he
+// does not see.
+func ExampleGroup_Follow() {
+	prices, err := stream.NewColumn[float64](stream.Options{})
+	if err != nil {
+		panic(err)
+	}
+	defer prices.Close()
+	for i := range 10 {
+		if _, err := prices.Append(float64(i)); err != nil {
+			panic(err)
+		}
+	}
+	if err := prices.KeepLast(3); err != nil {
+		panic(err)
+	}
+	prices.CloseWrite()
+	for now, err := range prices.Follow(context.Background(), 2) {
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println(now.Front(), prices.View(now))
+	}
+	// Output:
+	// 7 [7 8 9]
+}
+
 // A column alone is appended to as to a slice.
 func ExampleColumn_Append() {
 	c, err := stream.NewColumn[float32](stream.Options{})

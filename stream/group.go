@@ -1,8 +1,10 @@
 package stream
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"iter"
 )
 
 // Group is a table: columns that grow and are dropped together, so that who reads sees
@@ -62,4 +64,46 @@ func (g *Group) Append(n int, write func(Rows) error) (first int64, err error) {
 		g.badCount("Append", n)
 	}
 	return g.append(n, write)
+}
+
+// Follow returns the rows from number row on, as they come. In each turn of the loop there is a
+// guard, pinned for as long as the turn takes and not to be unpinned or refreshed, whose snapshot is what is new: it begins where
+// that of the turn before has ended, or later, at the front, where more was dropped meanwhile. The loop
+// ends behind the last row, after CloseWrite. Where ctx ends, or the group is closed, there is an error in
+// the last turn, as of Wait or Pin, and no guard. Panics if row is negative or ctx nil.
+func (g *Group) Follow(ctx context.Context, row int64) iter.Seq2[*Guard, error] {
+	if row < 0 || ctx == nil {
+		panic(fmt.Sprintf("stream: Follow of %q from %d, with the context %v", g.name, row, ctx))
+	}
+	return func(yield func(*Guard, error) bool) {
+		at, err := row, error(nil) // The sequence may be ranged over again.
+		for more := true; more; {
+			if err = g.Wait(ctx, at); err == nil {
+				at, more, err = g.followOnce(at, yield)
+			}
+			if err == io.EOF {
+				return
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+		}
+	}
+}
+
+// followOnce yields what there is from row at on, and returns the next row, and whether to
+// go on.
+func (g *Group) followOnce(at int64, yield func(*Guard, error) bool) (next int64, more bool, err error) {
+	now, err := g.Pin()
+	if err != nil {
+		return at, false, err
+	}
+	defer now.Unpin()
+	// A pin that was preempted while the group moved may have nothing of it yet.
+	end := now.end
+	if now.front = max(now.front, at); now.front >= end {
+		return max(at, end), true, nil
+	}
+	return end, yield(&now, nil), nil
 }

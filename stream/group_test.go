@@ -354,3 +354,105 @@ func TestGroup_Cost(t *testing.T) {
 		}
 	}
 }
+
+// TestGroup_Follow: who follows gets each row once and in order, but for those that were dropped
+// before he came to them, until the end, and holds nothing when he leaves.
+func TestGroup_Follow(t *testing.T) {
+	x := newTable(t, stream.Options{Reserve: 1})
+	const rows = 300_000
+	go func() {
+		for n := 0; n < rows; n += 100 {
+			must(x.Append(100, x.write))
+			if n == rows/2 {
+				runtime.Gosched()
+			}
+		}
+		x.CloseWrite()
+	}()
+	next, turns := int64(7), 0
+	for g, err := range x.Follow(t.Context(), 7) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if g.Front() != next || g.Len() <= next || len(x.a.View(g)) != int(g.Len()-next) {
+			t.Fatalf("a turn of [%d, %d), want it from %d on, with %d values", g.Front(), g.Len(), next, len(x.a.View(g)))
+		}
+		if row := x.check(t, g); row >= 0 {
+			t.Fatalf("row %d is wrong", row)
+		}
+		next = g.Len()
+		turns++
+	}
+	if next != rows || turns == 0 {
+		t.Errorf("it ends at %d of %d rows, after %d turns", next, rows, turns)
+	}
+	if err := x.KeepLast(rows / 3); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for g, err := range x.Follow(t.Context(), 0) { // Of what is dropped he sees nothing.
+		if err != nil || g.Front() != rows-rows/3 || g.Len() != rows {
+			t.Errorf("[%d, %d), %v", g.Front(), g.Len(), err)
+		}
+		seen++
+		break
+	}
+	for range x.Follow(t.Context(), rows) {
+		t.Error("there is something behind the end")
+	}
+	if seen != 1 {
+		t.Errorf("%d turns", seen)
+	}
+}
+
+// TestGroup_FollowEnds: an ended context and a closed group are an error in the last turn.
+func TestGroup_FollowEnds(t *testing.T) {
+	var c stream.Column[int32]
+	g := must(stream.NewGroup(stream.Options{Name: "prices"}, &c))
+	must(c.Append(1, 2, 3))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var errs []error
+	for now, err := range c.Follow(ctx, 1) {
+		if errs = append(errs, err); err != nil {
+			if now != nil {
+				t.Error("a guard beside the error")
+			}
+			continue
+		}
+		if v := c.View(now); !slices.Equal(v, []int32{2, 3}) {
+			t.Errorf("%v", v)
+		}
+		cancel()
+	}
+	if len(errs) != 2 || errs[0] != nil || !errors.Is(errs[1], context.Canceled) {
+		t.Errorf("%v", errs)
+	}
+	if err := g.KeepLast(-1); !errors.Is(err, stream.ErrRange) || !strings.Contains(err.Error(), `keep the last -1 rows of "prices"`) {
+		t.Error(err)
+	}
+	if err := g.KeepLast(10); err != nil || g.Front() != 0 {
+		t.Errorf("%v, %d", err, g.Front())
+	}
+	if err := g.Close(); err != nil {
+		t.Fatal(err)
+	}
+	errs = nil
+	for _, err := range c.Follow(t.Context(), 1) {
+		errs = append(errs, err)
+	}
+	if len(errs) != 1 || !errors.Is(errs[0], stream.ErrClosed) {
+		t.Errorf("%v", errs)
+	}
+	for name, f := range map[string]func(){
+		"row":     func() { g.Follow(t.Context(), -1) },
+		"context": func() { var none context.Context; g.Follow(none, 1) },
+	} {
+		if text := panics(f); !strings.Contains(text, `Follow of "prices" from`) {
+			t.Errorf("%s: panic %q", name, text)
+		}
+	}
+	if err := g.Domain().Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -18,7 +18,7 @@ type Options struct {
 	// together): address space, not memory. At its end the stream goes on in another
 	// one, which takes some system calls and copies nothing. Where more is live than
 	// half of it windows are twice as long as what is live. 0 means 256 MiB, or
-	// twice Limit if that is smaller. Where the address space is limited the stream makes
+	// twice Limit if that is smaller; a column has 2 MiB at least, whatever is asked for. Where the address space is limited the stream makes
 	// do with less.
 	Reserve int
 
