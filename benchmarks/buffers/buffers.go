@@ -35,6 +35,7 @@ func Experiments(quick bool) []bench.Experiment {
 	}
 	if quick {
 		e = e.Only("pool.Pool", "slab.Allocator", "mmap each")
+		e.Rounds = 1
 	}
 	return []bench.Experiment{e}
 }

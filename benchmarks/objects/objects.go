@@ -16,6 +16,7 @@ func Experiments(quick bool) []bench.Experiment {
 	}
 	all := experiments(15*time.Millisecond, 5, 16<<20)
 	for i, e := range all {
+		e.Memory = bench.Fixed(64 << 20)
 		all[i] = e.Only("slab.Local", "make", "sync.Pool", "modernc.org/memory")
 	}
 	return all

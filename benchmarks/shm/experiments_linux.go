@@ -1,6 +1,7 @@
 package shm
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/growarena/growarena/benchmarks/internal/bench"
@@ -18,7 +19,7 @@ func Experiments(quick bool) []bench.Experiment {
 	}
 	size := func(full, less int64) []bench.Case {
 		if quick {
-			return []bench.Case{{Label: "256 MiB", Size: less}}
+			return []bench.Case{{Label: fmt.Sprintf("%d MiB", less>>20), Size: less}}
 		}
 		return []bench.Case{{Label: "1 GiB", Size: full}}
 	}
@@ -71,7 +72,7 @@ func Experiments(quick bool) []bench.Experiment {
 		{
 			Name: nameGrow, Title: "Growing with seals and without",
 			Work:   "Pieces of 64 KiB are written to a buffer that begins with a window of 2 MiB.",
-			Metric: "seconds", Unit: "s", Cases: size(1<<30, 256<<20), Memory: bench.Times(2),
+			Metric: "seconds", Unit: "s", Cases: size(1<<30, 128<<20), Memory: bench.Times(2),
 			Contenders: []bench.Contender{{Name: mine, Ours: true, Run: grow(sealed)}, {Name: bare, Ours: true, Run: grow(unsealed)}}, Rounds: 5,
 		},
 		{

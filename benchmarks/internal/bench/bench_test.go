@@ -64,6 +64,9 @@ func TestGoal(t *testing.T) {
 	if v := (Goal{Rule: AtMost, Limit: 100, Ours: "ours", Cases: []string{"1000"}}).Check(few); v.Err != nil || v.Outcome != Open || v.Ours != 20 || v.Rounds != 4 {
 		t.Errorf("after four rounds: %+v", v)
 	}
+	if v := (Goal{Rule: AtMost, Limit: 100, Ours: "ours", Cases: []string{"1000"}, Exact: true}).Check(few); v.Outcome != Met {
+		t.Errorf("what does not vary, after four rounds: %+v", v)
+	}
 	for _, g := range []Goal{{Ours: "nobody"}, {Ours: "ours", Cases: []string{"7"}}, {Ours: "ours", Metric: "faults"}} {
 		if v := g.Check(results()); v.Err == nil || v.Outcome != Open {
 			t.Errorf("%+v: %v, %v", g, v.Outcome, v.Err)

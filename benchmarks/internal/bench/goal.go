@@ -26,6 +26,9 @@ type Goal struct {
 	Peers  []string // that it is held against; empty: all that are neither ours nor Context
 	Cases  []string // labels; empty: all. Those the run does not have are left out.
 
+	// Exact marks what does not vary from round to round: one round decides.
+	Exact bool
+
 	// Per makes what is compared of a value of Metric: its share of the case's
 	// size, say. Unit is that of the result, as at Experiment. Both may be left out.
 	Per  func(of Case, v float64) float64

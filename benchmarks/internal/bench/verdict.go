@@ -40,8 +40,8 @@ func (o Outcome) String() string { return [...]string{"not decided", "met", "mis
 const decisive = 5
 
 // decide holds what was found in each round against the limit.
-func decide(values []float64, limit float64, atMost bool) Outcome {
-	if len(values) < decisive {
+func (g Goal) decide(values []float64, limit float64, atMost bool) Outcome {
+	if len(values) < decisive && !(g.Exact && len(values) > 0) {
 		return Open
 	}
 	in := interval(values)
@@ -151,7 +151,7 @@ func (g Goal) checkCase(r *Results, of Case) Verdict {
 		if against[0] != 0 {
 			v.Ratio, v.Interval = v.Ours/Median(against), interval(ratios(ours, against))
 		}
-		v.Outcome = decide(ours, g.Limit, g.Rule == AtMost)
+		v.Outcome = g.decide(ours, g.Limit, g.Rule == AtMost)
 		return v
 	}
 	if best == nil {
@@ -164,7 +164,7 @@ func (g Goal) checkCase(r *Results, of Case) Verdict {
 	}
 	each := ratios(ours, best)
 	v.Ratio, v.Interval = v.Ours/v.BestPeer, interval(each)
-	v.Outcome = decide(each, limit, true)
+	v.Outcome = g.decide(each, limit, true)
 	return v
 }
 
@@ -194,6 +194,6 @@ func (g Goal) flat(r *Results) Verdict {
 		return Verdict{Err: err}
 	}
 	v := Verdict{Rounds: len(fit.Rounds), Ours: fit.Exponent, Ratio: fit.Exponent, Interval: interval(fit.Rounds)}
-	v.Outcome = decide(fit.Rounds, g.Limit, true)
+	v.Outcome = g.decide(fit.Rounds, g.Limit, true)
 	return v
 }
