@@ -22,6 +22,7 @@
 //	memory for arrow-go                               slab.Arrow
 //	memory of WebAssembly instances                   arena.LinearMemory
 //	when may a thing be freed that others read?       epoch.Domain
+//	which pages of memory were written                track.Tracker
 //	ranges of addresses to map files into             addrspace.Space
 //	where the memory is; GOMEMLIMIT for all of it     Memory, SetMemoryLimit
 //

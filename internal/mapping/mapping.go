@@ -120,6 +120,22 @@ func (m *Mapping) Grown() Growth { return m.grown }
 // bytes. Safe for concurrent use.
 func (m *Mapping) Old() (n, bytes int) { return m.old.size() }
 
+// Windows returns the windows that show the mapping: the current one first, then those it has left and
+// that are still mapped. One of these may be released at any time: see OnLeave.
+func (m *Mapping) Windows() []*addrspace.Window {
+	return append([]*addrspace.Window{m.view.Load().Window}, m.old.all()...)
+}
+
+// OnLeave has f called with each window that the mapping has left, before it is released: when Windows
+// returns it no more, and by whoever releases it. nil ends that. Safe for concurrent use.
+func (m *Mapping) OnLeave(f func(*addrspace.Window)) {
+	if f == nil {
+		m.old.leave.Store(nil)
+		return
+	}
+	m.old.leave.Store(&f)
+}
+
 // Offset returns the offset that is mapped at addr, in the current window or in an old
 // one that is still mapped, and false if addr lies elsewhere. Safe for concurrent use.
 func (m *Mapping) Offset(addr uintptr) (int, bool) {

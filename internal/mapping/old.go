@@ -3,6 +3,7 @@ package mapping
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/growarena/growarena/addrspace"
 )
@@ -12,6 +13,18 @@ import (
 type oldWindows struct {
 	mu   sync.Mutex
 	list []*addrspace.Window // Protected by mu.
+
+	// leave is called with each window before that is released; nil if nobody wants to
+	// know (atomic).
+	leave atomic.Pointer[func(*addrspace.Window)]
+}
+
+// letGo releases w, which is in the list no more.
+func (o *oldWindows) letGo(w *addrspace.Window) {
+	if f := o.leave.Load(); f != nil {
+		(*f)(w)
+	}
+	Release(w)
 }
 
 func (o *oldWindows) add(w ...*addrspace.Window) {
@@ -30,7 +43,7 @@ func (o *oldWindows) forget(w *addrspace.Window) {
 // release gives w back to its space.
 func (o *oldWindows) release(w *addrspace.Window) {
 	o.forget(w)
-	Release(w)
+	o.letGo(w)
 }
 
 // releaseAll gives all of them back.
@@ -40,8 +53,15 @@ func (o *oldWindows) releaseAll() {
 	o.list = nil
 	o.mu.Unlock()
 	for _, w := range list {
-		Release(w)
+		o.letGo(w)
 	}
+}
+
+// all returns the windows.
+func (o *oldWindows) all() []*addrspace.Window {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.list)
 }
 
 // offset returns the offset in the mapping that address addr shows, and false if

@@ -209,10 +209,16 @@ type FileID struct{ Device, Inode uint64 }
 
 // SeekData returns the first offset of fd at or behind off at which it has data, or ENXIO if there
 // is none up to its end. It moves the offset of the opening.
-func SeekData(fd int, off int64) (at int64, err error) {
+func SeekData(fd int, off int64) (at int64, err error) { return seek(fd, off, unix.SEEK_DATA) }
+
+// SeekHole returns the first offset of fd at or behind off at which it has no data: its end, if
+// nothing else. It moves the offset of the opening.
+func SeekHole(fd int, off int64) (at int64, err error) { return seek(fd, off, unix.SEEK_HOLE) }
+
+func seek(fd int, off int64, whence int) (at int64, err error) {
 	err = retry(CallSeek, func() error {
 		var err error
-		at, err = unix.Seek(fd, off, unix.SEEK_DATA)
+		at, err = unix.Seek(fd, off, whence)
 		return err
 	})
 	return at, err

@@ -52,6 +52,13 @@ const (
 	CallFscreate // fsconfig that makes the file system
 	CallFsmount
 	CallMoveMount
+	CallUserfaultfd
+	CallUffdAPI // ioctl that says what a userfaultfd is for
+	CallUffdRegister
+	CallUffdUnregister
+	CallUffdProtect
+	CallPagemapScan
+	CallMsync // that asks whether memory is mapped
 	NumCalls
 )
 
@@ -61,6 +68,7 @@ var callNames = [NumCalls]string{
 	"fstat", "fstatfs", "fcntl", "fcntl", "openat", "unlinkat", "fallocate", "pwrite64", "fcntl", "fcntl", "fchmod", "lseek", "clock_gettime", "close",
 	"futex", "futex", "fcntl", "linkat", "fdatasync", "sendmsg", "recvmsg", "mkdirat",
 	"fsopen", "fsconfig", "fsconfig", "fsmount", "move_mount",
+	"userfaultfd", "ioctl UFFDIO_API", "ioctl UFFDIO_REGISTER", "ioctl UFFDIO_UNREGISTER", "ioctl UFFDIO_WRITEPROTECT", "ioctl PAGEMAP_SCAN", "msync",
 }
 
 // String returns the system call's name as in its man page.

@@ -94,11 +94,16 @@ func (p *mapsParser) parse(line []byte) (v VMA, ok bool) {
 	end, line, ok2 := cutHex(line, ' ')
 	perms, line, ok3 := bytes.Cut(line, []byte(" "))
 	off, line, ok4 := cutHex(line, ' ')
-	if !ok1 || !ok2 || !ok3 || !ok4 {
+	major, line, ok5 := cutHex(line, ':')
+	minor, line, ok6 := cutHex(line, ' ')
+	digits, line, _ := bytes.Cut(line, []byte(" "))
+	inode := uint64(0)
+	for _, d := range digits {
+		inode = 10*inode + uint64(d-'0')
+	}
+	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 {
 		return VMA{}, false
 	}
-	_, line, _ = bytes.Cut(line, []byte(" ")) // device
-	_, line, _ = bytes.Cut(line, []byte(" ")) // inode
 	path := bytes.TrimLeft(line, " ")
 	if string(perms) != p.perms {
 		p.perms = string(perms)
@@ -106,7 +111,8 @@ func (p *mapsParser) parse(line []byte) (v VMA, ok bool) {
 	if len(path) > 0 && string(path) != p.path {
 		p.path = string(path)
 	}
-	v = VMA{Start: uintptr(start), End: uintptr(end), Perms: p.perms, Offset: int64(off)}
+	file := FileID{Device: unix.Mkdev(uint32(major), uint32(minor)), Inode: inode}
+	v = VMA{File: file, Start: uintptr(start), End: uintptr(end), Perms: p.perms, Offset: int64(off)}
 	if len(path) > 0 {
 		v.Path = p.path
 	}

@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestMaps compares what Maps and CountMaps read with the file itself.
@@ -37,10 +39,10 @@ func TestMaps(t *testing.T) {
 
 func TestMaps_Parse(t *testing.T) {
 	for line, want := range map[string]VMA{
-		"400000-401000 r-xp 00000000 08:01 99                  /bin/a b": {0x400000, 0x401000, "r-xp", 0, "/bin/a b"},
-		"4a000000-4a200000 ---p 00000000 00:00 0 ":                       {0x4a000000, 0x4a200000, "---p", 0, ""},
-		"7000-8000 rw-s 12000 00:01 5 /memfd:x (deleted)":                {0x7000, 0x8000, "rw-s", 0x12000, "/memfd:x (deleted)"},
-		"7ffc-8000 rw-p 00000000 00:00 0                        [stack]": {0x7ffc, 0x8000, "rw-p", 0, "[stack]"},
+		"400000-401000 r-xp 00000000 08:01 99                  /bin/a b": {0x400000, 0x401000, "r-xp", 0, "/bin/a b", FileID{unix.Mkdev(8, 1), 99}},
+		"4a000000-4a200000 ---p 00000000 00:00 0 ":                       {0x4a000000, 0x4a200000, "---p", 0, "", FileID{}},
+		"7000-8000 rw-s 12000 00:01 5 /memfd:x (deleted)":                {0x7000, 0x8000, "rw-s", 0x12000, "/memfd:x (deleted)", FileID{1, 5}},
+		"7ffc-8000 rw-p 00000000 00:00 0                        [stack]": {0x7ffc, 0x8000, "rw-p", 0, "[stack]", FileID{}},
 	} {
 		if got, ok := new(mapsParser).parse([]byte(line)); !ok || got != want {
 			t.Errorf("%q: %+v, %v, want %+v", line, got, ok, want)

@@ -94,6 +94,7 @@ func Memfd(name string, hugePage int) (int, error) { return -1, unsupported(Call
 func Truncate(fd int, n int64) error               { return unsupported(CallFtruncate) }
 func Allocate(fd int, off, n int64) error          { return unsupported(CallAllocate) }
 func Punch(fd int, off, n int64) error             { return unsupported(CallPunch) }
+func SeekHole(fd int, off int64) (int64, error)    { return 0, unsupported(CallSeek) }
 func SeekData(fd int, off int64) (int64, error)    { return 0, unsupported(CallSeek) }
 func Stat(fd int) (FileInfo, error)                { return FileInfo{}, unsupported(CallFstat) }
 func TempFile(dir string) (int, error)             { return -1, unsupported(CallOpen) }
@@ -139,11 +140,20 @@ func SendFiles(c RawConn, fds []int) error          { return unsupported(CallSen
 func ReceiveFiles(c RawConn, n int) ([]int, error)  { return nil, unsupported(CallRecvmsg) }
 func Tmpfs(options ...[2]string) (int, error)       { return -1, unsupported(CallFsopen) }
 func Attach(fd int, dir string) error               { return unsupported(CallMoveMount) }
-func Seal(fd, seals int) error                      { return unsupported(CallSeal) }
-func Seals(fd int) int                              { return 0 }
-func Close(fd int) error                            { return unsupported(CallClose) }
-func Maps(f func(VMA) bool) error                   { return errors.ErrUnsupported }
-func CountMaps() (int, error)                       { return 0, errors.ErrUnsupported }
+func Watch() (int, error)                           { return -1, unsupported(CallUserfaultfd) }
+func WatchRange(fd int, addr, n uintptr) error      { return unsupported(CallUffdRegister) }
+func UnwatchRange(fd int, addr, n uintptr) error    { return unsupported(CallUffdUnregister) }
+func ClearRange(fd int, addr, n uintptr) error      { return unsupported(CallUffdProtect) }
+func Pagemap() (int, error)                         { return -1, unsupported(CallOpen) }
+func IsMapped(addr, n uintptr) error                { return unsupported(CallMsync) }
+func ScanPages(pagemap int, start, end uintptr, what Pages, runs []PageRun) (int, uintptr, error) {
+	return 0, start, unsupported(CallPagemapScan)
+}
+func Seal(fd, seals int) error    { return unsupported(CallSeal) }
+func Seals(fd int) int            { return 0 }
+func Close(fd int) error          { return unsupported(CallClose) }
+func Maps(f func(VMA) bool) error { return errors.ErrUnsupported }
+func CountMaps() (int, error)     { return 0, errors.ErrUnsupported }
 
 // FileInfo is what Stat tells about a file.
 type FileInfo struct {
@@ -167,6 +177,20 @@ type NewFile struct{ Fd int }
 
 func (f *NewFile) Link(path string) error { return unsupported(CallLink) }
 func (f *NewFile) Forget()                {}
+
+// PageRun is a run of pages.
+type PageRun struct{ Start, End uint64 }
+
+func NewPageRuns(n int) []PageRun { return make([]PageRun, n) }
+
+// Pages says which pages ScanPages looks for.
+type Pages uint8
+
+// The pages of memory that is watched.
+const (
+	PagesWritten Pages = iota
+	PagesAbsent
+)
 
 // RawConn is what a connection gives access to its descriptor with.
 type RawConn = syscall.RawConn

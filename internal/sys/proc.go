@@ -71,6 +71,7 @@ type VMA struct {
 	Perms      string // "rw-s"
 	Offset     int64  // in the file
 	Path       string // file, or the kernel's name for it in brackets
+	File       FileID // zero for none
 }
 
 // BootID returns a number that the system has drawn when it was started, 0 where it does

@@ -44,6 +44,12 @@ var plausible = map[sys.Call][]syscall.Errno{
 	sys.CallSendmsg:       {syscall.ENOBUFS},
 	sys.CallRecvmsg:       {syscall.ENOMEM},
 	sys.CallMkdir:         {syscall.ENOSPC},
+	sys.CallUserfaultfd:   {syscall.EMFILE, syscall.ENOSYS, syscall.EPERM},
+	sys.CallUffdAPI:       {syscall.EINVAL},
+	sys.CallUffdRegister:  {syscall.ENOMEM, syscall.EBUSY, syscall.EINVAL},
+	sys.CallUffdProtect:   {syscall.ENOENT},
+	sys.CallPagemapScan:   {syscall.ENOMEM, syscall.EPERM},
+	sys.CallMsync:         {syscall.ENOMEM},
 	// Not CallFutexWait: it may return for no reason, and the caller looks again.
 	// Not CallClose: Linux has closed the descriptor whatever it says.
 }

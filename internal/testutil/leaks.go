@@ -127,7 +127,8 @@ func files() []string {
 	for _, d := range dir {
 		target, err := os.Readlink("/proc/self/fd/" + d.Name())
 		// The directory just read, and the runtime's own, come and go.
-		if err != nil || strings.HasPrefix(target, "/proc/") || strings.HasPrefix(target, "anon_inode:") {
+		ours := strings.HasSuffix(target, "/pagemap") || target == "anon_inode:[userfaultfd]"
+		if err != nil || !ours && (strings.HasPrefix(target, "/proc/") || strings.HasPrefix(target, "anon_inode:")) {
 			continue
 		}
 		f = append(f, d.Name()+" -> "+target)

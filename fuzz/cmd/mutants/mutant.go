@@ -36,7 +36,7 @@ func allMutants() []mutant {
 	return slices.Concat(
 		addrspaceMutants, arenaMutants, censusMutants, commitMutants, epochMutants, explorerMutants, followMutants, mappingMutants,
 		memfileMutants, pageheapMutants, poolMutants, shmMutants,
-		slabMutants, freshMutants, discardMutants, streamMutants,
+		slabMutants, freshMutants, discardMutants, streamMutants, trackMutants,
 	)
 }
 

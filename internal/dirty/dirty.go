@@ -1,0 +1,121 @@
+package dirty
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/growarena/growarena/internal/sys"
+)
+
+// ErrUnsupported is why writes cannot be noted here.
+var ErrUnsupported = fmt.Errorf("noting which pages are written: %w", errors.ErrUnsupported)
+
+// Watcher notes writes to areas. Its methods may be called concurrently, but for Close.
+type Watcher struct {
+	uffd, pagemap int
+	buffers       sync.Pool // of *buffer
+}
+
+type buffer struct{ runs []sys.PageRun }
+
+// Open makes a watcher of nothing. It takes two descriptors.
+func Open() (*Watcher, error) {
+	w, err := open()
+	if err == nil {
+		tellsAbsent() // Now, and not in somebody's pause.
+	}
+	return w, err
+}
+
+func open() (*Watcher, error) {
+	uffd, err := sys.Watch()
+	if err != nil {
+		return nil, explain(err)
+	}
+	pagemap, err := sys.Pagemap()
+	if err != nil {
+		_ = sys.Close(uffd)
+		if errors.Is(err, sys.ENOENT) || sys.IsDenied(err) {
+			err = fmt.Errorf("%w: %w: mount /proc", ErrUnsupported, err)
+		}
+		return nil, err
+	}
+	w := &Watcher{uffd: uffd, pagemap: pagemap}
+	w.buffers.New = func() any { return &buffer{sys.NewPageRuns(vector)} }
+	return w, nil
+}
+
+// explain says what is missing.
+func explain(err error) error {
+	switch {
+	case errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, sys.ENOSYS), errors.Is(err, sys.EINVAL):
+		return fmt.Errorf("%w: %w: it needs Linux 6.7 (userfaultfd with UFFD_FEATURE_WP_ASYNC) on amd64 or arm64", ErrUnsupported, err)
+	case errors.Is(err, sys.ENOSYS), sys.IsDenied(err):
+		return fmt.Errorf("%w: %w: have the system call userfaultfd allowed by the sandbox's filter, or use a kernel with CONFIG_USERFAULTFD", ErrUnsupported, err)
+	}
+	return err
+}
+
+// Add has [start, end), which is mapped, watched: all of it counts as written. An error has changed nothing.
+func (w *Watcher) Add(start, end uintptr) (*Area, error) {
+	if err := w.watch(start, end); err != nil {
+		return nil, err
+	}
+	return &Area{start, end}, nil
+}
+
+// AddMoved is Add of memory whose page tables have come from elsewhere, with the protection that they had
+// there.
+func (w *Watcher) AddMoved(start, end uintptr) (*Area, error) {
+	a, err := w.Add(start, end)
+	if err != nil {
+		return nil, err
+	}
+	if err := sys.ClearRange(w.uffd, start, end-start); err != nil {
+		_ = w.Remove(start, end) // It would count as clean where it is not.
+		return nil, fmt.Errorf("clear [%#x, %#x): %w", start, end, err)
+	}
+	return a, nil
+}
+
+// Extend has the area watched up to end, which is mapped: what is watched already stays as it is, and what
+// is not any more, because page tables were moved away, is again. An error has changed nothing.
+func (w *Watcher) Extend(a *Area, end uintptr) error {
+	if err := w.watch(a.start, max(a.end, end)); err != nil {
+		return err
+	}
+	a.end = max(a.end, end)
+	return nil
+}
+
+func (w *Watcher) watch(start, end uintptr) error {
+	err := sys.WatchRange(w.uffd, start, end-start)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, sys.EBUSY):
+		err = fmt.Errorf("%w: another userfaultfd has it: end that first", err)
+	}
+	return fmt.Errorf("watch [%#x, %#x): %w", start, end, err)
+}
+
+// Remove ends watching [start, end), which is mapped. To end all, Close is cheaper.
+func (w *Watcher) Remove(start, end uintptr) error {
+	if err := sys.UnwatchRange(w.uffd, start, end-start); err != nil {
+		return fmt.Errorf("unwatch [%#x, %#x): %w", start, end, err)
+	}
+	return nil
+}
+
+// Close ends watching, and clears all protection: some 10 ms for each GiB of small pages.
+func (w *Watcher) Close() {
+	for _, fd := range []int{w.uffd, w.pagemap} {
+		if err := sys.Close(fd); err != nil {
+			panic(fmt.Sprintf("dirty: BUG: close of descriptor %d: %v", fd, err))
+		}
+	}
+}
+
+// IsGone reports whether err of a scan says that what was watched is so no more: it was mapped anew.
+func IsGone(err error) bool { return errors.Is(err, sys.EPERM) || errors.Is(err, sys.ENOMEM) }
