@@ -137,7 +137,7 @@ func newArena(opts Options) (*Arena, error) {
 	}
 	a.mapping.Limit, a.mapping.Page, a.mapping.Source = a.limit, a.file.Page(), mapping.WholeFile(a.file.Fd())
 	a.mapping.Domain = opts.Domain
-	if err := a.firstWindow(opts.Reserve); err != nil {
+	if err := a.firstWindow(opts.Reserve, opts.Dropped); err != nil {
 		err = a.file.ExplainMap(err)
 		a.file.Close()
 		return nil, err
@@ -152,8 +152,9 @@ func newArena(opts Options) (*Arena, error) {
 	return a, nil
 }
 
-// firstWindow reserves and maps the first window over the file.
-func (a *Arena) firstWindow(reserve int) error {
+// firstWindow reserves and maps the first window over the file, of which what is before
+// dropped may have holes.
+func (a *Arena) firstWindow(reserve, dropped int) error {
 	have := a.file.Size()
 	if have > a.limit {
 		return fmt.Errorf("%w: the file holds %d bytes, the limit is %d", ErrFull, have, a.limit)
@@ -170,7 +171,7 @@ func (a *Arena) firstWindow(reserve int) error {
 		return err
 	}
 	compact := size >= a.limit // It is never extended.
-	return a.mapping.Open(size, least, have, compact, a.fillHoles)
+	return a.mapping.Open(size, least, have, compact, func(v *view) error { return a.fillHoles(v, dropped) })
 }
 
 // load returns the newest view. Panics after Free.

@@ -122,6 +122,10 @@ type Options struct {
 	// gives back only what was handed out, since others may use what this arena has
 	// made longer.
 	NoLock bool
+
+	// Dropped is how many bytes at the beginning of File nobody reads any more: Commit leaves them
+	// without the memory that they do not have.
+	Dropped int
 }
 
 // check panics if the options contradict themselves.
@@ -129,6 +133,8 @@ func (o *Options) check() {
 	switch {
 	case o.Reserve < 0, o.Limit < 0:
 		panic(fmt.Sprintf("arena: make %q: Reserve is %d, Limit %d, want 0 or more", o.Name, o.Reserve, o.Limit))
+	case o.Dropped < 0, o.Dropped > 0 && o.File == nil:
+		panic(fmt.Sprintf("arena: make %q: Dropped is %d (with a File: %t), want 0 or more, of a File", o.Name, o.Dropped, o.File != nil))
 	case o.Domain != nil && o.Retire:
 		panic(fmt.Sprintf("arena: make %q: both Domain and Retire are set", o.Name))
 	case o.File != nil && (o.HugePages == HugeTLB2M || o.HugePages == HugeTLB1G):

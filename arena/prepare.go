@@ -113,17 +113,17 @@ func (a *Arena) commitExtents(v *view, from, to int) error {
 	return small(off, to)
 }
 
-// fillHoles gives the content of a caller's file memory where it has none, and with it
-// room on the file system.
+// fillHoles gives the content of a caller's file from an offset on memory where it has none, and
+// with it room on the file system.
 //
 // Preconditions: as of commitRange, but for the content.
-func (a *Arena) fillHoles(v *view) error {
-	to, _ := align.Up(v.Cap, a.file.Page())
-	if !a.commit || a.file.Allocated() >= to {
+func (a *Arena) fillHoles(v *view, from int) error {
+	from, to := align.Down(from, a.file.Page()), align.Down(v.Cap+a.file.Page()-1, a.file.Page())
+	if !a.commit || from >= to || a.file.Allocated() >= to {
 		return nil
 	}
-	if err := memfile.Commit(a.file.Fd(), 0, v.Addr(0), to); err != nil {
-		return fmt.Errorf("fill the holes of %d bytes: %w", v.Cap, err)
+	if err := memfile.Commit(a.file.Fd(), int64(from), v.Addr(from), to-from); err != nil {
+		return fmt.Errorf("fill the holes of %d bytes: %w", v.Cap-from, err)
 	}
 	return nil
 }

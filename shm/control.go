@@ -11,6 +11,7 @@ import (
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/sys"
+	"github.com/growarena/growarena/stream"
 )
 
 // Errors that calls of this package wrap.
@@ -24,6 +25,10 @@ var (
 	ErrInUse = arena.ErrInUse
 	// ErrShared is what calls answer that would take bytes from those who may be reading them.
 	ErrShared = arena.ErrShared
+	// ErrDropped means that DropFront has passed the offset.
+	ErrDropped = stream.ErrDropped
+	// ErrRange means that the offset is negative, or beyond what is published.
+	ErrRange = stream.ErrRange
 )
 
 // What line 0 of a control page says; see FORMAT.md.
@@ -32,9 +37,10 @@ const (
 	version    = 1
 	headerSize = 256
 
-	flagSealed  = 1 << 0 // nobody can make the data shorter, or write it anew
+	flagSealed  = 1 << 0 // nobody can make the data shorter; without flagDrops: nor write it anew
 	flagOnDisk  = 1 << 1 // the data outlives the system
-	flagsKnown  = flagSealed | flagOnDisk
+	flagDrops   = 1 << 2 // what is before the front can be gone
+	flagsKnown  = flagSealed | flagOnDisk | flagDrops
 	lockedByte  = 0 // of the control file: locked by the writer as long as it lives
 	watchedByte = 0 // of the bell: locked by the follower that looks after the writer
 )

@@ -23,13 +23,18 @@ func TestControl_Corrupt(t *testing.T) {
 		"behind capacity":   func(l *layout) { l.length.Store(l.capacity.Load() + 1) },
 		"behind the file":   func(l *layout) { l.capacity.Store(1 << 40); l.length.Store(1 << 40) },
 		"front":             func(l *layout) { l.front.Store(101) },
+		"front back":        func(l *layout) { l.front.Store(9) },
+		"front far":         func(l *layout) { l.front.Store(math.MaxUint64) },
 		"capacity":          func(l *layout) { l.capacity.Store(1) },
 		"length, capacity":  func(l *layout) { l.capacity.Store(math.MaxUint64); l.length.Store(math.MaxUint64) },
 		"longest, capacity": func(l *layout) { l.capacity.Store(math.MaxInt); l.length.Store(math.MaxInt) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := create(t, Options{})
+			w := create(t, Options{Droppable: true})
 			write(t, w, 100)
+			if err := w.DropFront(10); err != nil {
+				t.Fatal(err)
+			}
 			f := follower(t, w, FollowOptions{})
 			spoil(w.l)
 			if name == "state back" {
@@ -67,6 +72,7 @@ func TestControl_Refused(t *testing.T) {
 		"header":     func(l *layout) { l.header.Store(128) },
 		"page":       func(l *layout) { l.page.Store(uint32(4 * os.Getpagesize())) },
 		"flags":      func(l *layout) { l.flags.Store(1 << 31) },
+		"next flag":  func(l *layout) { l.flags.Store(flagsKnown + 1) },
 		"sealed":     func(l *layout) { l.flags.Store(flagSealed) }, // Which it is not.
 		"data":       func(l *layout) { l.inode.Add(1) },
 	} {
@@ -96,9 +102,16 @@ func FuzzControl(f *testing.F) {
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff}, uint16(88))
 	f.Add(make([]byte, headerSize), uint16(0))
 	f.Add(binary.NativeEndian.AppendUint64(nil, 1<<40), uint16(80))
+	f.Add(binary.NativeEndian.AppendUint64(nil, math.MaxUint64), uint16(96))
+	f.Add(binary.NativeEndian.AppendUint64(nil, 4999), uint16(96))
+	f.Add(binary.NativeEndian.AppendUint64(nil, 2), uint16(96))
+	f.Add([]byte{0, 0, 0, 0}, uint16(20))
 	f.Fuzz(func(t *testing.T, b []byte, at uint16) {
-		w := create(t, Options{Unsealed: true})
+		w := create(t, Options{Unsealed: true, Droppable: true})
 		write(t, w, 5000)
+		if err := w.DropFront(3); err != nil {
+			t.Fatal(err)
+		}
 		before := follower(t, w, FollowOptions{})
 		if len(b) > headerSize || int(at)+len(b) > headerSize {
 			return
@@ -125,14 +138,22 @@ func FuzzControl(f *testing.F) {
 			if n, err := l.Poll(); err != nil && !errors.Is(err, ErrCorrupt) || n > 2<<20 {
 				t.Errorf("Poll: %d, %v", n, err)
 			}
-			if err := l.Read(func(b []byte) error {
-				if len(b) >= 5000 && wrongAt(b[:5000], 0) >= 0 {
-					t.Errorf("%d bytes, wrong at %d", len(b), wrongAt(b[:5000], 0))
-				}
-				return nil
-			}); err != nil && !errors.Is(err, ErrCorrupt) {
+			if err := l.Read(func([]byte) error { return nil }); err != nil && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrDropped) {
 				t.Errorf("Read: %v", err)
 			}
+			g, err := l.Pin()
+			if err != nil {
+				continue
+			}
+			if first := g.Front(); first < 5000 {
+				if b := g.Bytes()[:min(g.Len(), 5000)-first]; wrongAt(b, first) >= 0 {
+					t.Errorf("[%d, %d) is wrong at %d", first, g.Len(), wrongAt(b, first))
+				}
+			}
+			if err := g.Check(g.Front()); err != nil && !errors.Is(err, ErrDropped) {
+				t.Errorf("Check: %v", err)
+			}
+			g.Unpin()
 		}
 		w.l.length.Store(0)
 		w.l.capacity.Store(0)

@@ -32,7 +32,13 @@ type Options struct {
 	// a descriptor and may open it for writing can then do harm.
 	Unsealed bool
 
-	// Arena says how the writer's own arena is made; Name, File and NoLock are set here.
+	// Droppable lets [Writer.DropFront] give back what is in front: a log or a feed that goes on
+	// for ever with bounded memory. Followers then look once more behind what they read: see
+	// [Guard.Check]. Memory files are sealed against being cut alone (F_SEAL_SHRINK), since
+	// giving back is writing: a process of the same user that has a descriptor can write to the data.
+	Droppable bool
+
+	// Arena says how the writer's own arena is made; Name, File, NoLock and Dropped are set here.
 	// Where a store must not meet a full file system, which is a signal (SIGBUS), set
 	// Commit: on a tmpfs with a size, and on a disk.
 	Arena arena.Options
@@ -41,8 +47,8 @@ type Options struct {
 // check panics if the options contradict themselves.
 func (o *Options) check() {
 	switch {
-	case o.Arena.Name != "" || o.Arena.File != nil || o.Arena.NoLock:
-		panic(fmt.Sprintf("shm: make %q: Options.Arena has a Name, a File or NoLock: they are set here", o.Name))
+	case o.Arena.Name != "" || o.Arena.File != nil || o.Arena.NoLock || o.Arena.Dropped != 0:
+		panic(fmt.Sprintf("shm: make %q: Options.Arena has a Name, a File, NoLock or Dropped: they are set here", o.Name))
 	case o.Arena.HugePages == arena.HugeTLB2M || o.Arena.HugePages == arena.HugeTLB1G:
 		panic(fmt.Sprintf("shm: make %q: pages of the hugetlb pool cannot be sealed", o.Name))
 	case o.Perm&^fs.ModePerm != 0:
@@ -81,6 +87,9 @@ func newWriter(opts Options) *Writer {
 	}
 	if w.opts.Perm == 0 {
 		w.opts.Perm = 0o600
+	}
+	if opts.Droppable {
+		w.flags = flagDrops
 	}
 	return w
 }
@@ -151,7 +160,7 @@ func (w *Writer) begin(id [2]uint64) error {
 	if err := w.mapPages(); err != nil {
 		return err
 	}
-	if err := w.open(); err != nil {
+	if err := w.open(0); err != nil {
 		return err
 	}
 	info, err := sys.Stat(fdOf(w.data))
@@ -183,15 +192,24 @@ func (w *Writer) mapPages() (err error) {
 	return nil
 }
 
-// open makes the arena of the data.
-func (w *Writer) open() (err error) {
+// open makes the arena of the data, of which what is before front may be gone.
+func (w *Writer) open(front int) (err error) {
 	o := w.opts.Arena
-	o.Name, o.File = w.name, w.data
+	o.Name, o.File, o.Dropped = w.name, w.data, front
+	seal := w.flags&flagSealed != 0
+	if seal && w.flags&flagDrops != 0 {
+		// A file that is sealed against writing has no holes punched into it, either.
+		if err := sys.Seal(fdOf(w.data), sys.SealShrink|sys.SealSeal); err != nil {
+			return err
+		}
+		seal = false
+	}
 	if w.a, err = arena.NewArena(o); err != nil {
 		return err
 	}
 	w.published = w.a.Len()
-	return w.a.Share(w.flags&flagSealed != 0)
+	w.front = front
+	return w.a.Share(seal)
 }
 
 // live says that a writer is there, of data that it has looked at.

@@ -9,7 +9,7 @@
 // machine read them in place: columns, logs, frames, results of a long computation. Use
 // something else
 //
-//   - within one process: package arena;
+//   - within one process: packages arena and stream;
 //   - where what is sent is small, or read once: a pipe or a unix socket. Copying is cheap below a
 //     megabyte, and they know when the other side is gone as well;
 //   - between machines: a network protocol;
@@ -21,13 +21,13 @@
 //	make a buffer without a name               Create
 //	… hand it to a child, or over a socket     Writer.Files, Files.Send; Inherited, Receive
 //	make a buffer that others find by name     Create with Options.Dir and Name
-//	append and publish                         Writer.Write; Writer.Arena, Writer.Publish
+//	append and publish; in place               Writer.Append, Writer.Write; Writer.Arena, Writer.Publish
+//	rows of values; drop what is old           AppendValues, View; Writer.DropFront, Guard.Check
 //	end it                                     Writer.Close, Writer.Remove
 //	go on where a writer ended, or was killed  TakeOver
 //	follow                                     Follow, Open; Await, Writer.Awaited
 //	what is there now                          Follower.Poll, Pin, Read
-//	wait for more                              Follower.Wait
-//	as a stream                                Follower.NewReader
+//	wait for more; as a stream                 Follower.Wait; Follower.NewReader
 //	what is in a directory; one of one's own   List, Remove; NewMount, Mount.Dir
 //	a log file on a disk                       Options.Dir on a disk; Writer.Sync
 //
@@ -36,7 +36,7 @@
 // In the writer as the arena's options say, in a follower as those of [FollowOptions] say:
 // until Close, or, with Retire or Domain, as long as its guard is pinned. No process's windows
 // have to do with another's: each goes to a bigger one when it needs to, and lets the old one
-// go by its own guards. What was published below Len never changes.
+// go by its own guards. What was published below Len never changes, unless it is dropped.
 //
 // # One writer, any number of processes
 //
@@ -57,12 +57,35 @@
 // is not given its descriptor, and with the last of those it is gone. It takes root, or a user
 // namespace.
 //
+// # A feed with retention
+//
+// A buffer that is made Droppable is package stream's Stream among processes: DropFront gives the
+// memory of what is old back, and what is left keeps its offsets. No guard keeps it from going,
+// since a reader that is stopped or hostile would stop the writer then. So a follower looks once
+// more behind what it has read in place; Read and Reader do so themselves.
+//
+//	w, err := shm.Create(shm.Options{Dir: dir, Name: "ticks", Droppable: true})
+//	end, err := shm.AppendValues(w, tick)                  // any number of goroutines
+//	err = w.DropFront((end - 1_000_000) * size)
+//
+//	g, err := f.Pin()
+//	first, ticks := shm.View[Tick](&g)                     // in place
+//	sum := total(ticks)
+//	if g.Check(first * size) != nil { retry() }            // it may be a sum of zeros
+//
+// An offset is one in the file, and never used again: so the longest file bounds all that is ever
+// appended, dropped or not: RLIMIT_FSIZE (ulimit -f), 16 TiB on ext4, and the addresses for a
+// window of that length, on 64 bits some tens of TiB. Behind that Append returns an error, and it takes
+// another buffer. Several columns are several buffers: what counts is the shortest.
+//
 // # Who can do what to whom
 //
 // A buffer without a name is sealed (F_SEAL_SHRINK, F_SEAL_FUTURE_WRITE, F_SEAL_SEAL): whoever gets
 // its files, of whatever user, can neither write nor cut nor seal it, nor make the writer
 // wait. All he can write is the bell, a page that tells the writer that somebody waits: false
-// rings cost it a system call each, and bells put back make others wait for a tenth of a second. A
+// rings cost it a system call each, and bells put back make others wait for a tenth of a second. One
+// that is Droppable is sealed against being cut alone, because giving back is writing: who is of
+// the same user and has a descriptor can write to its data. A
 // follower in turn believes no writer: what does not fit is ErrCorrupt, not a fault.
 //
 // A tmpfs knows no seals. A buffer with a name is for those whom its Perm lets in, and they for
@@ -90,6 +113,7 @@
 //   - Waiting: one goroutine, and one thread in the kernel, for each Follower that somebody
 //     waits on. It looks by itself ten times a second; one follower of all, 250 times, whether the
 //     writer lives.
+//   - DropFront: one or two system calls, a disk sync on a disk. Guard.Check: three atomic operations.
 //   - A Writer: five descriptors, three mappings. A Follower: three descriptors, two mappings,
 //     three after the first Wait.
 //

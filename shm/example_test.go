@@ -4,6 +4,7 @@ package shm_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -84,6 +85,60 @@ func ExampleWriter_Publish() {
 	// Output:
 	// 0 <nil>
 	// 1048576 <nil>
+}
+
+// Rows, the oldest of which are dropped: a reader looks once more behind what it has read.
+func ExampleView() {
+	type Trade struct {
+		Price  float64
+		Volume int64
+	}
+	const size = 16 // Of a Trade.
+	w, err := shm.Create(shm.Options{Name: "trades", Droppable: true})
+	if err != nil {
+		panic(err)
+	}
+	defer w.Close()
+	files, err := w.Files() // For another process: exec.Cmd.ExtraFiles, or Files.Send.
+	if err != nil {
+		panic(err)
+	}
+	f, err := shm.Follow(files, shm.FollowOptions{Name: "trades"})
+	if err != nil {
+		panic(err)
+	}
+	defer f.Close()
+	files.Close()
+
+	for i := range 1000 { // Any number of goroutines may.
+		if _, err := shm.AppendValues(w, Trade{float64(i), 1}); err != nil {
+			panic(err)
+		}
+	}
+	if err := w.DropFront(990 * size); err != nil {
+		panic(err)
+	}
+
+	g, err := f.Pin()
+	if err != nil {
+		panic(err)
+	}
+	defer g.Unpin()
+	first, trades := shm.View[Trade](&g)
+	volume := int64(0)
+	for _, t := range trades {
+		volume += t.Volume
+	}
+	if err := g.Check(first * size); err != nil {
+		panic(err) // Else: again, from where the front is now.
+	}
+	fmt.Println("from row", first, "volume", volume)
+
+	_, err = f.NewReader(context.Background(), 0).Read(make([]byte, size))
+	fmt.Println(errors.Is(err, shm.ErrDropped))
+	// Output:
+	// from row 990 volume 10
+	// true
 }
 
 // A reader that waits for a name has a buffer that is gone at once.

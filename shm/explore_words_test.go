@@ -12,6 +12,9 @@ type (
 	word64 = word[uint64]
 )
 
+// readBefore has nothing to order here.
+func readBefore() {}
+
 func (w *word[T]) Load() T {
 	testutil.Point()
 	return w.v
@@ -20,6 +23,15 @@ func (w *word[T]) Load() T {
 func (w *word[T]) Store(v T) {
 	testutil.Point()
 	w.v = v
+}
+
+func (w *word[T]) CompareAndSwap(old, v T) bool {
+	testutil.Point()
+	if w.v != old {
+		return false
+	}
+	w.v = v
+	return true
 }
 
 func (w *word[T]) Add(v T) T {

@@ -23,6 +23,7 @@ type Follower struct {
 	control, bell *os.File
 	data          *follow.Follower
 	sealed        bool // nobody can make the files shorter
+	drops         bool // what is before the front can be gone
 	max           int  // that is shown
 
 	page *addrspace.Window // of the control file. Immutable until Close.
@@ -70,11 +71,7 @@ func (f *Follower) look() (s snapshot, err error) {
 		return s, f.wrap(os.ErrClosed)
 	}
 	last := f.last
-	err = guarded(f.space, f.sealed, func() (err error) {
-		s, err = f.l.read(last)
-		return err
-	})
-	if err == nil && s.length > last.length {
+	if s, err = f.readPage(last); err == nil && s.length > last.length {
 		err = f.data.Extend(f.shown(s))
 		if errors.Is(err, follow.ErrBeyond) || errors.Is(err, follow.ErrFull) {
 			err = fmt.Errorf("%w: %d bytes are published: %w", ErrCorrupt, s.length, err)
@@ -86,6 +83,27 @@ func (f *Follower) look() (s snapshot, err error) {
 	f.last = s
 	f.seen.Store(int64(f.shown(s)))
 	return s, nil
+}
+
+// readPage reads the control page, behind what was read of it before.
+func (f *Follower) readPage(last snapshot) (snapshot, error) {
+	if f.sealed {
+		return f.l.read(last) // Without a closure, which is an allocation.
+	}
+	var s snapshot
+	err := guarded(f.space, false, func() (err error) {
+		s, err = f.l.read(last)
+		return err
+	})
+	return s, err
+}
+
+// Front returns where what can be read began when somebody last looked: see [Guard.Front] for one
+// that goes with the bytes.
+func (f *Follower) Front() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.last.front
 }
 
 // wrap says which buffer an error is about.
@@ -108,26 +126,6 @@ func (f *Follower) Alive() (bool, error) {
 		return false, f.wrap(err)
 	}
 	return alive, nil
-}
-
-// Pin returns a guard on all that is published now; see follow.Guard. Its error is that of
-// Poll, or wraps os.ErrClosed after Close.
-func (f *Follower) Pin() (follow.Guard, error) {
-	if _, err := f.Poll(); err != nil {
-		return follow.Guard{}, err
-	}
-	return f.data.Pin()
-}
-
-// Read calls f with all that is published now, pinned for the duration of the call. It
-// returns the error of Pin, or f's, or, where the buffer is not sealed, an ErrCorrupt for a fault.
-func (f *Follower) Read(do func(b []byte) error) error {
-	g, err := f.Pin()
-	if err != nil {
-		return err
-	}
-	defer g.Unpin()
-	return guarded(f.space, f.sealed, func() error { return do(g.Bytes()) })
 }
 
 // Close ends following. Bytes may be used no longer; see follow.Follower. Nothing else

@@ -21,6 +21,7 @@ import (
 const (
 	dirEnv  = "GROWARENA_SHM_DIR"
 	killEnv = "GROWARENA_SHM_KILL" // before which system call
+	dropEnv = "GROWARENA_SHM_DROP" // not empty: the front is dropped, too
 )
 
 // killTotal is how many bytes a writer that is killed would have published.
@@ -43,9 +44,13 @@ func init() {
 			return 0
 		})
 		dir := os.Getenv(dirEnv)
-		w, err := Create(Options{Dir: dir, Name: "x", Arena: arena.Options{Reserve: 2 << 20, HugePages: arena.HugeNever, Headroom: -1}})
+		drop := os.Getenv(dropEnv) != ""
+		w, err := Create(Options{Dir: dir, Name: "x", Droppable: drop, Arena: arena.Options{Reserve: 2 << 20, HugePages: arena.HugeNever, Headroom: -1}})
 		for err == nil && w.Published() < killTotal {
 			_, err = w.Write(pattern(w.Published(), w.Published()+1<<20))
+			if err == nil && drop {
+				err = w.DropFront(w.Published() - 700_000)
+			}
 		}
 		if err == nil {
 			err = w.Close()
@@ -61,11 +66,20 @@ func init() {
 		}
 		return 0
 	}
-	// steady publishes single bytes until it is killed.
+	// steady publishes single bytes until it is killed, or, where the front is dropped, more.
 	roles["steady"] = func() int {
 		w, err := TakeOver(Options{Dir: os.Getenv(dirEnv), Name: "x"})
 		if err != nil {
 			return fail("%v", err)
+		}
+		for os.Getenv(dropEnv) != "" {
+			n := w.Published()
+			if _, err := w.Append(pattern(n, n+20_000)); err != nil {
+				return fail("%v", err)
+			}
+			if err := w.DropFront(max(n-50_000, w.Front())); err != nil {
+				return fail("%v", err)
+			}
 		}
 		for {
 			b, err := w.Arena().Alloc(1)
@@ -81,30 +95,37 @@ func init() {
 // TestKill_EachCall kills a writer before each of its system calls. What is left is nothing, or
 // left over, or a prefix that can be followed and taken over.
 func TestKill_EachCall(t *testing.T) {
-	places(t, func(t *testing.T, dir string) {
-		step, found := 1, map[string]int{}
-		if testing.Short() || testutil.Race {
-			step = 9
+	places(t, func(t *testing.T, dir string) { killEach(t, dir, "") })
+}
+
+// TestKill_EachCallDropping is TestKill_EachCall of a writer that drops the front as it goes.
+func TestKill_EachCallDropping(t *testing.T) {
+	places(t, func(t *testing.T, dir string) { killEach(t, dir, "yes") })
+}
+
+func killEach(t *testing.T, dir, drop string) {
+	step, found := 1, map[string]int{}
+	if testing.Short() || testutil.Race {
+		step = 9
+	}
+	for at := 1; ; at += step {
+		c := start(t, "killed", nil, dirEnv+"="+dir, killEnv+"="+strconv.Itoa(at), dropEnv+"="+drop)
+		code := c.code(t)
+		found[afterKill(t, dir)]++
+		if code == 0 {
+			break
 		}
-		for at := 1; ; at += step {
-			c := start(t, "killed", nil, dirEnv+"="+dir, killEnv+"="+strconv.Itoa(at))
-			code := c.code(t)
-			found[afterKill(t, dir)]++
-			if code == 0 {
-				break
-			}
-			if code != -1 {
-				t.Fatalf("before call %d: exit code %d: %s", at, code, c.out.String())
-			}
-			if at > 1000 {
-				t.Fatal("it does not end")
-			}
+		if code != -1 {
+			t.Fatalf("before call %d: exit code %d: %s", at, code, c.out.String())
 		}
-		t.Logf("found after a kill: %v", found)
-		if found["nothing"] == 0 || found["a prefix"] == 0 {
-			t.Errorf("found %v: not all that there is", found)
+		if at > 1000 {
+			t.Fatal("it does not end")
 		}
-	})
+	}
+	t.Logf("found after a kill: %v", found)
+	if found["nothing"] == 0 || found["a prefix"] == 0 {
+		t.Errorf("found %v: not all that there is", found)
+	}
 }
 
 // afterKill checks what a killed writer has left, says what it was, and takes it away.
@@ -123,7 +144,7 @@ func afterKill(t *testing.T, dir string) string {
 		if all[0].Alive || all[0].Err != nil {
 			t.Errorf("List: %+v", all[0])
 		}
-		prefix(t, dir, all[0].Published)
+		prefix(t, dir, all[0].Front, all[0].Published)
 	}
 	// Whatever it was, a new buffer of the name can be made.
 	if found == "a prefix" {
@@ -145,7 +166,7 @@ func afterKill(t *testing.T, dir string) string {
 }
 
 // prefix checks a buffer whose writer is dead, takes it over and closes it.
-func prefix(t *testing.T, dir string, length int) {
+func prefix(t *testing.T, dir string, front, length int) {
 	t.Helper()
 	f, err := Open(dir, "x", FollowOptions{})
 	if err != nil {
@@ -155,8 +176,8 @@ func prefix(t *testing.T, dir string, length int) {
 	isPattern := func(n int) {
 		t.Helper()
 		if err := f.Read(func(b []byte) error {
-			if len(b) != n || wrongAt(b, 0) >= 0 {
-				t.Errorf("%d bytes, want %d, wrong at %d", len(b), n, wrongAt(b, 0))
+			if len(b) != n-front || wrongAt(b, front) >= 0 {
+				t.Errorf("%d bytes, want [%d, %d), wrong at %d", len(b), front, n, wrongAt(b, front))
 			}
 			return nil
 		}); err != nil {
@@ -173,8 +194,8 @@ func prefix(t *testing.T, dir string, length int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.Published() != length {
-		t.Errorf("%d published, want %d", w.Published(), length)
+	if w.Published() != length || w.Front() != front {
+		t.Errorf("[%d, %d), want [%d, %d)", w.Front(), w.Published(), front, length)
 	}
 	b, err := w.Arena().Alloc(1 << 20)
 	if err != nil {
@@ -195,12 +216,18 @@ func prefix(t *testing.T, dir string, length int) {
 
 // TestKill_Anywhere kills a writer that publishes as fast as it can at any moment, between any
 // two stores, while it is being followed, and has the next one go on.
-func TestKill_Anywhere(t *testing.T) {
+func TestKill_Anywhere(t *testing.T) { killAnywhere(t, "") }
+
+// TestKill_AnywhereDropping is TestKill_Anywhere of a writer that drops the front as fast as it
+// can: the follower sees no zeros that it is not told of.
+func TestKill_AnywhereDropping(t *testing.T) { killAnywhere(t, "yes") }
+
+func killAnywhere(t *testing.T, drop string) {
 	dir, rounds := tmpfsDir(t), 100
 	if testing.Short() || testutil.Race {
 		rounds = 10
 	}
-	w := create(t, Options{Dir: dir, Name: "x", Arena: arena.Options{Reserve: 2 << 20}})
+	w := create(t, Options{Dir: dir, Name: "x", Droppable: drop != "", Arena: arena.Options{Reserve: 2 << 20}})
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -209,24 +236,30 @@ func TestKill_Anywhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	checked := 0
+	checked, dropped := 0, 0
 	look := func() {
-		if _, err := f.Poll(); err != nil {
+		g, err := f.Pin()
+		if err != nil {
 			t.Fatal(err)
 		}
-		if err := f.Read(func(b []byte) error {
-			if at := wrongAt(b[checked:], checked); at >= 0 {
-				t.Fatalf("wrong at %d of %d", at, len(b))
-			}
-			checked = len(b)
-			return nil
-		}); err != nil {
-			t.Fatal(err)
+		defer g.Unpin()
+		from := max(checked, g.Front())
+		if drop == "" && from != checked {
+			t.Fatalf("the front is %d", g.Front())
 		}
+		at := wrongAt(g.Bytes()[from-g.Front():], from)
+		switch err := g.Check(from); {
+		case drop != "" && errors.Is(err, ErrDropped):
+			dropped++
+		case err != nil || at >= 0:
+			t.Fatalf("[%d, %d) is wrong at %d, %v", from, g.Len(), at, err)
+		}
+		checked = g.Len()
 	}
+	defer func() { t.Logf("%d bytes, dropped while they were read: %d times", checked, dropped) }()
 	for range rounds {
 		before := checked
-		c := start(t, "steady", nil, dirEnv+"="+dir)
+		c := start(t, "steady", nil, dirEnv+"="+dir, dropEnv+"="+drop)
 		for checked == before {
 			look()
 		}

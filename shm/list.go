@@ -22,6 +22,7 @@ type Info struct {
 	Leftover   bool   // it was never complete: Remove takes it away
 	Generation uint64 // how many writers there have been
 	Published  int    // bytes
+	Front      int    // bytes of these that are dropped: see Writer.DropFront
 	Memory     int64  // bytes that the data takes, of memory or of the disk
 
 	PID, UID int       // of the last writer, as it says
@@ -116,7 +117,7 @@ func (i *Info) look(n names) error {
 		if err != nil {
 			return err
 		}
-		i.State, i.Generation, i.Published = s.state, s.generation, s.length
+		i.State, i.Generation, i.Published, i.Front = s.state, s.generation, s.length, s.front
 		i.PID, i.UID = int(l.pid.Load()), int(l.uid.Load())
 		i.Started = time.Unix(0, int64(l.started.Load()))
 		var of sys.FileInfo

@@ -181,6 +181,7 @@ func (f *Follower) check(data int) error {
 			}
 			f.sealed = true
 		}
+		f.drops = f.org.flags&flagDrops != 0
 		// A file system that was copied has other numbers.
 		if f.l.ofThisBoot() && f.l.inode.Load() != info.ID.Inode {
 			return corrupt("the data is not the file that its writer has")

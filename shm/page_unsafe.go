@@ -92,6 +92,33 @@ func bellIn(w *addrspace.Window) *bell {
 	return (*bell)(w.Base()) // safety: as of layoutIn.
 }
 
+// sizeOf returns the size of a T.
+func sizeOf[T any]() int {
+	var zero T
+	return int(unsafe.Sizeof(zero))
+}
+
+// bytesOf returns the memory of values.
+//
+// Preconditions: T has no pointers.
+func bytesOf[T any](values []T) []byte {
+	// safety: the same memory, of which any bytes are a value.
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(values))), len(values)*sizeOf[T]())
+}
+
+// valuesAt returns n values of those that b, the beginning of a window, consists of, from number
+// at on.
+//
+// Preconditions: b has so many; T has no pointers.
+func valuesAt[T any](b []byte, at, n int) []T {
+	if n == 0 {
+		return nil
+	}
+	// safety: within b. Aligned, because a window is to 2 MiB, and the offset is a multiple of T's
+	// size, which is one of its alignment.
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b[at*sizeOf[T]():]))), n)
+}
+
 // seqAddr returns the address of the futex.
 func seqAddr(w *addrspace.Window) uintptr {
 	return w.Range().Start + unsafe.Offsetof(layout{}.seq) // safety: a number, for the kernel alone.

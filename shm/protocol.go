@@ -16,6 +16,30 @@ func (l *layout) publish(capacity, length int) {
 	l.seq.Add(1)                   // Before the look at the bell: who has rung it sleeps only if seq has not moved.
 }
 
+// raise makes a word at least n.
+func raise(w *word64, n uint64) {
+	for {
+		old := w.Load()
+		if old >= n || w.CompareAndSwap(old, n) {
+			return
+		}
+	}
+}
+
+// drop says that what is before front is not needed any more, and then gives it back: who has
+// read some of it sees so, if it was gone by then (kept).
+func (l *layout) drop(front int, giveBack func() error) error {
+	l.front.Store(uint64(front)) // Behind the length, see numbers.
+	return giveBack()
+}
+
+// kept reports whether what is from off on was not dropped before this call: whatever of it was
+// read before is what was published.
+func (l *layout) kept(off int) bool {
+	readBefore()
+	return off >= 0 && l.front.Load() <= uint64(off)
+}
+
 // finish says that nothing more comes.
 func (l *layout) finish() {
 	l.state.Store(uint32(StateClosed)) // Behind the last length: see read.

@@ -31,7 +31,7 @@ def check(ok, what):
 
 check(u64(0) == 0x6e657261776f7267, "magic")
 check(u32(8) == 1 and u32(12) == 256 and u32(16) == os.sysconf("SC_PAGESIZE"), "header")
-check(u32(20) & ~3 == 0, "flags")
+check(u32(20) & ~7 == 0, "flags")
 check(os.fstat(data).st_ino == u64(160), "inode")
 if u32(20) & 1:
     check(fcntl.fcntl(data, 1034) & 2, "seals")  # F_GET_SEALS, F_SEAL_SHRINK
@@ -45,7 +45,8 @@ def look(last):
     seq, generation, state = u32(64), u64(72), u32(68)
     if generation != u64(72):
         state = 0
-    length, capacity = u64(88), u64(80)
+    front, length, capacity = u64(96), u64(88), u64(80)
+    check(front <= length, "front")
     check(last[2] <= length <= capacity and length <= os.fstat(data).st_size, "length")
     return seq, state, length
 
@@ -56,7 +57,10 @@ while True:
     last = look(last)
     seq, state, length = last
     while done < length:
+        done = max(done, u64(96))
         b = os.pread(data, min(length - done, 1 << 20), done)
+        if u64(96) > done:
+            continue  # dropped meanwhile
         total = (total + sum(b)) % (1 << 32)
         done += len(b)
     if state == 2 or not lived:
@@ -116,5 +120,49 @@ func TestPython(t *testing.T) {
 				t.Errorf("%q, exit code %d; want %d bytes, the sum %d, and %d", got, cmd.ProcessState.ExitCode(), total, sum, want)
 			}
 		})
+	}
+}
+
+// TestPython_Dropped has it follow a buffer whose front is dropped, and shows that one that was
+// written before there were such does not.
+func TestPython_Dropped(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("no python3")
+	}
+	if strconv.IntSize < 64 {
+		t.Skip("the program has struct flock as it is in 64 bits")
+	}
+	w := create(t, Options{Droppable: true})
+	write(t, w, 3<<20)
+	if err := w.DropFront(1 << 20); err != nil {
+		t.Fatal(err)
+	}
+	sum := uint32(0)
+	for _, c := range pattern(1<<20, 3<<20) {
+		sum += uint32(c)
+	}
+	files, err := w.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer files.Close()
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		program, out string
+		code         int
+	}{
+		"now":    {consumer, strconv.Itoa(3<<20) + " " + strconv.FormatUint(uint64(sum), 10), 0},
+		"before": {strings.Replace(consumer, "~7", "~3", 1), "corrupt: flags", 5},
+	} {
+		cmd := exec.Command(python, "-c", c.program, "3", "4", "5")
+		cmd.ExtraFiles = files[:]
+		cmd.Stderr = os.Stderr
+		out, _ := cmd.Output()
+		if got := strings.TrimSpace(string(out)); got != c.out || cmd.ProcessState.ExitCode() != c.code {
+			t.Errorf("%s: %q, exit code %d; want %q and %d", name, got, cmd.ProcessState.ExitCode(), c.out, c.code)
+		}
 	}
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/epoch"
-	"github.com/growarena/growarena/follow"
 	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
 )
@@ -44,7 +43,7 @@ func TestGrow(t *testing.T) {
 			follower(t, w, FollowOptions{Reserve: 2 << 20, Domain: domain}),
 		}
 		type held struct {
-			g    follow.Guard
+			g    Guard
 			b    []byte
 			want int
 		}

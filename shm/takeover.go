@@ -18,11 +18,11 @@ import (
 // After the system has been started anew, only what had been synced counts as published: see
 // [Writer.Sync].
 //
-// Preconditions of options: Dir and Name are set; Perm and Unsealed are not.
+// Preconditions of options: Dir and Name are set; Perm, Unsealed and Droppable are not.
 func TakeOver(opts Options) (*Writer, error) {
 	opts.check()
-	if opts.Dir == "" || opts.Perm != 0 || opts.Unsealed {
-		panic(fmt.Sprintf("shm: TakeOver of %q: Dir is %q, Perm %v, Unsealed %t: want a Dir alone", opts.Name, opts.Dir, opts.Perm, opts.Unsealed))
+	if opts.Dir == "" || opts.Perm != 0 || opts.Unsealed || opts.Droppable {
+		panic(fmt.Sprintf("shm: TakeOver of %q: Dir is %q, Perm %v, Unsealed %t, Droppable %t: want a Dir alone", opts.Name, opts.Dir, opts.Perm, opts.Unsealed, opts.Droppable))
 	}
 	w := newWriter(opts)
 	if err := w.takeOver(); err != nil {
@@ -112,7 +112,7 @@ func (w *Writer) goOn(s snapshot) error {
 			return err
 		}
 	}
-	if err := w.open(); err != nil {
+	if err := w.open(s.front); err != nil {
 		return err
 	}
 	// Nothing fails from here on but the disk: a buffer that nobody can take over is as it was.
@@ -178,15 +178,16 @@ func (w *Writer) openBell(path string) (*os.File, error) {
 
 // Sync returns when what is published is on the disk: first the data, then the length that
 // says so. After a loss of power [TakeOver] finds at least that, and no byte of it is another.
-// Where the buffer is memory there is nothing to do.
+// Where the buffer is memory there is nothing to do. It may be called beside Append and Write,
+// of which it syncs what is published when it begins.
 func (w *Writer) Sync() error {
 	if w.closed || w.flags&flagOnDisk == 0 {
 		return nil
 	}
-	n := w.published
+	n := w.Published()
 	err := sys.Sync(fdOf(w.data))
 	if err == nil {
-		w.l.synced.Store(uint64(n))
+		raise(&w.l.synced, uint64(n)) // Another Sync may have begun later, and be done.
 		err = w.syncControl()
 	}
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/arena"
@@ -11,8 +12,9 @@ import (
 )
 
 // Writer grows a buffer that other processes follow. Make one with [Create], or with
-// [TakeOver] where one has ended. Publish, Write, Sync, Remove and Close belong to one goroutine
-// at a time; the arena's own methods are as free as they are in package arena.
+// [TakeOver] where one has ended. Append, Write, DropFront, Front, Sync and Published may be called
+// by any number of goroutines at once. Publish, and the arena's Alloc, are for one that uses the
+// writer alone, as are Remove, Close and Abort.
 type Writer struct {
 	name  string
 	opts  Options
@@ -30,11 +32,17 @@ type Writer struct {
 	b        *bell
 	guarded  bool // somebody else may make the bell shorter
 
-	published int
-	torn      error // of a Write that may have written half: it is not to be published
-	closed    bool
-	removed   bool
-	id        [2]uint64 // of the buffer
+	mu        sync.Mutex // of those who append; held alone
+	published int        // Protected by mu, but in Publish, beside which nobody is.
+	torn      error      // of an append that may have written half: it is not to be published. Protected by mu.
+
+	dropping sync.Mutex // of those who drop; held alone
+	front    int        // Protected by dropping.
+	punched  int        // up to where it is given back. Protected by dropping.
+
+	closed  bool
+	removed bool
+	id      [2]uint64 // of the buffer
 }
 
 // Arena returns the writer's own arena: what is allocated there and written is seen by
@@ -45,7 +53,11 @@ func (w *Writer) Arena() *arena.Arena { return w.a }
 func (w *Writer) Name() string { return w.name }
 
 // Published returns how many bytes have been published, also after Close.
-func (w *Writer) Published() int { return w.published }
+func (w *Writer) Published() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.published
+}
 
 // Publish says that [0, n) of the arena is complete: followers see it from now on, and those
 // that wait are woken. It panics unless n is within [what was published, Arena().Len()], and
@@ -87,29 +99,54 @@ func (w *Writer) ringGuarded() {
 // wake wakes all who wait. They look again after some time whatever it says.
 func (w *Writer) wake() { _ = sys.FutexWake(seqAddr(w.page)) }
 
-// Write appends p and publishes it with all that was allocated before: an io.Writer. A full
-// file system is an error, as is the arena's limit: nothing has been published then. Where the
-// file system was found full by a store, all later Writes return that error, too: half of p may
-// have been written.
-func (w *Writer) Write(p []byte) (int, error) {
-	if w.closed {
-		return 0, fmt.Errorf("shm: write %d bytes to %s: %w", len(p), w.where(), os.ErrClosed)
+// Append appends p, as one: who follows sees all of it or nothing, and publishes it with all that
+// was allocated before. It returns where p begins. A full file system is an error, as is the
+// arena's limit, which bounds all that was ever appended, dropped or not: nothing has been
+// published then. Where the file system was found full by a store, all later appends return that
+// error, too: half of p may have been written.
+func (w *Writer) Append(p []byte) (off int, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.closed:
+		err = os.ErrClosed
+	case w.torn != nil:
+		err = fmt.Errorf("after an append that failed: %w", w.torn)
+	default:
+		if off, err = w.appendLocked(p); err == nil {
+			return off, nil
+		}
 	}
-	if w.torn != nil {
-		return 0, fmt.Errorf("shm: write %d bytes to %s, after a Write that failed: %w", len(p), w.where(), w.torn)
-	}
+	return -1, fmt.Errorf("shm: append %d bytes to %s: %w", len(p), w.where(), err)
+}
+
+// errUnfinished is what has become of an append whose copy has panicked.
+var errUnfinished = errors.New("its copy was not finished")
+
+// appendLocked is Append with mu held.
+func (w *Writer) appendLocked(p []byte) (off int, err error) {
 	b, err := w.a.Alloc(len(p))
-	if err == nil {
-		err = caught(w.space, w.flags&flagSealed != 0, func() error {
-			copy(b, p)
-			return nil
-		})
-		w.torn = err
-	}
 	if err != nil {
-		return 0, fmt.Errorf("shm: write %d bytes to %s: %w", len(p), w.where(), err)
+		return -1, err
 	}
-	w.Publish(w.a.Len())
+	w.torn = errUnfinished // In case the copy panics.
+	w.torn = caught(w.space, w.flags&flagSealed != 0, func() error {
+		copy(b, p)
+		return nil
+	})
+	if w.torn != nil {
+		return -1, w.torn
+	}
+	end := w.a.Len()
+	w.Publish(end)
+	return end - len(p), nil
+}
+
+// Write is Append for an io.Writer.
+func (w *Writer) Write(p []byte) (int, error) {
+	if _, err := w.Append(p); err != nil {
+		return 0, err
+	}
 	return len(p), nil
 }
 

@@ -3,7 +3,6 @@ package stream
 import (
 	"errors"
 	"fmt"
-	"math/bits"
 	"sync"
 
 	"github.com/growarena/growarena/epoch"
@@ -120,19 +119,9 @@ type hole struct {
 	span
 }
 
-// Bounds of what is given back at once: giving back less than a huge page breaks that.
-const (
-	granuleMin = 64 << 10
-	granuleMax = extentSize
-)
-
 // drop returns what of the track can be given back when it is live from from to end.
 func (t *track) drop(from, end int64) (holes []hole) {
-	granule := int64(granuleMin)
-	if live := (end - from) / 8; live > granule {
-		granule = min(int64(1)<<(bits.Len64(uint64(live))-1), granuleMax)
-	}
-	to := align.Down(from, granule)
+	to := align.Down(from, int64(memfile.Granule(int(end-from))))
 	for _, p := range t.parts {
 		if lo, hi := max(t.dropped, p.start), min(to, p.end); lo < hi {
 			holes = append(holes, hole{p, span{lo - p.start, hi - p.start}})
@@ -144,10 +133,6 @@ func (t *track) drop(from, end int64) (holes []hole) {
 	t.dropped = max(t.dropped, to)
 	return holes
 }
-
-// punchMost bounds what one call gives back: the kernel keeps others from making the file
-// longer for as long as that takes.
-const punchMost = 16 << 20
 
 // punch gives h of the file back, and what was refused before. Nothing is locked meanwhile: it
 // may take long, and sequence.mu is held by who asks what is stuck.
@@ -181,18 +166,12 @@ func (p *part) begin(h span) (list []span, lacking bool) {
 	return list, p.lacking
 }
 
-// punchOne gives h of the file back, and returns what of it was refused.
+// punchOne gives h of the file back, and returns what of it was refused: nobody sees these bytes
+// any more, and no number comes again, so they need not be zero, and what cannot be given back
+// now is tried again with the next.
 func (p *part) punchOne(h span) (span, error) {
-	for h.from < h.to {
-		next := min(align.Down(h.from, punchMost)+punchMost, h.to)
-		// Nobody sees these bytes any more, and no number comes again: they need not be
-		// zero, and what cannot be given back now is tried again with the next.
-		if err := memfile.Punch(p.file.Fd(), h.from, 0, int(next-h.from)); err != nil {
-			return h, err
-		}
-		h.from = next
-	}
-	return h, nil
+	reached, err := memfile.PunchFrom(p.file.Fd(), h.from, h.to)
+	return span{reached, h.to}, err
 }
 
 // done ends begin.

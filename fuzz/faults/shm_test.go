@@ -198,6 +198,36 @@ var shmOperations = []operation{
 	shares("Create/name", "Create", inTmpfs, createShared),
 	shares("Writer.Write/elsewhere", "Writer.Write", inMemory, moreOf(4*mib)),
 	shares("Writer.Write/elsewhere, name", "Writer.Write", inTmpfs, moreOf(4*mib)),
+	shares("Writer.Append", "Writer.Append", inMemory, func(m *shmScene) error {
+		b := make([]byte, 4*mib)
+		mark(b, len(m.data))
+		off, err := m.w.Append(b)
+		if err == nil && off == len(m.data) {
+			m.data = append(m.data, b...)
+		}
+		return err
+	}),
+	shares("AppendValues", "AppendValues", inTmpfs, func(m *shmScene) error {
+		row, err := shm.AppendValues(m.w, make([][64]byte, 64<<10)...)
+		if err == nil && row == len(m.data)/64 {
+			m.data = append(m.data, make([]byte, 4*mib)...)
+		}
+		return err
+	}),
+	{
+		name: "shm.Writer.DropFront", covers: []string{"shm.Writer.DropFront"}, thin: true,
+		setup: func(t *testing.T) *scene {
+			m := newShmScene(t, inTmpfs())
+			o := m.options("dropped")
+			o.Droppable = true
+			w, err := shm.Create(o)
+			must(t, err)
+			m.made = append(m.made, w.Close)
+			_, err = w.Write(m.data)
+			must(t, err)
+			return m.scene(func() error { return w.DropFront(mib / 2) })
+		},
+	},
 	shares("Writer.Files", "Writer.Files", inMemory, func(m *shmScene) error {
 		files, err := m.w.Files()
 		if err == nil {

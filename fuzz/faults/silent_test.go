@@ -184,32 +184,36 @@ var silent = map[string]func(w *world){
 		w.seen.Unpin()
 		w.seen, _ = w.follow.Pin()
 	},
-	"shm.Inherited":          func(w *world) { shm.Inherited(1 << 20) },
-	"shm.Files.Close":        func(w *world) { _ = shm.Files{}.Close() },
-	"shm.Mount.Dir":          func(w *world) { new(shm.Mount).Dir() },
-	"shm.Mount.File":         func(w *world) { new(shm.Mount).File() },
-	"shm.State.String":       func(w *world) { _ = shm.StateLive.String() },
-	"shm.Writer.Name":        func(w *world) { w.writer.Name() },
-	"shm.Writer.Arena":       func(w *world) { w.writer.Arena() },
-	"shm.Writer.Published":   func(w *world) { w.writer.Published() },
-	"shm.Writer.Publish":     func(w *world) { w.writer.Publish(w.writer.Published()) },
-	"shm.Follower.Name":      func(w *world) { w.shm.Name() },
-	"shm.Follower.Sealed":    func(w *world) { w.shm.Sealed() },
-	"shm.Follower.Len":       func(w *world) { w.shm.Len() },
-	"shm.Follower.Poll":      func(w *world) { _, _ = w.shm.Poll() },
-	"shm.Follower.State":     func(w *world) { w.shm.State() },
-	"shm.Follower.Wait":      func(w *world) { _ = w.shm.Wait(context.Background(), 1000) },
-	"shm.Follower.Read":      func(w *world) { _ = w.shm.Read(func([]byte) error { return nil }) },
-	"shm.Follower.NewReader": func(w *world) { w.shm.NewReader(context.Background(), 0) },
-	"shm.Reader.Offset":      func(w *world) { w.shm.NewReader(context.Background(), 0).Offset() },
-	"shm.Reader.Read":        func(w *world) { _, _ = w.shm.NewReader(context.Background(), 0).Read(make([]byte, 10)) },
-	"shm.Reader.ReadAt":      func(w *world) { _, _ = w.shm.NewReader(context.Background(), 0).ReadAt(make([]byte, 10), 0) },
-	"shm.Follower.Pin": func(w *world) {
-		g, err := w.shm.Pin()
-		if err == nil {
-			g.Unpin()
-		}
-	},
+	"shm.Inherited":                func(w *world) { shm.Inherited(1 << 20) },
+	"shm.Files.Close":              func(w *world) { _ = shm.Files{}.Close() },
+	"shm.Mount.Dir":                func(w *world) { new(shm.Mount).Dir() },
+	"shm.Mount.File":               func(w *world) { new(shm.Mount).File() },
+	"shm.State.String":             func(w *world) { _ = shm.StateLive.String() },
+	"shm.Writer.Name":              func(w *world) { w.writer.Name() },
+	"shm.Writer.Arena":             func(w *world) { w.writer.Arena() },
+	"shm.Writer.Published":         func(w *world) { w.writer.Published() },
+	"shm.Writer.Publish":           func(w *world) { w.writer.Publish(w.writer.Published()) },
+	"shm.Follower.Name":            func(w *world) { w.shm.Name() },
+	"shm.Follower.Sealed":          func(w *world) { w.shm.Sealed() },
+	"shm.Follower.Len":             func(w *world) { w.shm.Len() },
+	"shm.Follower.Poll":            func(w *world) { _, _ = w.shm.Poll() },
+	"shm.Follower.State":           func(w *world) { w.shm.State() },
+	"shm.Follower.Wait":            func(w *world) { _ = w.shm.Wait(context.Background(), 1000) },
+	"shm.Follower.Read":            func(w *world) { _ = w.shm.Read(func([]byte) error { return nil }) },
+	"shm.Follower.NewReader":       func(w *world) { w.shm.NewReader(context.Background(), 0) },
+	"shm.Reader.Offset":            func(w *world) { w.shm.NewReader(context.Background(), 0).Offset() },
+	"shm.Reader.Read":              func(w *world) { _, _ = w.shm.NewReader(context.Background(), 0).Read(make([]byte, 10)) },
+	"shm.Reader.ReadAt":            func(w *world) { _, _ = w.shm.NewReader(context.Background(), 0).ReadAt(make([]byte, 10), 0) },
+	"shm.Follower.Front":           func(w *world) { w.shm.Front() },
+	"shm.Writer.Front":             func(w *world) { w.writer.Front() },
+	"shm.Follower.Pin":             func(w *world) { pinShm(w, func(*shm.Guard) {}) },
+	"shm.Guard.Unpin":              func(w *world) { pinShm(w, func(*shm.Guard) {}) },
+	"shm.Guard.Front":              func(w *world) { pinShm(w, func(g *shm.Guard) { g.Front() }) },
+	"shm.Guard.Len":                func(w *world) { pinShm(w, func(g *shm.Guard) { g.Len() }) },
+	"shm.Guard.Bytes":              func(w *world) { pinShm(w, func(g *shm.Guard) { g.Bytes() }) },
+	"shm.Guard.Check":              func(w *world) { pinShm(w, func(g *shm.Guard) { _ = g.Check(0) }) },
+	"shm.Guard.Refresh":            func(w *world) { pinShm(w, func(g *shm.Guard) { _ = g.Refresh() }) },
+	"shm.View":                     func(w *world) { pinShm(w, func(g *shm.Guard) { shm.View[int64](g) }) },
 	"pool.Pool.Name":               func(w *world) { w.pool.Name() },
 	"pool.Pool.Room":               func(w *world) { w.pool.Room() },
 	"pool.Pool.Len":                func(w *world) { w.pool.Len(w.inPool) },
@@ -272,4 +276,12 @@ func (w *world) fault() *arena.FaultError {
 		return nil
 	})
 	return err.(*arena.FaultError)
+}
+
+// pinShm calls f with a guard of the shared buffer.
+func pinShm(w *world, f func(g *shm.Guard)) {
+	if g, err := w.shm.Pin(); err == nil {
+		defer g.Unpin()
+		f(&g)
+	}
 }

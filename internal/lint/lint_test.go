@@ -38,7 +38,7 @@ var layers = map[string][]string{
 	"addrspace":            {"internal/sys", "internal/align", "internal/invariants", "internal/placement"},
 	"epoch":                {"internal/invariants"},
 	"internal/mapping":     {"addrspace", "epoch", "internal/memfile", "internal/sys", "internal/align"},
-	"shm":                  {"follow", "arena", "addrspace", "epoch", "internal/memfile", "internal/sys"},
+	"shm":                  {"stream", "follow", "arena", "addrspace", "epoch", "internal/memfile", "internal/sys", "internal/align", "internal/pointerfree"},
 	"pool":                 {"arena", "addrspace", "internal/census", "internal/mapping", "internal/memfile", "internal/sys", "internal/align", "internal/invariants"},
 	"follow":               {"arena", "addrspace", "epoch", "internal/mapping", "internal/memfile", "internal/sys", "internal/align"},
 	"stream":               {"arena", "addrspace", "epoch", "internal/census", "internal/memfile", "internal/sys", "internal/align", "internal/pointerfree"},

@@ -36,7 +36,7 @@ var commitMutants = []mutant{
 		name:    "holes left",
 		mistake: "with Commit the holes of a caller's file have no memory",
 		file:    "arena/prepare.go",
-		old:     "if !a.commit || a.file.Allocated() >= to {",
+		old:     "if !a.commit || from >= to || a.file.Allocated() >= to {",
 		new:     "if true {",
 		test:    "TestArena_CommitFile",
 	}, {

@@ -118,9 +118,10 @@ var streamMutants = []mutant{
 	}, {
 		name:    "given back in one",
 		mistake: "one call gives back all, and who makes the file longer waits for it",
-		file:    "stream/drop.go",
-		old:     "min(align.Down(h.from, punchMost)+punchMost, h.to)",
-		new:     "max(align.Down(h.from, punchMost), h.to)",
+		file:    "internal/memfile/front.go",
+		old:     "min(align.Down(from, punchMost)+punchMost, to)",
+		new:     "max(align.Down(from, punchMost), to)",
+		pkg:     "stream",
 		test:    "TestDropFront_Pieces",
 	}, {
 		name:    "columns of no group",
