@@ -25,6 +25,7 @@
 //	bytes that grow                            Arena: Alloc, Bytes
 //	readers beside a writer                    Guard, by Arena.Pin; Arena.Read
 //	many goroutines that allocate              a Local for each, by Arena.NewLocal
+//	a goroutine that looks again and again     a LocalGuard, by Arena.NewLocalGuard
 //	what was a bytes.Buffer                    Buffer
 //	values of types without pointers           New[T], MakeSlice[T]; links: Ref[T]
 //	a ring buffer, a view; of others' memory   Alias, by Arena.Alias; by AliasOf

@@ -123,6 +123,27 @@ func ExampleArena_Pin() {
 	// 1073741829
 }
 
+// A goroutine that looks again and again has a guard of its own.
+func ExampleArena_NewLocalGuard() {
+	a := must(arena.NewArena(arena.Options{Reserve: 2 << 20, Retire: true}))
+	defer a.Free()
+	g := a.NewLocalGuard()
+	defer g.Close()
+	for _, word := range []string{"hello", ", ", "world"} {
+		copy(must(a.Alloc(len(word))), word)
+		if err := g.Pin(); err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Printf("%q\n", g.Bytes())
+		g.Unpin()
+	}
+	// Output:
+	// "hello"
+	// "hello, "
+	// "hello, world"
+}
+
 func ExampleArena_Read() {
 	a := must(arena.NewArena(arena.Options{Retire: true}))
 	defer a.Free()

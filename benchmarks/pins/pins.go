@@ -38,7 +38,9 @@ func Experiments(quick bool) []bench.Experiment {
 		"Time is processor time: wall time, times the processors that are busy, by all operations."
 	pins.Contenders = append([]bench.Contender{
 		ours("epoch.Pin", "", pin),
+		ours("epoch.Local", "one for each goroutine", local),
 		ours("arena.Pin", "an arena with Options.Retire", arenaPin),
+		ours("arena.LocalGuard", "the same, one for each goroutine", arenaLocal),
 	}, locks...)
 	moves.Name, moves.Title = "refresh", "Protecting one read after the other: refresh"
 	moves.Work = "Each operation makes sure that what is read next is the newest there is and protected, and reads 8 bytes of it. " +

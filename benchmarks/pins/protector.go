@@ -117,6 +117,24 @@ func pin() (protector, error) {
 	}, none}, err
 }
 
+// local is a pin of a goroutine's own for each read.
+func local() (protector, error) {
+	d, err := domain()
+	return protector{func(n int) (sum uint64) {
+		l := d.NewLocal()
+		defer l.Close()
+		for range n {
+			v, err := l.Pin()
+			if err != nil {
+				panic(err)
+			}
+			sum += v.(*payload).word()
+			l.Unpin()
+		}
+		return sum
+	}, none}, err
+}
+
 // refresh is one guard, moved on before each read.
 func refresh() (protector, error) {
 	d, err := domain()
@@ -160,6 +178,26 @@ func arenaPin() (protector, error) {
 		for range n {
 			g, err := a.Pin()
 			if err != nil {
+				panic(err)
+			}
+			sum += binary.LittleEndian.Uint64(g.Bytes())
+			g.Unpin()
+		}
+		return sum
+	}, a.Free}, nil
+}
+
+// arenaLocal is a pin of a goroutine's own guard for each read.
+func arenaLocal() (protector, error) {
+	a, err := newArena()
+	if err != nil {
+		return protector{}, err
+	}
+	return protector{func(n int) (sum uint64) {
+		g := a.NewLocalGuard()
+		defer g.Close()
+		for range n {
+			if err := g.Pin(); err != nil {
 				panic(err)
 			}
 			sum += binary.LittleEndian.Uint64(g.Bytes())

@@ -26,8 +26,13 @@ func (m *Mapping) RetireExactly() {
 // the pinned version (Exact), or the newest one, loaded after the pin
 // (a shared domain), which has no window after Shut. Safe for concurrent use.
 func (m *Mapping) ViewOf(pin *epoch.Guard) *View {
+	return m.viewOf(pin.Value())
+}
+
+// viewOf is ViewOf for the value that was pinned.
+func (m *Mapping) viewOf(value any) *View {
 	if m.exact {
-		return pin.Value().(*View)
+		return value.(*View)
 	}
 	return m.view.Load()
 }

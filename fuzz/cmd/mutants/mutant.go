@@ -34,7 +34,7 @@ type mutant struct {
 // allMutants returns those of all packages.
 func allMutants() []mutant {
 	return slices.Concat(
-		addrspaceMutants, arenaMutants, censusMutants, commitMutants, epochMutants, explorerMutants, followMutants, mappingMutants,
+		addrspaceMutants, arenaMutants, censusMutants, commitMutants, epochMutants, explorerMutants, followMutants, localGuardMutants, mappingMutants,
 		memfileMutants, pageheapMutants, poolMutants, shmMutants,
 		slabMutants, freshMutants, discardMutants, streamMutants, trackMutants,
 	)
