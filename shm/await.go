@@ -19,7 +19,7 @@ const awaitSuffix = ".wait"
 const awaitTurn = 10 * time.Millisecond
 
 // Await is Open that waits until there is a buffer of the name: its error is ctx's, or one of Open's
-// but that there is none. A buffer may come and go between two looks. One does not whose writer
+// but that there is none; one that wraps fs.ErrNotExist says that there is no such directory. A buffer may come and go between two looks. One does not whose writer
 // looks at [Writer.Awaited] before it calls Remove, if Await has begun before that,
 // this process may make files in the directory, and the writer is of the same user, or root.
 func Await(ctx context.Context, dir, name string, opts FollowOptions) (*Follower, error) {
@@ -38,6 +38,9 @@ func Await(ctx context.Context, dir, name string, opts FollowOptions) (*Follower
 		f, err := Open(dir, name, opts)
 		if !errors.Is(err, fs.ErrNotExist) {
 			return f, err
+		}
+		if _, err := sys.IDOf(dir); errors.Is(err, sys.ENOENT) {
+			return nil, fmt.Errorf("shm: wait for %s: there is no such directory: make it first: %w", where(dir, name), err)
 		}
 		if mark < 0 {
 			// Who may not make files there waits all the same.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
@@ -141,5 +142,29 @@ func TestAwait_Ends(t *testing.T) {
 	}
 	if left := namesIn(t, dir); len(left) > 0 {
 		t.Errorf("left: %v", left)
+	}
+}
+
+// TestAwait_NoDirectory: where there is no directory nobody can make a name.
+func TestAwait_NoDirectory(t *testing.T) {
+	dir := tmpfsDir(t)
+	soon, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if f, err := Await(soon, filepath.Join(dir, "none"), "x", FollowOptions{}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v, %v", f, err)
+	}
+	// One that goes while it is waited in.
+	ctx, waits := notice(soon)
+	done := make(chan error)
+	go func() {
+		_, err := Await(ctx, dir, "x", FollowOptions{})
+		done <- err
+	}()
+	<-waits
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("taken away: %v", err)
 	}
 }

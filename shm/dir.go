@@ -97,7 +97,9 @@ func (w *Writer) inDir() error {
 		return err
 	}
 	if w.flags&flagOnDisk != 0 {
-		return sys.SyncDir(w.opts.Dir)
+		if err := sys.SyncDir(w.opts.Dir); err != nil {
+			return errors.Join(err, n.unlink())
+		}
 	}
 	return nil
 }
@@ -284,7 +286,9 @@ func explain(err error) error {
 	case errors.Is(err, sys.ENOSPC):
 		return fmt.Errorf("%w: the file system is full (a tmpfs has the size it is mounted with): make room, or mount it with a larger size", err)
 	case errors.Is(err, sys.ELOOP):
-		return fmt.Errorf("%w: a symbolic link is no buffer", err)
+		return fmt.Errorf("%w: a symbolic link is no buffer: take it away by hand", err)
+	case errors.Is(err, sys.EISDIR):
+		return fmt.Errorf("%w: it is no buffer: take it away by hand", err)
 	}
 	return memfile.ExplainFiles(err)
 }

@@ -51,8 +51,11 @@ func TestDropFront(t *testing.T) {
 		}
 		var guards []held
 		front, end := 0, 0
-		rng := rand.New(rand.NewPCG(1, 2))
-		for range 400 {
+		rng, steps := rand.New(rand.NewPCG(1, 2)), 400
+		if testing.Short() {
+			steps = 100
+		}
+		for range steps {
 			switch k := rng.IntN(8); {
 			case k < 3:
 				n := rng.IntN(300 << 10)

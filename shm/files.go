@@ -26,8 +26,12 @@ type Conn interface {
 
 // Files opens the buffer's files for a follower, in this process or another: for
 // exec.Cmd.ExtraFiles, or [Files.Send]. The caller closes them; they outlive the writer. It
-// needs /proc: without that a descriptor would write, and hold the writer's lock.
+// needs /proc: without that a descriptor would write, and hold the writer's lock. The error
+// wraps os.ErrClosed after Close.
 func (w *Writer) Files() (files Files, err error) {
+	if w.closed {
+		return Files{}, fmt.Errorf("shm: open the files of %s: %w", w.where(), os.ErrClosed)
+	}
 	for i, f := range []struct {
 		of    *os.File
 		write bool

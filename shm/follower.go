@@ -129,7 +129,7 @@ func (f *Follower) Alive() (bool, error) {
 }
 
 // Close ends following. Bytes may be used no longer; see follow.Follower. Nothing else
-// may use f meanwhile but Wait, which returns os.ErrClosed.
+// may use f meanwhile but Wait, which returns os.ErrClosed. Panics if f is closed.
 func (f *Follower) Close() error {
 	f.endWaiting()
 	f.mu.Lock()

@@ -100,6 +100,10 @@ func TestKill_EachCall(t *testing.T) {
 
 // TestKill_EachCallDropping is TestKill_EachCall of a writer that drops the front as it goes.
 func TestKill_EachCallDropping(t *testing.T) {
+	if testing.Short() {
+		killEach(t, tmpfsDir(t), "yes")
+		return
+	}
 	places(t, func(t *testing.T, dir string) { killEach(t, dir, "yes") })
 }
 

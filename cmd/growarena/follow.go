@@ -19,7 +19,9 @@ const followHead = `Usage: growarena follow [-dir DIR] [-from OFFSET] [-pattern 
 Waits until there is a buffer of the name, made by 'growarena share' or a program that
 uses package shm, writes what is published to standard output as it comes, and ends when
 its writer closes it. Any number of processes may follow one buffer; they take none of
-its bytes, and cannot harm it.
+its bytes, and cannot harm it. The directory has to be there. Where the writer drops what
+is old, without -from it begins with what is left, and what is dropped before it could be
+written is an error.
 
 Exit code 4 says that the writer has died: all that it had published is written. 5 says
 that the buffer is corrupt.
@@ -29,8 +31,8 @@ that the buffer is corrupt.
 const followFoot = dirFoot + `
 With -json each line is an object: {"offset":…,"length":…} for bytes that were published,
 {"offset":…,"line":"…"} for a line that matches, and at the end {"end":"closed",
-"published":…,"generation":…}; "gone", "corrupt" or, for another error, "failed" in place
-of "closed".
+"published":…,"generation":…}; "gone", "corrupt", "dropped" or, for another error, "failed"
+in place of "closed".
 `
 
 // followFlags are the flags of follow, as given.
@@ -45,7 +47,7 @@ func (p *program) follow(ctx context.Context, args []string) error {
 	var given followFlags
 	f := p.flags("follow", followHead, followFoot)
 	f.StringVar(&given.dir, "dir", "", "look for the name in `DIR`")
-	f.StringVar(&given.from, "from", "0", "begin at `OFFSET`, in bytes")
+	f.StringVar(&given.from, "from", "", "begin at `OFFSET`, in bytes (default: with the first that is there)")
 	f.StringVar(&given.pattern, "pattern", "", "write only lines that match `RE`")
 	f.BoolVar(&given.json, "json", false, "write a JSON object for each publication, or line")
 	if err := parse(f, args); err != nil {
@@ -54,12 +56,15 @@ func (p *program) follow(ctx context.Context, args []string) error {
 	if f.NArg() != 1 {
 		return usagef("want the NAME of one buffer, got %d arguments", f.NArg())
 	}
-	o := followOut{w: bufio.NewWriter(p.stdout), json: given.json}
-	from, err := strconv.ParseUint(given.from, 10, 64)
-	if err != nil || from > math.MaxInt {
-		return usagef("-from is %q, want a number of bytes", given.from)
+	o := followOut{w: bufio.NewWriter(p.stdout), json: given.json, from: -1}
+	if given.from != "" {
+		from, err := strconv.ParseUint(given.from, 10, 64)
+		if err != nil || from > math.MaxInt {
+			return usagef("-from is %q, want a number of bytes", given.from)
+		}
+		o.from = int(from)
 	}
-	o.from = int(from)
+	var err error
 	if given.pattern != "" {
 		if o.pattern, err = regexp.Compile(given.pattern); err != nil {
 			return usagef("-pattern: %v", err)
@@ -71,6 +76,9 @@ func (p *program) follow(ctx context.Context, args []string) error {
 	b, err := shm.Await(ctx, given.dir, f.Arg(0), shm.FollowOptions{Retire: true})
 	if err == nil {
 		err = errors.Join(o.run(ctx, b), b.Close())
+	} else if o.json && ctx.Err() == nil {
+		o.end(err, 0, 0)
+		err = first(err, o.w.Flush())
 	}
 	return p.followed(ctx, err)
 }
@@ -95,13 +103,16 @@ func (p *program) followed(ctx context.Context, err error) error {
 // followOut writes what follow shows.
 type followOut struct {
 	w       *bufio.Writer
-	from    int
+	from    int // -1: where there is something
 	pattern *regexp.Regexp
 	json    bool
 }
 
 // run writes what is published, until the end.
 func (o *followOut) run(ctx context.Context, f *shm.Follower) error {
+	if o.from < 0 {
+		o.from = f.Front()
+	}
 	r := f.NewReader(ctx, o.from)
 	var err error
 	if o.pattern != nil {
@@ -110,23 +121,39 @@ func (o *followOut) run(ctx context.Context, f *shm.Follower) error {
 		err = o.bytes(r)
 	}
 	if o.json && ctx.Err() == nil {
-		end := "failed"
-		switch {
-		case err == nil:
-			end = "closed"
-		case errors.Is(err, shm.ErrWriterGone):
-			end = "gone"
-		case errors.Is(err, shm.ErrCorrupt):
-			end = "corrupt"
-		}
 		_, generation := f.State()
-		o.object(struct {
-			End        string `json:"end"`
-			Published  int    `json:"published"`
-			Generation uint64 `json:"generation"`
-		}{end, f.Len(), generation})
+		o.end(err, f.Len(), generation)
 	}
-	return errors.Join(err, o.w.Flush())
+	// A buffered writer says once more what it has met before.
+	return first(err, o.w.Flush())
+}
+
+// first returns the first of two errors.
+func first(err, next error) error {
+	if err != nil {
+		return err
+	}
+	return next
+}
+
+// end writes the last object.
+func (o *followOut) end(err error, published int, generation uint64) {
+	end := "failed"
+	switch {
+	case err == nil:
+		end = "closed"
+	case errors.Is(err, shm.ErrWriterGone):
+		end = "gone"
+	case errors.Is(err, shm.ErrCorrupt):
+		end = "corrupt"
+	case errors.Is(err, shm.ErrDropped):
+		end = "dropped"
+	}
+	o.object(struct {
+		End        string `json:"end"`
+		Published  int    `json:"published"`
+		Generation uint64 `json:"generation"`
+	}{end, published, generation})
 }
 
 // object writes a JSON object. An error comes with Flush.

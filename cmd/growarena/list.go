@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -33,6 +34,7 @@ type listed struct {
 	Name       string    `json:"name"`
 	State      string    `json:"state"` // live, closed, dead, incomplete, corrupt, init
 	Published  int       `json:"published"`
+	Front      int       `json:"front"` // bytes of these that are dropped
 	Memory     int64     `json:"memory"`
 	Generation uint64    `json:"generation"`
 	PID        int       `json:"pid"`
@@ -61,7 +63,7 @@ func (p *program) list(args []string) error {
 	}
 	all := make([]listed, 0, len(found))
 	for _, i := range found {
-		l := listed{i.Name, stateOf(i), i.Published, i.Memory, i.Generation, i.PID, i.UID, i.Started.UTC(), ""}
+		l := listed{i.Name, stateOf(i), i.Published, i.Front, i.Memory, i.Generation, i.PID, i.UID, i.Started.UTC(), ""}
 		if i.Err != nil {
 			l.Error = i.Err.Error()
 		}
@@ -81,17 +83,25 @@ func (p *program) list(args []string) error {
 		if l.PID != 0 {
 			writer, since = fmt.Sprintf("%d (uid %d)", l.PID, l.UID), l.Started.Local().Format(time.DateTime)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", l.Name, l.State, humanize.Comma(int64(l.Published)), humanize.IBytes(uint64(l.Memory)), writer, since)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", printable(l.Name), l.State, humanize.Comma(int64(l.Published)), humanize.IBytes(uint64(l.Memory)), writer, since)
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
 	for _, l := range all {
 		if l.Error != "" {
-			fmt.Fprintf(p.stderr, "growarena ls: %s: %s\n", l.Name, l.Error)
+			fmt.Fprintf(p.stderr, "growarena ls: %s: %s\n", printable(l.Name), l.Error)
 		}
 	}
 	return nil
+}
+
+// printable returns a name that a terminal shows as it is: in quotes, if it has to be.
+func printable(name string) string {
+	if quoted := strconv.Quote(name); quoted != `"`+name+`"` {
+		return quoted
+	}
+	return name
 }
 
 // stateOf says in one word how a buffer is.

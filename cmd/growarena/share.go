@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -20,8 +22,8 @@ const shareHead = `Usage: growarena share [-dir DIR] -name NAME [-keep] [PATH...
 Reads all regular files under the paths as one stream, in the order of ingest, into a
 buffer that other processes follow by its name while it grows: see 'growarena help
 follow'. Without PATH, or with -, it reads standard input. What is read is published at
-once. At the end the buffer is closed and, without -keep, its name taken away; who
-follows it has it all the same. So has a 'growarena follow' of the same user that was
+once; the buffer's own files are left out. At the end it is closed and, without -keep,
+its name taken away; who follows it has it all the same. So has a 'growarena follow' of the same user that was
 already waiting for the name when sharing began, however short that was; the name stays
 for it, for two seconds at most.
 
@@ -63,7 +65,7 @@ func (p *program) share(ctx context.Context, args []string) error {
 		return err
 	}
 	fmt.Fprintf(p.stderr, "growarena share: %q in %s\n", *name, *dir)
-	return p.shareInto(ctx, w, paths, *keep)
+	return p.shareInto(ctx, w, paths, *keep, ownFiles(*dir, *name))
 }
 
 // orUserDir sets the default of -dir.
@@ -84,23 +86,39 @@ func createOver(dir, name string) (*shm.Writer, error) {
 	}
 	all, listErr := shm.List(dir)
 	for _, i := range all {
-		if i.Name == name && !i.Alive && i.State == shm.StateLive && listErr == nil {
+		switch {
+		case i.Name != name || listErr != nil:
+		case i.Alive:
+			return nil, fmt.Errorf("%q in %s is being shared by process %d: end that, or take another -name", name, dir, i.PID)
+		case i.State == shm.StateLive && i.Err == nil:
 			if err := shm.Remove(dir, name); err != nil {
 				return nil, err
 			}
 			return shm.Create(o)
+		default:
+			return nil, fmt.Errorf("%q in %s is there, and has no writer: take it away ('growarena rm -dir %s %s'), or take another -name", name, dir, dir, name)
 		}
 	}
 	return nil, err
 }
 
-// shareInto reads paths into w and ends it.
-func (p *program) shareInto(ctx context.Context, w *shm.Writer, paths []string, keep bool) error {
+// ownFiles are the files of a buffer, which are not to be read into it.
+func ownFiles(dir, name string) (own []fs.FileInfo) {
+	for _, suffix := range []string{".data", ".control", ".bell"} {
+		if info, err := os.Stat(filepath.Join(dir, name+suffix)); err == nil {
+			own = append(own, info)
+		}
+	}
+	return own
+}
+
+// shareInto reads paths, but for its own files, into w and ends it.
+func (p *program) shareInto(ctx context.Context, w *shm.Writer, paths []string, keep bool, own []fs.FileInfo) error {
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
 	src := ingest.NewSource(reading, paths, p.stdin, func(name string, err error) {
 		fmt.Fprintf(p.stderr, "growarena share: %v\n", named(name, err))
-	})
+	}, own...)
 	// Read by another goroutine, because a Read of a terminal may never return.
 	chunks, recycled := make(chan []byte), make(chan []byte, 2)
 	recycled <- make([]byte, shareChunk)

@@ -155,7 +155,7 @@ func TestShare_Killed(t *testing.T) {
 	if o := run("follow", "-dir", dir, "demo"); o.stdout != "again\n" || o.code != exitOK {
 		t.Errorf("%+v", o)
 	}
-	if o := run("share", "-dir", dir, "-name", "demo"); o.code != exitFailed || !strings.Contains(o.stderr, "Remove") {
+	if o := run("share", "-dir", dir, "-name", "demo"); o.code != exitFailed || !strings.Contains(o.stderr, "growarena rm -dir "+dir+" demo") {
 		t.Errorf("over one that was kept: %+v", o)
 	}
 	if o := run("rm", "-dir", dir, "demo"); o.code != exitOK {
@@ -281,6 +281,114 @@ func TestFollow_Corrupt(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 	if o := run("ls", "-dir", dir); !strings.Contains(o.stdout, "corrupt") {
+		t.Errorf("%+v", o)
+	}
+}
+
+// TestFollow_CorruptAtOnce: one that cannot be opened ends as one that becomes corrupt.
+func TestFollow_CorruptAtOnce(t *testing.T) {
+	dir := shmDir(t)
+	for _, suffix := range []string{".control", ".data", ".bell"} {
+		if err := os.WriteFile(filepath.Join(dir, "demo"+suffix), make([]byte, 4096), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if o := run("follow", "-dir", dir, "-json", "demo"); o.code != exitCorrupt || o.stdout != `{"end":"corrupt","published":0,"generation":0}`+"\n" {
+		t.Errorf("%+v", o)
+	}
+}
+
+// TestFollow_Cut: a file that is cut is told of once.
+func TestFollow_Cut(t *testing.T) {
+	dir := shmDir(t)
+	w, err := shm.Create(shm.Options{Dir: dir, Name: "demo"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+		t.Fatal(err)
+	}
+	f := spawn(t, "follow", "-dir", dir, "demo")
+	if _, err := io.ReadFull(f.stdout, make([]byte, 1<<20)); err != nil {
+		t.Fatal(err)
+	}
+	data := filepath.Join(dir, "demo.data")
+	if err := os.Truncate(data, 0); err != nil {
+		t.Fatal(err)
+	}
+	w.Publish(w.Published()) // Nothing.
+	b, err := w.Arena().Alloc(1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = b // It cannot be touched.
+	w.Publish(w.Arena().Len())
+	rest, code := f.end(t)
+	if said := f.stderr.String(); len(rest) > 0 || code != exitCorrupt || strings.Count(said, "growarena follow") != 1 || strings.Count(said, "\n") != 1 {
+		t.Errorf("%d bytes, exit code %d\n%s", len(rest), code, said)
+	}
+}
+
+// TestFollow_NoDirectory: nobody can make a name where there is no directory.
+func TestFollow_NoDirectory(t *testing.T) {
+	dir := filepath.Join(shmDir(t), "none")
+	if o := run("follow", "-dir", dir, "-json", "demo"); o.code != exitFailed || !strings.Contains(o.stderr, dir) || !strings.Contains(o.stdout, `"failed"`) {
+		t.Errorf("%+v", o)
+	}
+}
+
+// TestFollow_Dropped: of a buffer whose front is dropped there is what is left.
+func TestFollow_Dropped(t *testing.T) {
+	dir := shmDir(t)
+	w, err := shm.Create(shm.Options{Dir: dir, Name: "demo", Droppable: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(w, "old\nnew\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.DropFront(4); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if o := run("follow", "-dir", dir, "demo"); o.code != exitOK || o.stdout != "new\n" {
+		t.Errorf("%+v", o)
+	}
+	if o := run("follow", "-dir", dir, "-json", "-from", "0", "demo"); o.code != exitFailed || !strings.Contains(o.stdout, `"dropped"`) {
+		t.Errorf("%+v", o)
+	}
+	var all []listed
+	if o := run("ls", "-dir", dir, "-json"); json.Unmarshal([]byte(o.stdout), &all) != nil || len(all) != 1 || all[0].Front != 4 {
+		t.Errorf("%+v", o)
+	}
+}
+
+// TestShare_Itself: a buffer in a directory that is shared does not read itself.
+func TestShare_Itself(t *testing.T) {
+	dir := shmDir(t)
+	if err := os.WriteFile(filepath.Join(dir, "a"), []byte("all\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if o := run("share", "-dir", dir, "-name", "demo", "-keep", dir, filepath.Join(dir, "demo.data")); o.code != exitOK {
+		t.Fatalf("%+v", o)
+	}
+	if o := run("follow", "-dir", dir, "demo"); o.stdout != "all\n" {
+		t.Errorf("%+v", o)
+	}
+}
+
+// TestLs_Names: what a terminal would not show as it is stands in quotes.
+func TestLs_Names(t *testing.T) {
+	dir := shmDir(t)
+	w, err := shm.Create(shm.Options{Dir: dir, Name: "a\x1b[31m\nb"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if o := run("ls", "-dir", dir); o.code != exitOK || strings.Count(o.stdout, "\n") != 2 || !strings.Contains(o.stdout, `"a\x1b[31m\nb"`) {
 		t.Errorf("%+v", o)
 	}
 }

@@ -34,6 +34,7 @@ const (
 	EPERM      = syscall.EPERM
 	EROFS      = syscall.EROFS
 	ELOOP      = syscall.ELOOP
+	EISDIR     = syscall.EISDIR
 )
 
 // NoMemory returns what mmap says where there is no room, for a limit that is

@@ -63,6 +63,7 @@ const (
 	ENXIO      = syscall.Errno(errnoBase + 21)
 	EROFS      = syscall.Errno(errnoBase + 22)
 	ELOOP      = syscall.Errno(errnoBase + 23)
+	EISDIR     = syscall.Errno(errnoBase + 24)
 )
 
 func unsupported(c Call) error {

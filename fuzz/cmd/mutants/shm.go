@@ -198,6 +198,20 @@ var shmMutants = []mutant{
 		pkg:     "shm",
 		test:    "TestReceive_Wrong",
 	}, {
+		name:    "waited for nowhere",
+		mistake: "who waits for a name in a directory that is not there waits for ever",
+		file:    "shm/await.go",
+		old:     "if _, err := sys.IDOf(dir); errors.Is(err, sys.ENOENT) {",
+		new:     "if _, err := sys.IDOf(dir); false {",
+		test:    "TestAwait_NoDirectory",
+	}, {
+		name:    "names of a buffer that is not made",
+		mistake: "a buffer whose directory cannot be synced is there, without a writer",
+		file:    "shm/dir.go",
+		old:     "return errors.Join(err, n.unlink())",
+		new:     "return err",
+		test:    "TestCreate_UnsyncedDirectory",
+	}, {
 		name:    "given back before the front",
 		mistake: "a follower takes the zeros of what is dropped for data",
 		file:    "shm/protocol.go",
