@@ -1,6 +1,7 @@
 package arena
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"sync"
@@ -68,7 +69,7 @@ func (a *Arena) Alias(o AliasOptions) (*Alias, error) {
 	prot := sys.ProtRead | sys.ProtWrite
 	if o.ReadOnly {
 		prot = sys.ProtRead
-	} else if err := a.refuseShared("make a writable alias of"); err != nil {
+	} else if err := cmp.Or(a.refuseShared("make a writable alias of"), a.refuseTracked("make a writable alias of")); err != nil {
 		return nil, err
 	}
 	w, err := a.mapping.Space.Reserve(o.Len*repeat, addrspace.ReserveOptions{Name: a.name + " alias", Compact: true, MapAll: true, Align: a.file.Page()})
@@ -118,10 +119,19 @@ func (a *Arena) checkRange(method string, off, n, limit int) {
 	}
 }
 
+// noteHole tells who tracks writes that [off, off+n) of the file was made a hole, which no window shows.
+// It is called after that: what was copied before counts as written.
+func (a *Arena) noteHole(off, n int) {
+	if t := a.track.Load(); t != nil {
+		t.note(off, n)
+	}
+}
+
 // punch makes [off, off+n) read as zero and gives its memory back, if the system can.
 //
 // Preconditions: mu is held; the range lies within the capacity.
 func (a *Arena) punch(off, n int) error {
+	defer a.noteHole(off, n)
 	if _, err := memfile.Zero(a.file.Fd(), int64(off), a.mapping.View().Addr(off), n); err != nil {
 		return fmt.Errorf("arena: decommit [%d, %d) of %q: %w", off, off+n, a.name, err)
 	}

@@ -38,7 +38,7 @@ type AliasOfOptions struct {
 //
 // The error for private memory, such as the Go heap and most of what C allocates, wraps
 // EINVAL. Other errors are addrspace.ErrNoSpace, EINVAL for pages of the hugetlb pool,
-// EFAULT for the memory of devices, and that the file has no page of the last of Len bytes
+// EFAULT for the memory of devices, ErrTracked for a writable alias of an arena that is tracked, and that the file has no page of the last of Len bytes
 // (behind the end, in its page, it reads as zero). For more than a page /proc/self/maps is
 // read, because b may be several mappings. Panics if b is empty, or Len is less than its
 // length.
@@ -73,6 +73,13 @@ func aliasOf(b []byte, o AliasOfOptions) (*Alias, error) {
 	parts, err := sharedIn(start, end, page)
 	if err != nil {
 		return nil, err
+	}
+	if !o.ReadOnly {
+		tracked.mu.RLock() // Nobody begins to be tracked before it is there.
+		defer tracked.mu.RUnlock()
+		if err := refuseAliasOf(start, end); err != nil {
+			return nil, err
+		}
 	}
 	space := o.Space
 	if space == nil {

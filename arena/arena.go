@@ -57,6 +57,12 @@ type Arena struct {
 	// shared is set by Share (atomic).
 	shared atomic.Bool
 
+	// track is what is known of writes while they are tracked; nil: they are not. Stored under mu,
+	// loaded by anyone (atomic).
+	track atomic.Pointer[tracking]
+
+	opened bool // a WritableFile was. Protected by mu.
+
 	// small is set when the caller's file turns out to have no huge pages (atomic).
 	small atomic.Bool
 
@@ -228,9 +234,10 @@ func (a *Arena) Domain() *epoch.Domain { return a.mapping.Domain }
 // length; failing to is the only error, and the rest is done all the same. As long as
 // an Alias or, with a domain, a guard may show bytes of it, it stays as it is: the
 // last of them to go cuts it, and nobody is told of an error then; to wait for that,
-// call Domain().Shutdown after Free. Panics if the arena is free already. Nothing else
+// call Domain().Shutdown after Free. It ends tracking ([Arena.Track]). Panics if the arena is free already. Nothing else
 // may use the arena meanwhile, but aliases and, with a domain, guards.
 func (a *Arena) Free() error {
+	a.endTracking()
 	length := a.shut()
 	a.thing.Remove()
 	// Nothing is locked: what is ready runs here, which may be others' code.

@@ -31,7 +31,7 @@
 //	a ring buffer, a view; of others' memory   Alias, by Arena.Alias; by AliasOf
 //	memory of a WebAssembly instance           LinearMemory
 //	a file that grows                          Options.File
-//	another process; HTTP with ranges          Arena.File; Arena.NewReader
+//	another process; HTTP; a snapshot          Arena.File; Arena.NewReader; Arena.Checkpoint
 //
 // # When is a slice valid?
 //

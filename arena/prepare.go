@@ -77,7 +77,9 @@ func (a *Arena) commitRange(v *view, from, to int) error {
 	// capacity, and beyond what others have written there, are given back.
 	if from, _ := align.Up(max(from, a.file.Others()), unit); from < to {
 		// Where nothing can be given back it stays: as zero as it was.
-		if perr := memfile.Punch(a.file.Fd(), int64(from), v.Addr(from), to-from); perr != nil && !errors.Is(perr, memfile.ErrNoPunch) {
+		perr := memfile.Punch(a.file.Fd(), int64(from), v.Addr(from), to-from)
+		a.noteHole(from, to-from)
+		if perr != nil && !errors.Is(perr, memfile.ErrNoPunch) {
 			err = errors.Join(err, perr)
 		}
 	}
@@ -219,5 +221,6 @@ func (a *Arena) trimRange(v *view, from, to int) error {
 	if to > v.Window.Mapped() { // After a growth that failed.
 		addr = 0
 	}
+	defer a.noteHole(from, to-from)
 	return memfile.Punch(a.file.Fd(), int64(from), addr, to-from)
 }

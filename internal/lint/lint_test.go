@@ -52,7 +52,7 @@ var layers = map[string][]string{
 	"fuzz/cmd/coverage":    {"fuzz/internal/reasons"},
 	"fuzz/cmd/mutation":    {"fuzz/internal/reasons"},
 	"fuzz/cmd/smoke":       {"slab", "pool", "arena", "epoch", "internal/testutil"},
-	"arena":                {"addrspace", "epoch", "internal/census", "internal/mapping", "internal/memfile", "internal/sys", "internal/align", "internal/invariants", "internal/pointerfree"},
+	"arena":                {"addrspace", "epoch", "internal/census", "internal/dirty", "internal/mapping", "internal/memfile", "internal/sys", "internal/align", "internal/invariants", "internal/pointerfree"},
 }
 
 // lineLimit is how long a file may be before it is two.

@@ -128,7 +128,7 @@ func (m *Mapping) Windows() []*addrspace.Window {
 
 // OnLeave has f called with each window that the mapping has left, before it is released: when Windows
 // returns it no more, and by whoever releases it. nil ends that. Safe for concurrent use.
-func (m *Mapping) OnLeave(f func(*addrspace.Window)) {
+func (m *Mapping) OnLeave(f func(w *addrspace.Window)) {
 	if f == nil {
 		m.old.leave.Store(nil)
 		return

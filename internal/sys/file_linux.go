@@ -210,14 +210,25 @@ type FileID struct{ Device, Inode uint64 }
 
 // SeekData returns the first offset of fd at or behind off at which it has data, or ENXIO if there
 // is none up to its end. It moves the offset of the opening.
-func SeekData(fd int, off int64) (at int64, err error) { return seek(fd, off, unix.SEEK_DATA) }
+func SeekData(fd int, off int64) (at int64, err error) {
+	return seek(CallSeek, fd, off, unix.SEEK_DATA)
+}
 
-// SeekHole returns the first offset of fd at or behind off at which it has no data: its end, if
-// nothing else. It moves the offset of the opening.
-func SeekHole(fd int, off int64) (at int64, err error) { return seek(fd, off, unix.SEEK_HOLE) }
+// DataIn returns the first range of [off, end) of fd that has data, and no more of it; an empty one at end if none
+// has. It moves the offset of the opening.
+func DataIn(fd int, off, end int64) (from, to int64, err error) {
+	from, err = seek(CallFindData, fd, off, unix.SEEK_DATA)
+	if errors.Is(err, ENXIO) || err == nil && from >= end {
+		return end, end, nil // None up to the end of the file.
+	}
+	if err == nil {
+		to, err = seek(CallFindData, fd, from, unix.SEEK_HOLE)
+	}
+	return from, min(to, end), err
+}
 
-func seek(fd int, off int64, whence int) (at int64, err error) {
-	err = retry(CallSeek, func() error {
+func seek(c Call, fd int, off int64, whence int) (at int64, err error) {
+	err = retry(c, func() error {
 		var err error
 		at, err = unix.Seek(fd, off, whence)
 		return err

@@ -58,7 +58,8 @@ const (
 	CallUffdUnregister
 	CallUffdProtect
 	CallPagemapScan
-	CallMsync // that asks whether memory is mapped
+	CallFindData // lseek to where a file has data, or has none
+	CallMsync    // that asks whether memory is mapped
 	NumCalls
 )
 
@@ -68,7 +69,7 @@ var callNames = [NumCalls]string{
 	"fstat", "fstatfs", "fcntl", "fcntl", "openat", "unlinkat", "fallocate", "pwrite64", "fcntl", "fcntl", "fchmod", "lseek", "clock_gettime", "close",
 	"futex", "futex", "fcntl", "linkat", "fdatasync", "sendmsg", "recvmsg", "mkdirat",
 	"fsopen", "fsconfig", "fsconfig", "fsmount", "move_mount",
-	"userfaultfd", "ioctl UFFDIO_API", "ioctl UFFDIO_REGISTER", "ioctl UFFDIO_UNREGISTER", "ioctl UFFDIO_WRITEPROTECT", "ioctl PAGEMAP_SCAN", "msync",
+	"userfaultfd", "ioctl UFFDIO_API", "ioctl UFFDIO_REGISTER", "ioctl UFFDIO_UNREGISTER", "ioctl UFFDIO_WRITEPROTECT", "ioctl PAGEMAP_SCAN", "lseek", "msync",
 }
 
 // String returns the system call's name as in its man page.

@@ -95,15 +95,17 @@ func Memfd(name string, hugePage int) (int, error) { return -1, unsupported(Call
 func Truncate(fd int, n int64) error               { return unsupported(CallFtruncate) }
 func Allocate(fd int, off, n int64) error          { return unsupported(CallAllocate) }
 func Punch(fd int, off, n int64) error             { return unsupported(CallPunch) }
-func SeekHole(fd int, off int64) (int64, error)    { return 0, unsupported(CallSeek) }
-func SeekData(fd int, off int64) (int64, error)    { return 0, unsupported(CallSeek) }
-func Stat(fd int) (FileInfo, error)                { return FileInfo{}, unsupported(CallFstat) }
-func TempFile(dir string) (int, error)             { return -1, unsupported(CallOpen) }
-func FileSystemOf(fd int) (FileSystem, error)      { return FileSystem{}, unsupported(CallFstatfs) }
-func FreeIn(fd int) (int64, error)                 { return 0, unsupported(CallFstatfs) }
-func Dup(fd int) (int, error)                      { return -1, unsupported(CallDup) }
-func Extend(fd int, n int64) error                 { return unsupported(CallExtend) }
-func ExtendByWriting(fd int, n int64) error        { return unsupported(CallPwrite) }
+func DataIn(fd int, off, end int64) (int64, int64, error) {
+	return 0, 0, unsupported(CallFindData)
+}
+func SeekData(fd int, off int64) (int64, error) { return 0, unsupported(CallSeek) }
+func Stat(fd int) (FileInfo, error)             { return FileInfo{}, unsupported(CallFstat) }
+func TempFile(dir string) (int, error)          { return -1, unsupported(CallOpen) }
+func FileSystemOf(fd int) (FileSystem, error)   { return FileSystem{}, unsupported(CallFstatfs) }
+func FreeIn(fd int) (int64, error)              { return 0, unsupported(CallFstatfs) }
+func Dup(fd int) (int, error)                   { return -1, unsupported(CallDup) }
+func Extend(fd int, n int64) error              { return unsupported(CallExtend) }
+func ExtendByWriting(fd int, n int64) error     { return unsupported(CallPwrite) }
 func Opened(fd int) (readWrite, appends bool, err error) {
 	return false, false, unsupported(CallFlags)
 }

@@ -49,6 +49,7 @@ var plausible = map[sys.Call][]syscall.Errno{
 	sys.CallUffdRegister:  {syscall.ENOMEM, syscall.EBUSY, syscall.EINVAL},
 	sys.CallUffdProtect:   {syscall.ENOENT},
 	sys.CallPagemapScan:   {syscall.ENOMEM, syscall.EPERM},
+	sys.CallFindData:      {syscall.EINVAL},
 	sys.CallMsync:         {syscall.ENOMEM},
 	// Not CallFutexWait: it may return for no reason, and the caller looks again.
 	// Not CallClose: Linux has closed the descriptor whatever it says.
