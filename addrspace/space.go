@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/growarena/growarena/internal/census"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -146,6 +147,9 @@ func (s *Space) initLocked() {
 	s.pl.init(zones, rand.New(rand.NewPCG(seed, seed)))
 	s.cache.init(s.opts, s.pl.total)
 	s.vmasMax = s.readMaxVMAs()
+	if s != &std { // Which is known.
+		census.Mention(s)
+	}
 }
 
 // Lookup returns the window that addr lies in, or nil if it is in none: foreign,

@@ -6,6 +6,8 @@ import (
 	"math/bits"
 	"runtime"
 	"time"
+
+	"github.com/growarena/growarena/internal/census"
 )
 
 // The errors a Domain's methods wrap.
@@ -156,6 +158,7 @@ func NewDomain(opts Options) *Domain {
 		d.traced.Store(1)
 	}
 	d.cur.Store(&view{version: 1})
+	census.Mention(d)
 	return d
 }
 

@@ -1,5 +1,11 @@
 package epoch
 
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
 // Stats is a Domain's state at one moment.
 type Stats struct {
 	Version uint64 // the newest version
@@ -20,6 +26,8 @@ type Stats struct {
 
 	// Lost are the first guards found lost, in a Debug domain.
 	Lost []Stall
+
+	Closed bool // Close or Shutdown was called.
 }
 
 // Stats looks at all slots and returns the state.
@@ -50,6 +58,7 @@ func (d *Domain) Stats() Stats {
 		FreedBytes:   d.freedBytes,
 		Stalled:      stalled,
 		Lost:         append([]Stall(nil), d.lost...),
+		Closed:       d.closed,
 	}
 }
 
@@ -70,3 +79,48 @@ func (d *Domain) stalledNowLocked() []Stall {
 	}
 	return stalls
 }
+
+// Pins returns up to n of the pins of this moment: those that keep something from being
+// freed first, by how long they have done so, then those of the oldest versions. Age and Bytes
+// are 0 of a pin that keeps nothing; see [Stats] for what Age counts. Panics if n is
+// negative.
+func (d *Domain) Pins(n int) []Stall {
+	if n < 0 {
+		panic(fmt.Sprintf("epoch: Pins of %q: n is %d, want 0 or more", d.opts.Name, n))
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.waitingLocked() > 0 {
+		d.collectLocked()
+		d.startReaperLocked()
+	}
+	d.scanLocked()
+	// The first n in order, as a few of very many are wanted.
+	var first []pinned
+	for _, p := range d.pins {
+		at, _ := slices.BinarySearchFunc(first, p, pinsBefore)
+		if at < n {
+			first = slices.Insert(first[:min(len(first), n-1)], at, p)
+		}
+	}
+	t := now()
+	list := make([]Stall, len(first))
+	for i := range first {
+		list[i] = d.stallLocked(&first[i], t)
+	}
+	return list
+}
+
+// pinsBefore compares pins in the order of Pins.
+func pinsBefore(p, q pinned) int {
+	if p.since == 0 != (q.since == 0) {
+		if p.since == 0 {
+			return 1
+		}
+		return -1
+	}
+	return cmp.Or(cmp.Compare(p.since, q.since), cmp.Compare(versionOf(p.word), versionOf(q.word)), cmp.Compare(p.slot, q.slot))
+}
+
+// Name returns the name from the options.
+func (d *Domain) Name() string { return d.opts.Name }

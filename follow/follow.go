@@ -13,6 +13,7 @@ import (
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/epoch"
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/census"
 	"github.com/growarena/growarena/internal/mapping"
 	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
@@ -45,6 +46,8 @@ type Follower struct {
 
 	mu   sync.Mutex
 	file *memfile.Followed // Protected by mu; its descriptor may be closed.
+
+	thing *census.Thing // Immutable after New.
 }
 
 // New makes a follower of f: a regular file on disk, in a tmpfs or in a hugetlbfs, or a
@@ -65,6 +68,7 @@ func New(f *os.File, opts Options) (*Follower, error) {
 	if err := l.open(f, opts); err != nil {
 		return nil, fmt.Errorf("follow: make %q of %s: %w", l.name, nameOf(f), err)
 	}
+	l.thing = census.Enter(l, "follower", l.name)
 	return l, nil
 }
 
@@ -211,6 +215,7 @@ var _ io.Closer = (*Follower)(nil)
 // if the follower is closed already.
 func (l *Follower) Close() error {
 	l.shut()
+	l.thing.Remove()
 	l.mapping.LetGo(nil) // Nothing is locked: what is ready runs here, which may be others' code.
 	return nil
 }

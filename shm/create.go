@@ -9,6 +9,7 @@ import (
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/arena"
+	"github.com/growarena/growarena/internal/census"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -77,6 +78,7 @@ func Create(opts Options) (*Writer, error) {
 		w.drop()
 		return nil, fmt.Errorf("shm: make %s: %w", w.where(), err)
 	}
+	w.thing = census.Enter(w, "shm writer", w.name)
 	return w, nil
 }
 
@@ -207,6 +209,7 @@ func (w *Writer) open(front int) (err error) {
 	if w.a, err = arena.NewArena(o); err != nil {
 		return err
 	}
+	census.Attribute(w.a, "shm", w.name)
 	w.published = w.a.Len()
 	w.front = front
 	return w.a.Share(seal)

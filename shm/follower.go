@@ -9,6 +9,7 @@ import (
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/follow"
+	"github.com/growarena/growarena/internal/census"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -36,6 +37,8 @@ type Follower struct {
 	last snapshot // Protected by mu.
 
 	waiters waiters
+
+	thing *census.Thing // nil before it is complete. Immutable until Close.
 }
 
 // Name returns the buffer's name.
@@ -132,6 +135,7 @@ func (f *Follower) Alive() (bool, error) {
 // may use f meanwhile but Wait, which returns os.ErrClosed. Panics if f is closed.
 func (f *Follower) Close() error {
 	f.endWaiting()
+	f.thing.Remove()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.page == nil {

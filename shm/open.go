@@ -11,6 +11,7 @@ import (
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/epoch"
 	"github.com/growarena/growarena/follow"
+	"github.com/growarena/growarena/internal/census"
 	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
 )
@@ -49,6 +50,8 @@ func Follow(files Files, opts FollowOptions) (*Follower, error) {
 		f.drop()
 		return nil, fmt.Errorf("shm: follow %q: %w", f.name, err)
 	}
+	census.Attribute(f.data, "shm follower", f.name)
+	f.thing = census.Enter(f, "shm follower", f.name)
 	return f, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 
+	"github.com/growarena/growarena/internal/census"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -29,6 +30,7 @@ func TakeOver(opts Options) (*Writer, error) {
 		w.drop()
 		return nil, fmt.Errorf("shm: take over %s: %w", w.where(), err)
 	}
+	w.thing = census.Enter(w, "shm writer", w.name)
 	return w, nil
 }
 

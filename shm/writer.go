@@ -8,6 +8,7 @@ import (
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/arena"
+	"github.com/growarena/growarena/internal/census"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -43,6 +44,8 @@ type Writer struct {
 	closed  bool
 	removed bool
 	id      [2]uint64 // of the buffer
+
+	thing *census.Thing // nil before it is complete. Immutable until Close.
 }
 
 // Arena returns the writer's own arena: what is allocated there and written is seen by
@@ -193,6 +196,9 @@ func (w *Writer) drop() {
 
 // end gives everything back, the lock last.
 func (w *Writer) end() error {
+	if w.thing != nil {
+		w.thing.Remove() // Waits for Stats.
+	}
 	var errs []error
 	if w.a != nil {
 		long := w.a.Len() > w.published

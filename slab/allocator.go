@@ -11,6 +11,7 @@ import (
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/epoch"
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/census"
 	"github.com/growarena/growarena/internal/pageheap"
 )
 
@@ -115,6 +116,7 @@ func New(opts Options) *Allocator {
 			a.runUnit = max(os.Getpagesize()/pageSize, 1)
 		}
 	}
+	census.Mention(a)
 	return a
 }
 

@@ -89,3 +89,6 @@ func (a *Allocator) Stats() Stats {
 	s.Live += s.LargeBytes
 	return s
 }
+
+// Name returns the name from the options.
+func (a *Allocator) Name() string { return a.name }

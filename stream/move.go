@@ -3,9 +3,11 @@ package stream
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/census"
 	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
 )
@@ -33,6 +35,7 @@ type place struct {
 //
 // Preconditions: mu is held; f is the newest frame, or nil for the first.
 func (s *sequence) move(f *frame, to int64, fresh bool) (*frame, error) {
+	begun := time.Now()
 	next := &frame{s: s, tracks: make([]view, len(s.tracks)), end: s.most}
 	places := make([]place, 0, len(s.tracks))
 	undo := func() {
@@ -70,12 +73,29 @@ func (s *sequence) move(f *frame, to int64, fresh bool) (*frame, error) {
 	if f != nil {
 		next.tail.Store(f.shut())
 		s.moves++
+		s.tell(f, next, begun)
 	}
 	s.frame.Store(next)
 	if f != nil {
 		s.leave(f)
 	}
 	return next, nil
+}
+
+// tell tells who watches that the sequence has gone on in new windows.
+//
+// Preconditions: mu is held.
+func (s *sequence) tell(f, next *frame, begun time.Time) {
+	if !census.Watched() {
+		return
+	}
+	for i := range next.tracks {
+		old, now := f.tracks[i].window, next.tracks[i].window
+		census.Tell(census.Step{
+			At: begun, Took: time.Since(begun), Name: s.name, Rung: "move",
+			Bytes: now.Size(), From: old.Size(), To: now.Size(), Start: now.Range().Start,
+		})
+	}
 }
 
 // announce gives next to the domain, if that is our own, from which guards get it.

@@ -3,7 +3,11 @@
 // copies when it grows, and chunks of 64 KiB, which it does not, but which are never one
 // piece: no request of a range across two, no slice of all.
 //
-//	go run ./examples/httpbuffer [-size MIB] [-followers N]
+//	go run ./examples/httpbuffer [-size MIB] [-followers N] [-debug ADDRESS]
+//
+// With -debug localhost:6060 what growarena does is served there, until the program is interrupted:
+//
+//	curl 'localhost:6060/debug/growarena/?format=prometheus'
 package main
 
 import (
@@ -15,11 +19,14 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/signal"
 	"sync"
 
+	"github.com/growarena/growarena/debug"
 	"github.com/growarena/growarena/examples/internal/figures"
 	"github.com/growarena/growarena/stream"
 )
@@ -161,7 +168,8 @@ func serve(f feed, size, clients int) error {
 	})
 }
 
-func run(w io.Writer, size, clients int) error {
+// run compares the feeds, and calls end before the stream goes, if it is not nil.
+func run(w io.Writer, size, clients int, end func()) error {
 	s, err := stream.New(stream.Options{Name: "feed"})
 	if err != nil {
 		return err
@@ -177,7 +185,7 @@ func run(w io.Writer, size, clients int) error {
 		{"chunks, RWMutex", &chunkFeed{growing: growing{more: make(chan struct{})}}},
 	} {
 		took, memory, err := figures.Measure(func() error { return serve(c.feed, size, clients) })
-		if c.name == "stream" {
+		if c.name == "stream" && end == nil {
 			err = errors.Join(err, s.Close())
 		}
 		if err != nil {
@@ -186,14 +194,56 @@ func run(w io.Writer, size, clients int) error {
 		rows = append(rows, figures.Row{c.name, figures.Time(took), figures.MiB(memory)})
 	}
 	fmt.Fprintf(w, "%s to %d followers:\n", figures.MiB(int64(size)), clients)
-	return figures.Print(w, "buffer, all have all, most memory", rows...)
+	err = figures.Print(w, "buffer, all have all, most memory", rows...)
+	if end != nil {
+		end()
+		err = errors.Join(err, s.Close())
+	}
+	return err
+}
+
+// serveDebug serves what growarena does at an address, until stop is called.
+func serveDebug(address string) (at string, stop func() error, err error) {
+	mux := http.NewServeMux()
+	mux.Handle("/debug/growarena/", debug.Handler())
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return "", nil, err
+	}
+	server := &http.Server{Handler: mux}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(l) }()
+	return l.Addr().String(), func() error {
+		err := server.Shutdown(context.Background())
+		if served := <-ended; !errors.Is(served, http.ErrServerClosed) {
+			err = errors.Join(err, served)
+		}
+		return err
+	}, nil
 }
 
 func main() {
 	size := flag.Int("size", 64, "size of the buffer in MiB")
 	clients := flag.Int("followers", 8, "number of clients")
+	address := flag.String("debug", "", "serve what growarena does at this address, until interrupted")
 	flag.Parse()
-	if err := run(os.Stdout, *size<<20, *clients); err != nil {
+	var end func()
+	if *address != "" {
+		at, stop, err := serveDebug(*address)
+		if err != nil {
+			log.Fatal(err)
+		}
+		end = func() {
+			fmt.Printf("see http://%s/debug/growarena/\n", at)
+			interrupted := make(chan os.Signal, 1)
+			signal.Notify(interrupted, os.Interrupt)
+			<-interrupted
+			if err := stop(); err != nil {
+				log.Print(err)
+			}
+		}
+	}
+	if err := run(os.Stdout, *size<<20, *clients, end); err != nil {
 		log.Fatal(err)
 	}
 }

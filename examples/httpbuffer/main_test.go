@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/growarena/growarena/stream"
@@ -70,7 +72,29 @@ func TestFeeds(t *testing.T) {
 }
 
 func TestRun(t *testing.T) {
-	if err := run(io.Discard, 4<<20, 3); err != nil {
+	if err := run(io.Discard, 4<<20, 3, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDebug: what is served beside shows the feed, with what it holds.
+func TestDebug(t *testing.T) {
+	at, stop, err := serveDebug("localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = run(io.Discard, 4<<20, 3, func() {
+		resp, err := http.Get("http://" + at + "/debug/growarena/?format=prometheus")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil || !strings.Contains(string(text), "\ngrowarena_stream_end{kind=\"stream\",name=\"feed\"} 4.194304e+06\n") {
+			t.Errorf("%v\n%s", err, text)
+		}
+	})
+	if err := errors.Join(err, stop()); err != nil {
 		t.Error(err)
 	}
 }

@@ -5,6 +5,9 @@
 // Things are added where they are made and removed where they end. What they hold is
 // asked of them when somebody wants to know; nothing is counted meanwhile, unless there
 // is a limit to be kept. See Note.
+//
+// For package debug it also knows what holds no memory of its own (Enter, Mention), and
+// passes on growth steps while somebody watches (Watch).
 package census
 
 import (
@@ -23,14 +26,16 @@ type Held struct {
 
 // Thing is one that holds memory, from Add until Remove.
 type Thing struct {
-	key  any // Immutable.
-	made []uintptr
+	key   any // Immutable.
+	made  []uintptr
+	holds bool // It holds something, or may: List has it. Immutable.
 
 	kind, name string // Protected by things.mu.
 
 	// mu is held while the thing is asked, and is the first of all locks.
 	mu   sync.Mutex
-	held func() Held // nil once it has ended. Protected by mu.
+	held func() Held // nil if it holds nothing, or has ended. Protected by mu.
+	gone bool        // It has ended. Protected by mu.
 
 	counted int  // bytes of it in the total. Protected by limit.mu.
 	ended   bool // Protected by limit.mu.
@@ -48,15 +53,19 @@ const stackDepth = 32
 // Add adds a thing, which is known by key, usually a pointer to it. held is called at any
 // time until Remove, by any goroutine, with no lock of the caller's held.
 func Add(key any, kind, name string, held func() Held) *Thing {
+	return enlist(&Thing{key: key, kind: kind, name: name, held: held, holds: true})
+}
+
+// enlist adds t, made by who called the caller.
+func enlist(t *Thing) *Thing {
 	var pcs [stackDepth]uintptr
-	t := &Thing{key: key, kind: kind, name: name, held: held}
-	t.made = slices.Clone(pcs[:runtime.Callers(2, pcs[:])])
+	t.made = slices.Clone(pcs[:runtime.Callers(3, pcs[:])])
 	things.mu.Lock()
 	defer things.mu.Unlock()
 	if things.all == nil {
 		things.all = make(map[any]*Thing)
 	}
-	things.all[key] = t
+	things.all[t.key] = t
 	return t
 }
 
@@ -66,7 +75,7 @@ func (t *Thing) Remove() {
 	delete(things.all, t.key)
 	things.mu.Unlock()
 	t.mu.Lock()
-	t.held = nil
+	t.held, t.gone = nil, true
 	t.mu.Unlock()
 	limit.end(t)
 }
@@ -104,22 +113,24 @@ func List() (list []Entry) {
 	list = make([]Entry, len(alive))
 	things.mu.Lock()
 	for i, t := range alive {
-		list[i] = Entry{Kind: t.kind, Name: t.name, Made: t.caller()}
+		list[i] = Entry{Kind: t.kind, Name: t.name}
 	}
 	things.mu.Unlock()
 	for i, t := range alive { // Without a lock: it may take long.
-		list[i].Held = t.ask()
+		list[i].Made, list[i].Held = t.caller(), t.ask()
 		limit.set(t, list[i].Committed)
 	}
 	return list
 }
 
-// live returns the things that live, in no order.
+// live returns the things that live and may hold something, in no order.
 func live() (list []*Thing) {
 	things.mu.Lock()
 	defer things.mu.Unlock()
 	for _, t := range things.all {
-		list = append(list, t)
+		if t.holds {
+			list = append(list, t)
+		}
 	}
 	return list
 }

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/internal/census"
 	"github.com/growarena/growarena/internal/memfile"
 )
 
@@ -54,6 +56,34 @@ type Step struct {
 //
 // Preconditions: p belongs to the caller; least <= size.
 func (l *Ladder) Climb(p *Place, s Source, least, size int, publish func(Step) error) error {
+	if census.Watched() {
+		return l.climbWatched(p, s, least, size, publish)
+	}
+	return l.climb(p, s, least, size, publish)
+}
+
+// climbWatched is Climb where somebody watches.
+func (l *Ladder) climbWatched(p *Place, s Source, least, size int, publish func(Step) error) error {
+	seen := census.Step{At: time.Now(), Name: l.Name, Bytes: least}
+	if p.Window != nil && !p.Lent {
+		seen.From = p.Window.Size()
+	}
+	err := l.climb(p, s, least, size, func(s Step) error {
+		// Before it is published: the window may have gone a moment later.
+		r := s.Window.Range()
+		seen.Rung, seen.Moved, seen.Start, seen.To = s.Rung.String(), s.Moved, r.Start, int(r.Len())
+		return publish(s)
+	})
+	seen.Took = time.Since(seen.At)
+	if err != nil {
+		seen.Err = err.Error()
+	}
+	census.Tell(seen)
+	return err
+}
+
+// climb is Climb.
+func (l *Ladder) climb(p *Place, s Source, least, size int, publish func(Step) error) error {
 	own := p.Window != nil && !p.Lent
 	if own && least <= p.Window.Size() {
 		if err := l.mapTail(p, s, least); err != nil {

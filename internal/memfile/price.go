@@ -45,6 +45,7 @@ type prices struct {
 	saved time.Duration // by huge pages that were cheaper. Protected by mu.
 	pause int64         // extents of the last pause, 0 if there is none to speak of. Protected by mu.
 	good  int           // looks in a row that have found huge pages cheap. Protected by mu.
+	gave  int           // times that huge pages were given up. Protected by mu.
 }
 
 // market is the prices of this process.
@@ -61,6 +62,27 @@ func Pays(ahead bool) bool { return market.huge(ahead) }
 
 // HugePays reports whether huge pages pay at the moment, as far as is known.
 func HugePays() bool { return market.looked.Load() && !market.dear.Load() }
+
+// HugeState is what is known of huge pages.
+type HugeState struct {
+	Known   bool          // Somebody has looked; the rest is 0 before.
+	Pay     bool          // They are made where a cursor moves on.
+	Small   time.Duration // What 2 MiB of page faults cost; 0 if that is not known.
+	GivenUp int           // How often they were found too dear, and left alone for a while.
+}
+
+// HugeNow returns what is known at the moment.
+func HugeNow() (s HugeState) {
+	p := &market
+	if s.Known = p.looked.Load(); !s.Known {
+		return s
+	}
+	s.Pay = CanCollapse() && !p.dear.Load()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.Small, s.GivenUp = p.small, p.gave
+	return s
+}
 
 // MayCollapse is CanCollapse for those who can do without an answer: it does not wait for it, and
 // is true until it is known.
@@ -155,6 +177,7 @@ func (p *prices) backOff() {
 	p.pause = min(max(4*p.pause, pauseMin), pauseMax)
 	p.left.Store(p.pause)
 	p.saved, p.good = 0, 0
+	p.gave++
 	p.dear.Store(true)
 }
 

@@ -54,5 +54,33 @@ var censusMutants = []mutant{
 		old:     "return -1 / math.Expm1(-float64(n)/float64(p.rate))",
 		new:     "return 1",
 		test:    "TestProfile_InUse",
+	}, {
+		name:    "what has ended is asked",
+		mistake: "what is asked of a thing may be gone meanwhile",
+		file:    "internal/census/look.go",
+		old:     "\tif t.gone {\n",
+		new:     "\tif false {\n",
+		test:    "TestEnter",
+	}, {
+		name:    "views are counted",
+		mistake: "Memory counts a follower as one that holds memory",
+		file:    "internal/census/census.go",
+		old:     "\t\tif t.holds {\n",
+		new:     "\t\tif t.holds || true {\n",
+		test:    "TestEnter",
+	}, {
+		name:    "a name is a field of an event",
+		mistake: "who chooses a name with a carriage return sends events of his own to the page",
+		file:    "debug/events.go",
+		old:     `NewReplacer("\r\n", "\n", "\r", "\n")`,
+		new:     `NewReplacer("\r\n", "\n")`,
+		test:    "TestEvent",
+	}, {
+		name:    "what is stuck is asked again",
+		mistake: "each look at a thing that is stuck leaves another goroutine with it",
+		file:    "debug/ask.go",
+		old:     "if !a.isBusy(q.key) {",
+		new:     "if !a.isBusy(nil) {",
+		test:    "TestAsking",
 	},
 }

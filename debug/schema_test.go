@@ -1,0 +1,236 @@
+package debug
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/growarena/growarena/addrspace"
+)
+
+var update = flag.Bool("update", false, "write schema.json anew")
+
+// schema is a part of JSON Schema.
+type schema struct {
+	Schema     string             `json:"$schema,omitempty"`
+	Title      string             `json:"title,omitempty"`
+	Type       any                `json:"type"` // a name, or several
+	Format     string             `json:"format,omitempty"`
+	Enum       []string           `json:"enum,omitempty"`
+	Items      *schema            `json:"items,omitempty"`
+	Properties map[string]*schema `json:"properties,omitempty"`
+	Required   []string           `json:"required,omitempty"`
+	Additional *bool              `json:"additionalProperties,omitempty"`
+}
+
+// schemaOf describes what package encoding/json makes of a type.
+func schemaOf(t reflect.Type) *schema {
+	switch {
+	case t == reflect.TypeFor[time.Time]():
+		return &schema{Type: "string", Format: "date-time"}
+	case t == reflect.TypeFor[addrspace.PlaceState]():
+		return &schema{Type: "string", Enum: []string{"held", "quarantined", "cached", "stuck", "foreign"}}
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return &schema{Type: "string"}
+	case reflect.Bool:
+		return &schema{Type: "boolean"}
+	case reflect.Slice:
+		return &schema{Type: []any{"array", "null"}, Items: schemaOf(t.Elem())}
+	case reflect.Struct:
+		s := &schema{Type: "object", Properties: make(map[string]*schema), Additional: new(bool)}
+		for _, f := range reflect.VisibleFields(t) {
+			if f.Anonymous || !f.IsExported() {
+				continue
+			}
+			s.Properties[f.Name] = schemaOf(f.Type)
+			s.Required = append(s.Required, f.Name)
+		}
+		slices.Sort(s.Required)
+		return s
+	}
+	if k := t.Kind(); k >= reflect.Int && k <= reflect.Uint64 {
+		return &schema{Type: "integer"}
+	}
+	panic(fmt.Sprintf("a %v in the state", t))
+}
+
+// check says where v is not as s wants it.
+func (s *schema) check(at string, v any) (wrong []string) {
+	types, ok := s.Type.([]any)
+	if !ok {
+		types = []any{s.Type}
+	}
+	is := ""
+	switch v := v.(type) {
+	case nil:
+		is = "null"
+	case bool:
+		is = "boolean"
+	case string:
+		is = "string"
+		if s.Enum != nil && !slices.Contains(s.Enum, v) {
+			wrong = append(wrong, fmt.Sprintf("%s is %q", at, v))
+		}
+		if _, err := time.Parse(time.RFC3339Nano, v); s.Format == "date-time" && err != nil {
+			wrong = append(wrong, fmt.Sprintf("%s: %v", at, err))
+		}
+	case float64:
+		is = "number"
+		if v == math.Trunc(v) {
+			is = "integer"
+		}
+	case []any:
+		is = "array"
+		for i, e := range v {
+			wrong = append(wrong, s.Items.check(fmt.Sprintf("%s[%d]", at, i), e)...)
+		}
+	case map[string]any:
+		is = "object"
+		for _, name := range s.Required {
+			if _, ok := v[name]; !ok {
+				wrong = append(wrong, fmt.Sprintf("%s.%s is missing", at, name))
+			}
+		}
+		for name, e := range v {
+			if p := s.Properties[name]; p != nil {
+				wrong = append(wrong, p.check(at+"."+name, e)...)
+			} else {
+				wrong = append(wrong, fmt.Sprintf("%s.%s is not known", at, name))
+			}
+		}
+	}
+	if !slices.Contains(types, any(is)) {
+		wrong = append(wrong, fmt.Sprintf("%s is of type %s, want %v", at, is, types))
+	}
+	return wrong
+}
+
+// TestSchema: the file describes what is served. What has changed is for who reads it to know:
+// go test ./debug -run TestSchema -update writes it anew.
+func TestSchema(t *testing.T) {
+	s := schemaOf(reflect.TypeFor[state]())
+	s.Schema, s.Title = "https://json-schema.org/draft/2020-12/schema", "what growarena does: sizes are bytes, durations nanoseconds"
+	want, err := json.MarshalIndent(s, "", "\t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = append(want, '\n')
+	if *update {
+		if err := os.WriteFile("schema.json", want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile("schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Error("schema.json is of something else: run this test with -update")
+	}
+}
+
+// TestJSON: the object is as the schema says, and has everything that lives.
+func TestJSON(t *testing.T) {
+	newScene(t, hostile)
+	w := get(t, Handler(), "json")
+	if got := w.Header().Get("Content-Type"); got != "application/json" {
+		t.Errorf("its type is %s", got)
+	}
+	text, err := os.ReadFile("schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s schema
+	if err := json.Unmarshal(text, &s); err != nil {
+		t.Fatal(err)
+	}
+	var any any
+	if err := json.Unmarshal(w.Body.Bytes(), &any); err != nil {
+		t.Fatal(err)
+	}
+	if wrong := s.check("", any); wrong != nil {
+		t.Errorf("it is not as schema.json says:\n%s", strings.Join(wrong, "\n"))
+	}
+	checkState(t, w.Body.Bytes())
+}
+
+// checkState checks that an object has what a scene made of that name has.
+func checkState(t *testing.T, text []byte) {
+	t.Helper()
+	var got state
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	name := strings.ToValidUTF8(hostile, "\ufffd")
+	find := func(what string, n int, is func(i int) bool) {
+		t.Helper()
+		for i := range n {
+			if is(i) {
+				return
+			}
+		}
+		t.Errorf("no %s is as it was made:\n%s", what, text)
+	}
+	find("arena", len(got.Arenas), func(i int) bool {
+		a := got.Arenas[i]
+		return a.Name == name && a.Kind == "arena" && a.Domain == name && a.Stats.Len == mib && a.Committed >= mib && a.Reserved >= 12*mib &&
+			a.Stats.Growth.Aliased == 1 && a.Stats.Windows == 2 && strings.HasPrefix(a.Made, "testing.tRunner testing.go:")
+	})
+	find("stream", len(got.Streams), func(i int) bool {
+		a := got.Streams[i]
+		return a.Name == name && a.Kind == "stream" && a.Stats.Len == 3<<10 && a.Committed > 0
+	})
+	find("pool", len(got.Pools), func(i int) bool {
+		a := got.Pools[i]
+		return a.Name == name && a.Kind == "pool" && a.Stats.Buffers == 1 && a.Stats.Len == 5000
+	})
+	find("allocator", len(got.Slabs), func(i int) bool {
+		a := got.Slabs[i]
+		return a.Name == name && a.Stats.Objects == 60 && len(a.Stats.Classes) == 1 && a.Stats.Classes[0].Size == 128
+	})
+	find("follower", len(got.Followers), func(i int) bool {
+		a := got.Followers[i]
+		return a.Name == name && a.Kind == "follower" && a.Stats.Len == mib
+	})
+	find("follower of shared memory", len(got.Followers), func(i int) bool {
+		return got.Followers[i].Kind == "shm follower" && got.Followers[i].Name == name
+	})
+	find("writer", len(got.ShmWriters), func(i int) bool {
+		a := got.ShmWriters[i]
+		return a.Name == name && a.Stats.Published == 9 && a.Stats.Generation == 1 && a.Stats.Sealed && a.Err == ""
+	})
+	find("follower", len(got.ShmFollowers), func(i int) bool {
+		a := got.ShmFollowers[i]
+		return a.Name == name && a.Len == 9 && a.State == "live" && a.Alive && a.Sealed
+	})
+	find("domain", len(got.Domains), func(i int) bool {
+		d := got.Domains[i]
+		return d.Name == name && d.Stats.Pinned == 1 && d.Stats.RetiredBytes == 12345 && len(d.Pins) == 1 && d.Pins[0].Bytes == 12345 &&
+			strings.Contains(d.Pins[0].Stack[0], "debug.holdPin scene_test.go:")
+	})
+	find("arena's own domain", len(got.Domains), func(i int) bool {
+		d := got.Domains[i]
+		return d.Name == name && d.Stats.Pinned == 1 && d.Stats.RetiredBytes == 4*mib
+	})
+	find("space", len(got.Spaces), func(i int) bool {
+		s := got.Spaces[i]
+		return s.Name != "default" && s.Stats.Windows == 1 && len(s.Places) == 1 && s.Places[0].Name == name && s.Places[0].Size == 4*mib
+	})
+	find("window", len(got.Spaces[0].Places), func(i int) bool {
+		p := got.Spaces[0].Places[i]
+		return p.Name == name && p.State == addrspace.PlaceHeld && p.Size == 4*mib && p.Mapped == p.Size
+	})
+	if m := got.Memory; m.Committed < mib || m.Reserved < 12*mib || m.Count < 4 {
+		t.Errorf("all of them: %+v", m)
+	}
+}
