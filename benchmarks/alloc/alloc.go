@@ -74,7 +74,7 @@ func contenders(fresh bool) []bench.Contender {
 		{Name: "arena.Local", Ours: true, Note: "one arena, and a handle on it for each goroutine, which takes blocks of up to 64 KiB", Run: run(arenaLocal, fresh)},
 		{Name: "arena.New", Ours: true, Note: "one arena for all goroutines", Run: run(arenaNew, fresh)},
 		{Name: "make", Run: run(heap, fresh)},
-		{Name: "Go arenas", GoExperiment: "arenas", Note: "one for each goroutine, as two must not share one", Run: goArena(fresh)},
+		{Name: "Go arenas", Build: &bench.Build{Name: "arenas", Env: []string{"GOEXPERIMENT=arenas"}}, Note: "one for each goroutine, as two must not share one", Run: goArena(fresh)},
 		{Name: "monotonic", Note: "buffers of 1 MiB on the Go heap, handed out piece by piece as in the library nuke; behind a mutex for several goroutines, as there", Run: run(monotonic, fresh)},
 		{Name: "z.Allocator", Note: "ristretto v2; its objects are cleared here, which it leaves out", Run: run(zAllocator, fresh)},
 		{Name: "mm-go", Cannot: "it needs cgo: its memory is C's"},

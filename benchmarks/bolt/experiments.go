@@ -3,11 +3,12 @@ package bolt
 import (
 	"errors"
 	"fmt"
+	"runtime"
+	"slices"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
-	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/benchmarks/internal/bench"
 )
 
@@ -15,110 +16,111 @@ import (
 // become.
 const advance = 1 << 30
 
-// Goals returns none: no line of the table of goals is about databases.
-func Goals() []bench.Goal { return nil }
+// The experiments.
+const (
+	nameAlone   = "bolt"
+	nameHeld    = "bolt-held"
+	nameDurable = "bolt-held-durable"
+	nameByHold  = "bolt-hold"
+)
+
+// The contenders.
+const (
+	ours      = "growarena's copy"
+	stock     = "bbolt"
+	inAdvance = "bbolt, mapped in advance"
+)
 
 // Experiments returns databases that grow, with and without a View that stays.
 func Experiments(quick bool) []bench.Experiment {
-	mib := func(n int64) bench.Case { return bench.Case{Label: fmt.Sprintf("%d MiB", n), Size: n << 20} }
-	sizes := []bench.Case{mib(4), mib(16), mib(64), mib(256)}
-	holds := []int{10, 30, 100, 300, 1000}
-	rounds, hold, size := 5, 100, int64(64<<20)
-	lone := sizes // without a View that stays
+	of := func(mib int64, ms int) bench.Case {
+		label := fmt.Sprintf("%d MiB", mib)
+		if ms > 0 {
+			label += fmt.Sprintf(", %d ms", ms)
+		}
+		return bench.Case{Label: label, Size: mib << 20, Count: ms}
+	}
+	alone := []bench.Case{of(16, 0), of(64, 0), of(256, 0)}
+	held, durable := []bench.Case{of(64, 2000), of(256, 2000)}, []bench.Case{of(16, 2000)}
+	byHold := []bench.Case{of(64, 10), of(64, 30), of(64, 100), of(64, 300), of(64, 1000)}
 	if quick {
-		sizes, lone, holds = []bench.Case{mib(2), mib(8)}, []bench.Case{mib(4)}, []int{5, 20, 80}
-		rounds, hold, size = 2, 20, 2<<20
+		alone, held, durable, byHold = []bench.Case{of(8, 0)}, []bench.Case{of(16, 300)}, []bench.Case{of(1, 300)}, []bench.Case{of(2, 5), of(2, 20)}
 	}
-	var held, byHold []bench.Case
-	for _, c := range sizes {
-		c.Count = hold
-		held = append(held, c)
-	}
-	for _, ms := range holds {
-		byHold = append(byHold, bench.Case{Label: fmt.Sprintf("%d ms", ms), Size: size, Count: ms})
-	}
-	const growing = "A database grows from nothing to the size of the case, by Updates of 24 new keys and 8 old ones with values of 512 bytes. " +
+	const growing = "A database grows from a sixteenth of the size of the case to all of it, by Updates of 24 new keys and 8 old ones with values of 512 bytes. " +
 		"A second goroutine makes a View of one key every 100 µs, and its latency counts from the moment it was due. "
-	stays := fmt.Sprintf("A third makes one View after the other that each stay open for %d ms. ", hold)
-	updates := bench.Experiment{
-		Metric: "max-ns", Unit: "ns", Axis: "size", AxisTitle: "bytes of values", LatencyTitle: "one Update",
-		Columns: []string{"p50-ns", "p99-ns", "p99.9-ns", "view-max-ns", "moves", "file-bytes", "seconds"},
-		Rounds:  rounds, Contenders: contenders(false), Memory: bench.Times(4),
+	const stays = "A third has had one View open since before the first Update, for as many milliseconds as the case says. "
+	all := bench.Experiment{
+		Metric: "update-max-ns", Unit: "ns", Axis: "size", AxisTitle: "bytes of values", LatencyTitle: "one Update",
+		Columns: []string{"update-p50-ns", "view-max-ns", "view-p50-ns", "view-hot-ns", "mapped-bytes", "peak-rss-bytes", "file-bytes", "seconds"},
+		Rounds:  5, Contenders: contenders(false), Memory: bench.Times(4), Child: true,
 	}
-	alone, reader, view, by := updates, updates, updates, updates
-	alone.Name, alone.Title, alone.Cases = "bolt", "The worst Update of a database that grows", lone
-	alone.Work = growing + "Nobody else reads. Compared is the worst Update."
+	first, second, third, fourth := all, all, all, all
+	first.Name, first.Title, first.Cases = nameAlone, "A database that grows, when no View stays open", alone
+	first.Metric, first.Columns = "update-p50-ns", slices.Concat([]string{"update-max-ns"}, all.Columns[1:])
+	first.Work = growing + "Compared is the median of the Updates. A hot View is one of those that are made one after the other at the end."
 
-	reader.Name, reader.Title, reader.Cases = "bolt-reader", "The same while somebody has a View open", held
-	reader.Work = growing + stays + "Compared is the worst Update."
+	second.Name, second.Title, second.Cases = nameHeld, "The worst Update of a database that grows while somebody has a View open", held
+	second.Work = growing + stays + "Compared is the worst Update; addresses are counted when the last one has ended."
 
-	view.Name, view.Title, view.Cases = "bolt-view", "The worst short View while somebody has a long one open", held[len(held)-len(lone):]
-	view.Work = growing + stays + "Compared is the worst of the short Views."
-	view.LatencyTitle, view.Contenders = "one short View", contenders(true)
-	view.Columns = []string{"p50-ns", "p99-ns", "p99.9-ns", "update-max-ns", "moves"}
+	third.Name, third.Title, third.Cases = nameDurable, "The same, durable", durable
+	third.Work, third.Contenders = second.Work+" Each Update waits for the disk.", contenders(true)
 
-	by.Name, by.Title, by.Cases = "bolt-hold", "The worst Update, by how long a View stays open", byHold
-	by.Axis, by.AxisTitle = "count", "milliseconds each long View stays"
-	by.Work = growing + fmt.Sprintf("The size is %d MiB. ", size>>20) +
-		"A third makes one View after the other that each stay open for as long as the case says. Compared is the worst Update."
-	return []bench.Experiment{alone, reader, view, by}
+	fourth.Name, fourth.Title, fourth.Cases = nameByHold, "The worst Update, by how long a View stays open", byHold
+	fourth.Axis, fourth.AxisTitle, fourth.Work = "count", "milliseconds the View stays", second.Work
+	return []bench.Experiment{first, second, third, fourth}
 }
 
-// contenders returns bbolt and our page store, whose samples are about Views or
-// Updates.
-func contenders(views bool) []bench.Contender {
-	const how = "v1.5.0, NoSync, NoGrowSync, NoFreelistSync; "
-	const lacks = "not durable, see benchmarks/bolt; "
-	store := func(o StoreOptions, file bool) func() (engine, error) {
-		return func() (engine, error) { return newStore(o, file) }
+// contenders returns bbolt, and the copy.
+func contenders(durable bool) []bench.Contender {
+	how := "v1.5.0, FreelistMapType, NoSync, NoGrowSync"
+	if durable {
+		how = "v1.5.0, FreelistMapType"
 	}
-	bolt := func(initial int) func() (engine, error) {
-		return func() (engine, error) { return newBbolt(initial) }
-	}
-	return []bench.Contender{
-		{Name: "page store", Ours: true, Note: lacks + "pages in a memory file", Run: run(views, store(StoreOptions{}, false))},
-		{Name: "page store, file", Ours: true, Note: lacks + "pages in a file on tmpfs", Run: run(views, store(StoreOptions{}, true))},
+	all := []bench.Contender{
+		{Name: ours, Ours: true, Note: how + "; made by dropin/bbolt", Build: grown, Run: run(setup{durable: durable})},
+		{Name: stock, Note: how + "; maps 32 KiB at first", Run: run(setup{durable: durable})},
 		{
-			Name: "page store, moving", Ours: true, Note: lacks + "windows of 2 MiB at first, which are not extended but always moved",
-			Run: run(views, store(StoreOptions{Reserve: 2 << 20, Rungs: arena.RungInWindow | arena.RungRehome}, false)),
-		},
-		{Name: "bbolt", Note: how + "maps 32 KiB at first", Run: run(views, bolt(0))},
-		{
-			Name: "bbolt, mapped in advance", Note: how + "InitialMmapSize 1 GiB, for users who know a bound: beyond it, it is as bbolt",
-			Run: run(views, bolt(advance)),
+			Name: inAdvance, Note: how + "; InitialMmapSize 1 GiB, for users who know a bound: beyond it, it is as bbolt",
+			Run: run(setup{durable: durable, initial: advance}),
 		},
 	}
+	for i := range all {
+		switch c := &all[i]; {
+		case c.Ours && runtime.GOOS != "linux":
+			c.Build, c.Run, c.Cannot = nil, nil, "needs Linux"
+		case c.Ours && !isGrown():
+			c.Run = nil // It is in the program that Build builds.
+		case !c.Ours && isGrown():
+			c.Run, c.Cannot = nil, "this program has the copy"
+		}
+	}
+	return all
 }
 
 // run does a case, of which Size is the bytes of values, and Count for how many
-// milliseconds long Views stay, 0 for none.
-func run(views bool, open func() (engine, error)) func(bench.Case) (bench.Sample, error) {
+// milliseconds a View stays, 0 for none.
+func run(how setup) func(bench.Case) (bench.Sample, error) {
 	return func(c bench.Case) (s bench.Sample, err error) {
-		e, err := open()
+		b, err := open(how)
 		if err != nil {
 			return s, err
 		}
-		w := &workload{engine: e, hold: time.Duration(c.Count) * time.Millisecond}
+		w := &workload{database: b, hold: time.Duration(c.Count) * time.Millisecond}
 		start := time.Now()
 		err = w.run(c.Size)
 		d := time.Since(start)
-		moves := e.moves()
-		size, sizeErr := e.size()
-		if err := errors.Join(err, sizeErr, e.close()); err != nil {
+		size, sizeErr := b.size()
+		if err := errors.Join(err, sizeErr, b.close()); err != nil {
 			return s, err
 		}
-		this, other, name := w.updates, w.views, "view-max-ns"
-		if views {
-			this, other, name = w.views, w.updates, "update-max-ns"
-		}
-		s.Latencies = this
+		s.Latencies = w.updates
 		s.Values = map[string]float64{
-			"p50-ns": quantile(this, 50), "p99-ns": quantile(this, 99), "p99.9-ns": quantile(this, 99.9),
-			"max-ns": float64(this.Max()), name: float64(other.Max()),
-			"moves": float64(moves), "file-bytes": float64(size), "seconds": d.Seconds(), "long-views": float64(w.held),
+			"update-p50-ns": median(w.updates), "update-max-ns": float64(w.updates.Max()),
+			"view-p50-ns": median(w.views), "view-max-ns": float64(w.views.Max()), "view-hot-ns": float64(w.hot.Nanoseconds()),
+			"mapped-bytes": float64(w.mapped), "file-bytes": float64(size), "seconds": d.Seconds(),
 		}
 		return s, nil
 	}
 }
 
-func quantile(h *hdrhistogram.Histogram, q float64) float64 { return float64(h.ValueAtQuantile(q)) }
+func median(h *hdrhistogram.Histogram) float64 { return float64(h.ValueAtQuantile(50)) }

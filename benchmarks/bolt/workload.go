@@ -29,14 +29,16 @@ const (
 
 // workload is one database that grows while it is read.
 type workload struct {
-	engine
-	hold time.Duration // how long a long View stays; 0: there are none
+	database
+	hold time.Duration // how long a View stays; 0: there is none
 
 	keys    atomic.Int64  // keys 0 to keys-1 are there
 	done    chan struct{} // closed when the writer has done
 	updates *hdrhistogram.Histogram
 	views   *hdrhistogram.Histogram // from the moment they were due
-	held    int                     // long Views
+	hot     time.Duration           // a View, when nothing else is done
+	mapped  int64                   // bytes, when the writer has done
+	held    bool                    // a View has stayed open
 }
 
 // key returns the i-th key. No two are equal, and their order is like chance: an odd
@@ -71,26 +73,29 @@ func verify(b []byte, key uint64) error {
 }
 
 // run puts values of size bytes, all together, into a database. One goroutine writes,
-// one makes a short View whenever it is due, and one makes one long View after the
-// other.
+// one makes a short View whenever it is due, and one has a View open, from when a sixteenth
+// of the values is there.
 func (w *workload) run(size int64) error {
 	w.done = make(chan struct{})
 	w.updates, w.views = bench.NewHistogram(), bench.NewHistogram()
 	n := max(size/valueSize/batchNew, 2) * batchNew
 	var wg sync.WaitGroup
 	errs := make([]error, 3)
-	if errs[0] = w.write(batchNew); errs[0] != nil { // so that there is something to read
+	if errs[0] = w.write(max(n/16, batchNew)); errs[0] != nil { // So that there is something to read.
 		return errs[0]
 	}
 	w.updates.Reset()
 	wg.Go(func() { errs[1] = w.viewer() })
 	if w.hold > 0 {
-		wg.Go(func() { errs[2] = w.holder() })
+		open := make(chan struct{})
+		wg.Go(func() { errs[2] = w.holder(open) })
+		<-open
 	}
 	errs[0] = w.write(n)
+	w.mapped = w.space()
 	close(w.done)
 	wg.Wait()
-	return errors.Join(append(errs, w.all(n))...)
+	return errors.Join(append(errs, w.all(n), w.heat(n))...)
 }
 
 // write makes Updates until there are n keys.
@@ -144,46 +149,57 @@ func (w *workload) viewer() error {
 	}
 }
 
-// holder makes one long View after the other. Each looks at some keys, stays, and
+// holder makes one View, which looks at some keys, says that it is open, stays, and
 // looks again: at the slices it has, and for the same keys.
-func (w *workload) holder() error {
-	rng := rand.New(rand.NewPCG(3, 3))
-	for {
-		err := w.view(func(get func(uint64) []byte) error {
-			keys := make([]uint64, heldKeys)
-			slices, copies := make([][]byte, heldKeys), make([][]byte, heldKeys)
-			for i := range keys {
-				keys[i] = key(rng.Int64N(w.keys.Load()))
-				slices[i] = get(keys[i])
-				if slices[i] == nil {
-					continue // it came after the View began
-				}
-				if err := verify(slices[i], keys[i]); err != nil {
-					return err
-				}
-				copies[i] = bytes.Clone(slices[i])
-			}
-			select {
-			case <-w.done:
-			case <-time.After(w.hold):
-			}
-			for i, k := range keys {
-				if again := get(k); !bytes.Equal(slices[i], copies[i]) || !bytes.Equal(again, copies[i]) || (again == nil) != (copies[i] == nil) {
-					return fmt.Errorf("key %x has changed within a View", k)
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		w.held++
-		select {
-		case <-w.done:
-			return nil
-		default:
+func (w *workload) holder(open chan<- struct{}) error {
+	said := false
+	say := func() {
+		if !said {
+			said = true
+			close(open)
 		}
 	}
+	defer say() // Also after an error.
+	rng := rand.New(rand.NewPCG(3, 3))
+	return w.view(func(get func(uint64) []byte) error {
+		keys := make([]uint64, heldKeys)
+		slices, copies := make([][]byte, heldKeys), make([][]byte, heldKeys)
+		for i := range keys {
+			keys[i] = key(rng.Int64N(w.keys.Load()))
+			slices[i] = get(keys[i])
+			if err := verify(slices[i], keys[i]); err != nil {
+				return err
+			}
+			copies[i] = bytes.Clone(slices[i])
+		}
+		say()
+		select {
+		case <-w.done:
+		case <-time.After(w.hold):
+		}
+		for i, k := range keys {
+			if again := get(k); !bytes.Equal(slices[i], copies[i]) || !bytes.Equal(again, copies[i]) {
+				return fmt.Errorf("key %x has changed within a View", k)
+			}
+		}
+		w.held = true
+		return nil
+	})
+}
+
+// heat makes Views of one key each, one after the other, for the time that one takes.
+func (w *workload) heat(n int64) error {
+	const views = 20_000
+	rng := rand.New(rand.NewPCG(4, 4))
+	start := time.Now()
+	for range views {
+		k := key(rng.Int64N(n))
+		if err := w.view(func(get func(uint64) []byte) error { return verify(get(k), k) }); err != nil {
+			return err
+		}
+	}
+	w.hot = time.Since(start) / views
+	return nil
 }
 
 // all checks that all n keys have a value of theirs.

@@ -2,6 +2,8 @@ package bolt
 
 import (
 	"bytes"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,13 +20,13 @@ func TestExperiments(t *testing.T) {
 
 // liar is a database that does something wrong.
 type liar struct {
-	engine
+	database
 	value func([]byte) []byte
 	after int // gets that are right
 }
 
 func (l *liar) view(f func(get func(uint64) []byte) error) error {
-	return l.engine.view(func(get func(uint64) []byte) error {
+	return l.database.view(func(get func(uint64) []byte) error {
 		n := 0
 		return f(func(key uint64) []byte {
 			if n++; n <= l.after {
@@ -54,13 +56,13 @@ func TestWorkload_Notices(t *testing.T) {
 		}}, "has changed within a View"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e, err := newStore(StoreOptions{}, false)
+			e, err := open(setup{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			l := test.liar
-			l.engine = e
-			w := &workload{engine: &l, hold: time.Millisecond}
+			l.database = e
+			w := &workload{database: &l, hold: time.Millisecond}
 			if err := w.run(1 << 20); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v, want %s", err, test.want)
 			}
@@ -73,20 +75,43 @@ func TestWorkload_Notices(t *testing.T) {
 
 // TestWorkload counts what a run has done.
 func TestWorkload(t *testing.T) {
-	e, err := newBbolt(0)
+	e, err := open(setup{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &workload{engine: e, hold: time.Millisecond}
+	w := &workload{database: e, hold: time.Millisecond}
 	if err := w.run(2 << 20); err != nil {
 		t.Fatal(err)
 	}
 	n := w.keys.Load()
-	if n < 2<<20/valueSize-batchNew || w.updates.TotalCount() != n/batchNew-1 || w.views.TotalCount() == 0 || w.held == 0 || e.moves() == 0 {
-		t.Errorf("%d keys, %d Updates, %d Views, %d long ones, %d moves", n, w.updates.TotalCount(), w.views.TotalCount(), w.held, e.moves())
+	first := n / 16 / batchNew
+	if n < 2<<20/valueSize-batchNew || w.updates.TotalCount() < n/batchNew-first-1 || w.views.TotalCount() == 0 || !w.held || w.hot <= 0 {
+		t.Errorf("%d keys, %d Updates, %d Views, a long one: %t, one takes %v", n, w.updates.TotalCount(), w.views.TotalCount(), w.held, w.hot)
+	}
+	size, err := e.size()
+	if err != nil || size < 2<<20 || w.mapped < size && runtime.GOOS == "linux" {
+		t.Errorf("a file of %d bytes, %d mapped: %v", size, w.mapped, err)
 	}
 	if err := e.close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestGrown runs these tests with the copy of bbolt.
+func TestGrown(t *testing.T) {
+	if isGrown() {
+		t.Skip("this is it")
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux")
+	}
+	flags, err := growbolt(t.Context(), t.TempDir())
+	if err != nil {
+		t.Skipf("there is no copy of bbolt: %v", err)
+	}
+	out, err := command(t.Context(), ".", slices.Concat([]string{"test", "-count=1", "-short", "-v"}, flags, []string{"."})...)
+	if err != nil || !strings.Contains(out, "PASS: TestExperiments/bolt-held/growarena") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

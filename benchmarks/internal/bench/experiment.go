@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -37,13 +38,21 @@ type Contender struct {
 	// it can. May be nil.
 	Skip func(Case) string
 
-	// GoExperiment is the GOEXPERIMENT that Run needs, for a Run that is nil in
-	// a program built without: it is run in a process built with it.
-	GoExperiment string
+	// Build is how a program is built that has Run, where that is nil in this one.
+	Build *Build
 
 	// Run does the work of a case once, checks that the content is what it should
 	// be, and gives back all it took. It must do as much as the others do.
 	Run func(Case) (Sample, error)
+}
+
+// Build is another way to build this program.
+type Build struct {
+	Name string   // Unique, in file names and for people: "arenas".
+	Env  []string // Beside the environment of this process.
+
+	// Flags returns flags for go build; the files that they name are made in dir. May be nil.
+	Flags func(ctx context.Context, dir string) ([]string, error)
 }
 
 // Experiment is a piece of work, and who does it.

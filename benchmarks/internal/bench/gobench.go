@@ -24,7 +24,7 @@ func Run(b *testing.B, experiments ...Experiment) {
 						b.Skip(why)
 					}
 					if c.Run == nil {
-						b.Skipf("needs GOEXPERIMENT=%s", c.GoExperiment)
+						b.Skipf("needs a program built otherwise: %s", c.Build.Name)
 					}
 					values := map[string][]float64{}
 					for b.Loop() {
@@ -99,7 +99,7 @@ func Smoke(t *testing.T, small func(Case) Case, experiments ...Experiment) {
 					t.Errorf("contender %q: missing, or there twice", c.Name)
 				}
 				names[c.Name] = true
-				if (c.Run == nil) != (c.Cannot != "") && c.GoExperiment == "" {
+				if (c.Run == nil) != (c.Cannot != "") && c.Build == nil {
 					t.Errorf("contender %q must have either Run or Cannot", c.Name)
 				}
 				clear(done)

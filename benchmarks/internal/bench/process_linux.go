@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -44,6 +45,30 @@ func VMAs() int64 {
 		panic(err)
 	}
 	return int64(bytes.Count(b, []byte{'\n'}))
+}
+
+// Mapped returns the bytes of address space at which this process has a file mapped.
+func Mapped(path string) (n int64) {
+	b, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		panic(err)
+	}
+	for l := range bytes.Lines(b) {
+		at, rest, _ := strings.Cut(strings.TrimSuffix(string(l), "\n"), " ")
+		if from, to, _ := strings.Cut(at, "-"); strings.HasSuffix(rest, " "+path) {
+			n += address(to) - address(from)
+		}
+	}
+	return n
+}
+
+// address is a number of /proc/self/maps.
+func address(s string) int64 {
+	n, err := strconv.ParseInt(s, 16, 64)
+	if err != nil {
+		panic(err)
+	}
+	return n
 }
 
 // status returns a line of /proc/self/status that is in kB, in bytes.

@@ -19,3 +19,6 @@ func PageTables() int64 { return 0 }
 
 // VMAs returns 0.
 func VMAs() int64 { return 0 }
+
+// Mapped returns 0.
+func Mapped(string) int64 { return 0 }

@@ -128,14 +128,22 @@ func tail(said string) string {
 	return strings.Join(lines, "\n")
 }
 
-// build builds this program with a GOEXPERIMENT, from the sources in the current
+// build builds this program in another way, from the sources in the current
 // directory, where "go run ." is at work too.
-func build(ctx context.Context, dir, experiment string) (string, error) {
-	program := filepath.Join(dir, "benchmarks-"+experiment)
-	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", program, ".")
-	cmd.Env = append(os.Environ(), "GOEXPERIMENT="+experiment)
+func build(ctx context.Context, dir string, b *bench.Build) (string, error) {
+	program := filepath.Join(dir, "benchmarks-"+b.Name)
+	args := []string{"build", "-buildvcs=false", "-o", program}
+	if b.Flags != nil {
+		flags, err := b.Flags(ctx, dir)
+		if err != nil {
+			return "", fmt.Errorf("building for %s: %w", b.Name, err)
+		}
+		args = append(args, flags...)
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, ".")...)
+	cmd.Env = append(os.Environ(), b.Env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building with GOEXPERIMENT=%s: %w: %s", experiment, err, tail(string(out)))
+		return "", fmt.Errorf("building for %s: %w: %s", b.Name, err, tail(string(out)))
 	}
 	return program, nil
 }

@@ -35,7 +35,7 @@ type run struct {
 	Options
 	start    time.Time
 	self     string            // this program
-	programs map[string]string // built with a GOEXPERIMENT
+	programs map[string]string // built otherwise, by the name of the Build
 	broken   map[string]error  // that could not be built
 }
 
@@ -94,18 +94,17 @@ func (r *run) rounds(e bench.Experiment) int {
 func (r *run) build(ctx context.Context, dir string, experiments []bench.Experiment) {
 	for _, e := range experiments {
 		for _, c := range e.Contenders {
-			x := c.GoExperiment
-			if x == "" || c.Run != nil || r.programs[x] != "" || r.broken[x] != nil {
+			if c.Build == nil || c.Run != nil || r.programs[c.Build.Name] != "" || r.broken[c.Build.Name] != nil {
 				continue
 			}
-			r.say("building with GOEXPERIMENT=%s, for %s", x, c.Name)
-			program, err := build(ctx, dir, x)
+			r.say("building this program for %s: %s", c.Name, c.Build.Name)
+			program, err := build(ctx, dir, c.Build)
 			if err != nil {
-				r.broken[x] = err
+				r.broken[c.Build.Name] = err
 				r.say("%v", err)
 				continue
 			}
-			r.programs[x] = program
+			r.programs[c.Build.Name] = program
 		}
 	}
 }
@@ -149,10 +148,10 @@ func (r *run) sample(ctx context.Context, e bench.Experiment, c bench.Contender,
 	}
 	q := request{Experiment: e.Name, Contender: c.Name, Case: of, Quick: r.Quick}
 	switch {
-	case c.Run == nil && r.broken[c.GoExperiment] != nil:
-		return bench.Sample{}, r.broken[c.GoExperiment]
+	case c.Run == nil && r.broken[c.Build.Name] != nil:
+		return bench.Sample{}, r.broken[c.Build.Name]
 	case c.Run == nil:
-		return ask(ctx, r.programs[c.GoExperiment], q)
+		return ask(ctx, r.programs[c.Build.Name], q)
 	case e.Child:
 		return ask(ctx, r.self, q)
 	}
