@@ -2,6 +2,7 @@ package bbolt_test
 
 import (
 	"bufio"
+	"encoding/json"
 	"flag"
 	"os"
 	"os/exec"
@@ -16,7 +17,7 @@ import (
 )
 
 var (
-	long    = flag.Bool("long", false, "run all of bbolt's tests, which takes most of an hour, and with -race")
+	long    = flag.Bool("long", false, "run all of bbolt's tests, with and without the change, and with -race; grow to 4 GiB")
 	version = flag.String("bbolt", "", "test with this `version` instead of that of go.mod")
 )
 
@@ -39,20 +40,38 @@ func run(t *testing.T, dir, name string, args ...string) string {
 	return out
 }
 
-// module makes a module that uses bbolt as it is, and returns its folder.
-func module(t *testing.T) string {
+// source returns which version of bbolt is tested, and the folder of its sources.
+func source(t *testing.T) (v, dir string) {
 	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skip("needs Linux")
 	}
-	dir := t.TempDir()
-	v := *version
-	if v == "" {
+	if v = *version; v == "" {
 		v = run(t, ".", "go", "list", "-m", "-f", "{{.Version}}", "go.etcd.io/bbolt")
 	}
-	if out, err := command(t, ".", "go", "mod", "download", "go.etcd.io/bbolt@"+v); err != nil {
+	out, err := command(t, ".", "go", "mod", "download", "-json", "go.etcd.io/bbolt@"+v)
+	if err != nil {
 		t.Skipf("bbolt %s cannot be downloaded: %v: %s", v, err, out)
 	}
+	var m struct{ Dir string }
+	ok(t, json.Unmarshal([]byte(out), &m))
+	return v, m.Dir
+}
+
+// stock makes a folder with bbolt's sources as they are, to build and test.
+func stock(t *testing.T) string {
+	t.Helper()
+	_, src := source(t)
+	dir := filepath.Join(t.TempDir(), "stock")
+	ok(t, os.CopyFS(dir, os.DirFS(src)))
+	return dir
+}
+
+// module makes a module that uses bbolt as it is, and returns its folder.
+func module(t *testing.T) string {
+	t.Helper()
+	v, _ := source(t)
+	dir := t.TempDir()
 	ours, err := filepath.Abs("../..")
 	ok(t, err)
 	main, err := os.ReadFile("testdata/program/main.go")
@@ -112,6 +131,47 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
+// writer is a program that commits, and prints how many keys there are.
+type writer struct {
+	*exec.Cmd
+	lines *bufio.Scanner
+	least string // What it said last.
+}
+
+func startWriter(t *testing.T, program string, args ...string) *writer {
+	t.Helper()
+	w := &writer{Cmd: exec.Command(program, append([]string{"write"}, args...)...), least: "0"}
+	out, err := w.StdoutPipe()
+	ok(t, err)
+	w.lines = bufio.NewScanner(out)
+	ok(t, w.Start())
+	t.Cleanup(func() { _ = w.Process.Kill() }) // If the test has failed.
+	return w
+}
+
+// wait waits for n commits.
+func (w *writer) wait(n int) {
+	for range n {
+		if !w.lines.Scan() {
+			return
+		}
+		w.least = w.lines.Text()
+	}
+}
+
+// kill kills it, and returns which keys it has said to be committed.
+func (w *writer) kill(t *testing.T) string {
+	t.Helper()
+	ok(t, w.Process.Kill())
+	for w.lines.Scan() { // What it has said meanwhile counts too.
+		w.least = w.lines.Text()
+	}
+	if err := w.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
+		t.Fatalf("the writer ended by itself: %v", err)
+	}
+	return w.least
+}
+
 // TestKill kills a program that commits beside a View, again and again, and checks that the
 // database has what was said to be committed.
 func TestKill(t *testing.T) {
@@ -121,65 +181,82 @@ func TestKill(t *testing.T) {
 	p := program(t, grown(t))
 	file := filepath.Join(t.TempDir(), "db")
 	for commits := range 6 {
-		cmd := exec.Command(p, "write", file)
-		out, err := cmd.StdoutPipe()
-		ok(t, err)
-		ok(t, cmd.Start())
-		lines := bufio.NewScanner(out)
-		least := "0"
-		for range 1 + 4*commits {
-			if !lines.Scan() {
-				break
-			}
-			least = lines.Text()
-		}
-		ok(t, cmd.Process.Kill())
-		for lines.Scan() { // What it has said meanwhile counts too.
-			least = lines.Text()
-		}
-		if err := cmd.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
-			t.Fatalf("the writer ended by itself: %v", err)
-		}
-		run(t, ".", p, "check", file, least)
+		w := startWriter(t, p, file)
+		w.wait(1 + 4*commits)
+		run(t, ".", p, "check", file, w.kill(t))
 	}
 }
 
-// TestSuite runs bbolt's own tests on the copy, and those in testdata, where each bigger
-// mapping is elsewhere: left alone, most find room behind them and stay in place.
-func TestSuite(t *testing.T) {
+// TestOtherProcess opens for reading what another process has: bbolt allows that beside readers and
+// not beside a writer, and the copy's locks are bbolt's.
+func TestOtherProcess(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes minutes")
+		t.Skip("takes seconds")
 	}
-	dir := filepath.Join(grown(t), "bbolt-growarena")
-	ours, err := filepath.Abs("../..")
-	ok(t, err)
-	run(t, dir, "go", "mod", "edit", "-replace=github.com/growarena/growarena="+ours)
-	ok(t, os.CopyFS(dir, os.DirFS("testdata/suite")))
-	if out, err := command(t, dir, "go", "list", "-mod=mod", "-deps", "-test", "."); err != nil {
-		t.Skipf("what bbolt's tests need cannot be downloaded: %v: %s", err, out)
+	programs := map[string]string{"bbolt": program(t, module(t)), "growarena": program(t, grown(t))}
+	for _, who := range [][2]string{{"growarena", "growarena"}, {"growarena", "bbolt"}, {"bbolt", "growarena"}} {
+		t.Run(who[0]+" beside "+who[1], func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "db")
+			p, other := programs[who[0]], programs[who[1]]
+			w := startWriter(t, other, file, "alone")
+			w.wait(3)
+			if got := run(t, ".", p, "read", file); got != "locked" {
+				t.Errorf("beside a writer it is %s", got)
+			}
+			least := w.kill(t)
+
+			reader := exec.Command(other, "read", file)
+			in, err := reader.StdinPipe()
+			ok(t, err)
+			out, err := reader.StdoutPipe()
+			ok(t, err)
+			ok(t, reader.Start())
+			if line, err := bufio.NewReader(out).ReadString('\n'); line != "open\n" {
+				t.Errorf("with nobody beside it is %q: %v", line, err)
+			}
+			if got := run(t, ".", p, "read", file); got != "open" {
+				t.Errorf("beside a reader it is %s", got)
+			}
+			run(t, ".", p, "check", file, least)
+			ok(t, in.Close())
+			ok(t, reader.Wait())
+		})
 	}
-	test := func(args ...string) {
-		t.Helper()
-		all := append([]string{"test", "-mod=mod", "-vet=off", "-count=1"}, args...) // Vet has found something in bbolt.
-		t.Log(run(t, dir, "go", all...))
+}
+
+// TestCommand runs the command bbolt, bbolt's own and that of the copy, on what the copy has left when it was
+// killed: both find it whole, and compact it to the same bytes.
+func TestCommand(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a minute to build")
 	}
-	if !*long {
-		// The test that is left out has limits of time that hold on an idle machine. Short ones
-		// leave out concurrency.
-		test("-short", "-skip", "TestDB_Open_InitialMmapSize", "-run", "TestGrowing|TestOpen|TestDB|TestTx|TestCursor|TestBucket_(Put|Get|Delete|Stats|ForEach)", ".")
-		t.Setenv("TEST_CONCURRENT_CASE_DURATION", "1s")
-		test("-run", "TestConcurrentGenericReadAndWrite", ".")
-		return
+	file := filepath.Join(t.TempDir(), "db")
+	copied, p := suite(t), program(t, grown(t))
+	w := startWriter(t, p, file)
+	w.wait(20)
+	least := w.kill(t)
+	var compacted []string
+	for _, dir := range []string{stock(t), copied} {
+		run(t, dir, "go", "build", "-mod=mod", "-o", "command", "./cmd/bbolt")
+		tool, to := filepath.Join(dir, "command"), filepath.Join(dir, "compacted")
+		if got := run(t, dir, tool, "check", file); got != "OK" {
+			t.Errorf("check says %q", got)
+		}
+		t.Log(run(t, dir, tool, "compact", "-o", to, file))
+		run(t, dir, p, "check", to, least)
+		b, err := os.ReadFile(to)
+		ok(t, err)
+		compacted = append(compacted, string(b))
 	}
-	test("-timeout=2h", "./...")
-	test("-timeout=2h", "-race", ".")
+	if compacted[0] != compacted[1] {
+		t.Error("the compacted files differ")
+	}
 }
 
 // TestGenerate_Unknown changes what is known of bbolt's sources: there is no copy then, and
 // the error says where.
 func TestGenerate_Unknown(t *testing.T) {
-	module(t) // Or it skips.
-	src := run(t, ".", "go", "list", "-m", "-f", "{{.Dir}}", "go.etcd.io/bbolt")
+	_, src := source(t)
 	for _, test := range []struct{ name, file, old, new, want string }{
 		{"AnotherLock", "tx.go", "func (tx *Tx) ID() int {", "func (tx *Tx) ID() int {\n\ttx.db.mmaplock.RLock()", "Tx.ID uses db.mmaplock"},
 		{"AnotherUser", "cursor.go", "func (c *Cursor) Bucket() *Bucket {", "func (c *Cursor) Bucket() *Bucket {\n\t_ = c.bucket.tx.db.page(0)", "Cursor.Bucket uses db.page"},

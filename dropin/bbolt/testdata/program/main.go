@@ -2,13 +2,17 @@
 // bbolt as it is and with the copy.
 //
 //	program schedule FILE WAIT   print whether an Update ends that outgrows the map beside two Views
-//	program write FILE           commit until killed, printing the number of each commit
+//	program write FILE           commit until killed, beside a View, printing how many keys there are
+//	program write FILE alone     the same without the View, beside which bbolt does not grow
 //	program check FILE AT_LEAST  check what write has left
+//	program read FILE            print whether it can be opened for reading; if so, read until its input ends
 package main
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"time"
@@ -22,12 +26,14 @@ func main() {
 	case "schedule":
 		err = schedule(os.Args[2])
 	case "write":
-		err = write(os.Args[2])
+		err = write(os.Args[2], len(os.Args) == 3)
 	case "check":
 		var least uint64
 		if least, err = strconv.ParseUint(os.Args[3], 10, 64); err == nil {
 			err = check(os.Args[2], least)
 		}
+	case "read":
+		err = read(os.Args[2])
 	default:
 		err = fmt.Errorf("no such command: %v", os.Args[1:])
 	}
@@ -135,7 +141,7 @@ func schedule(path string) error {
 }
 
 // write commits until it is killed.
-func write(path string) error {
+func write(path string, beside bool) error {
 	db, err := bbolt.Open(path, 0o600, nil)
 	if err != nil {
 		return err
@@ -152,11 +158,14 @@ func write(path string) error {
 	if err != nil {
 		return err
 	}
-	view, err := db.Begin(false) // Is held all the time.
-	if err != nil {
-		return err
+	var view *bbolt.Tx // Is held all the time.
+	var held uint64
+	if beside {
+		if view, err = db.Begin(false); err != nil {
+			return err
+		}
+		held = n
 	}
-	held := n
 	for {
 		if err := put(db, n, n+50); err != nil {
 			return err
@@ -197,4 +206,24 @@ func check(path string, least uint64) error {
 		return err
 	}
 	return db.Close()
+}
+
+// read keeps a database open for reading, if nobody has it for writing.
+func read(path string) error {
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: 200 * time.Millisecond})
+	if errors.Is(err, bbolt.ErrTimeout) {
+		fmt.Println("locked")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return db.View(func(tx *bbolt.Tx) error {
+		n := uint64(tx.Bucket(bucket).Stats().KeyN)
+		fmt.Println("open")
+		if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
+			return err
+		}
+		return same(tx, n)
+	})
 }

@@ -35,16 +35,20 @@ func growingOK(t *testing.T, err error) {
 
 func growingKey(i int) []byte { return []byte{byte(i >> 16), byte(i >> 8), byte(i)} }
 
-// growingPut commits keys [from, to) in one transaction.
-func growingPut(t *testing.T, db *bolt.DB, from, to int) {
-	t.Helper()
-	growingOK(t, db.Update(func(tx *bolt.Tx) error {
+// growingTry commits keys [from, to) in one transaction.
+func growingTry(db *bolt.DB, from, to int) error {
+	return db.Update(func(tx *bolt.Tx) error {
 		b, err := tx.CreateBucketIfNotExists([]byte("b"))
 		for i := from; err == nil && i < to; i++ {
 			err = b.Put(growingKey(i), growingValue(i))
 		}
 		return err
-	}))
+	})
+}
+
+func growingPut(t *testing.T, db *bolt.DB, from, to int) {
+	t.Helper()
+	growingOK(t, growingTry(db, from, to))
 }
 
 // growingSame fails unless the transaction sees the keys [0, n).
