@@ -22,7 +22,7 @@
 //	… hand it to a child, or over a socket     Writer.Files, Files.Send; Inherited, Receive
 //	make a buffer that others find by name     Create with Options.Dir and Name
 //	append and publish; in place               Writer.Append, Writer.Write; Writer.Arena, Writer.Publish
-//	rows of values; drop what is old           AppendValues, View; Writer.DropFront, Guard.Check
+//	rows of values; drop what is old           AppendValues, View; DropFront, KeepLast, Guard.Check
 //	end it                                     Writer.Close, Writer.Remove
 //	go on where a writer ended, or was killed  TakeOver
 //	follow                                     Follow, Open; Await, Writer.Awaited
@@ -65,8 +65,8 @@
 // more behind what it has read in place; Read and Reader do so themselves.
 //
 //	w, err := shm.Create(shm.Options{Dir: dir, Name: "ticks", Droppable: true})
-//	end, err := shm.AppendValues(w, tick)                  // any number of goroutines
-//	err = w.DropFront((end - 1_000_000) * size)
+//	_, err = shm.AppendValues(w, tick)                     // any number of goroutines
+//	err = w.KeepLast(1_000_000 * size)
 //
 //	g, err := f.Pin()
 //	first, ticks := shm.View[Tick](&g)                     // in place
@@ -113,6 +113,7 @@
 //   - Waiting: one goroutine, and one thread in the kernel, for each Follower that somebody
 //     waits on. It looks by itself ten times a second; one follower of all, 250 times, whether the
 //     writer lives.
+//   - Append: a lock, the copy, and what Publish costs.
 //   - DropFront: one or two system calls, a disk sync on a disk. Guard.Check: three atomic operations.
 //   - A Writer: five descriptors, three mappings. A Follower: three descriptors, two mappings,
 //     three after the first Wait.

@@ -29,6 +29,15 @@ func (w *Writer) DropFront(to int) error {
 	return nil
 }
 
+// KeepLast drops all but the last n bytes: it is DropFront up to n before Published. Where there are
+// no more, nothing is dropped. ErrRange is wrapped where n is negative.
+func (w *Writer) KeepLast(n int) error {
+	if n < 0 {
+		return fmt.Errorf("shm: keep the last %d bytes of %s: %w", n, w.where(), ErrRange)
+	}
+	return w.DropFront(max(w.Published()-n, 0))
+}
+
 // Front returns where what is not dropped begins.
 func (w *Writer) Front() int {
 	w.dropping.Lock()

@@ -9,6 +9,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
@@ -126,6 +127,14 @@ func TestDropFront_Misuse(t *testing.T) {
 	for _, to := range []int{-1, 101, math.MinInt, math.MaxInt} {
 		if err := w.DropFront(to); !errors.Is(err, ErrRange) || w.Front() != 0 {
 			t.Errorf("DropFront(%d): %v, the front is %d", to, err, w.Front())
+		}
+	}
+	if err := w.KeepLast(-1); !errors.Is(err, ErrRange) {
+		t.Errorf("KeepLast(-1): %v", err)
+	}
+	for _, keep := range []struct{ n, front int }{{math.MaxInt, 0}, {100, 0}, {30, 70}, {50, 70}, {0, 100}} {
+		if err := w.KeepLast(keep.n); err != nil || w.Front() != keep.front {
+			t.Errorf("KeepLast(%d): %v, the front is %d, want %d", keep.n, err, w.Front(), keep.front)
 		}
 	}
 	if err := w.Close(); err != nil {
@@ -336,6 +345,49 @@ func TestDropFront_Refused(t *testing.T) {
 	}
 	if at := wrongAt(g.Bytes(), g.Front()); at >= 0 {
 		t.Errorf("wrong at %d", at)
+	}
+}
+
+// TestDropFront_NoHoles: where the file system knows none the front moves and the memory stays.
+func TestDropFront_NoHoles(t *testing.T) {
+	w := create(t, Options{Droppable: true})
+	write(t, w, 4<<20)
+	restore := testutil.FailAll(sys.CallPunch, syscall.EOPNOTSUPP)
+	err := w.DropFront(3 << 20)
+	restore()
+	if err != nil || w.Front() != 3<<20 || holds(t, w) < 4<<20 {
+		t.Errorf("%v, the front is %d, %d bytes are held", err, w.Front(), holds(t, w))
+	}
+	if err := w.DropFront(4 << 20); err != nil || holds(t, w) > 3<<20 {
+		t.Errorf("%v, %d bytes are held", err, holds(t, w))
+	}
+}
+
+// TestDropFront_Full: reading what is dropped is a fault where the file system has no memory for
+// its zeros; that is what was dropped, and no corrupt buffer.
+func TestDropFront_Full(t *testing.T) {
+	m := mounted(t, MountOptions{Size: 8 << 20})
+	w := create(t, Options{Dir: m.Dir(), Name: "x", Droppable: true, Arena: arena.Options{HugePages: arena.HugeNever, Headroom: -1}})
+	f, err := Open(m.Dir(), "x", FollowOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	write(t, w, 4<<20)
+	faulted := true
+	err = f.Read(func(b []byte) error {
+		if err := w.DropFront(4 << 20); err != nil {
+			t.Error(err)
+		}
+		if err := os.WriteFile(filepath.Join(m.Dir(), "all"), make([]byte, 16<<20), 0o600); !errors.Is(err, sys.ENOSPC) {
+			t.Errorf("the file system is not full: %v", err)
+		}
+		bytes.Count(b, []byte{0})
+		faulted = false
+		return nil
+	})
+	if !errors.Is(err, ErrDropped) || errors.Is(err, ErrCorrupt) || !faulted {
+		t.Errorf("%v (a fault: %t)", err, faulted)
 	}
 }
 

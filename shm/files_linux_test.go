@@ -190,7 +190,14 @@ func TestHostile(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root, to be another user")
 	}
-	w := create(t, Options{})
+	for name, droppable := range map[string]bool{"sealed": false, "droppable": true} {
+		t.Run(name, func(t *testing.T) { hostile(t, Options{Droppable: droppable}) })
+	}
+}
+
+// hostile has another user do his worst to a buffer.
+func hostile(t *testing.T, o Options) {
+	w := create(t, o)
 	write(t, w, 100_000)
 	files, err := w.Files()
 	if err != nil {

@@ -134,12 +134,13 @@ func TestPython_Dropped(t *testing.T) {
 		t.Skip("the program has struct flock as it is in 64 bits")
 	}
 	w := create(t, Options{Droppable: true})
-	write(t, w, 3<<20)
-	if err := w.DropFront(1 << 20); err != nil {
+	const front, total = 100_000, 300_000
+	write(t, w, total)
+	if err := w.DropFront(front); err != nil {
 		t.Fatal(err)
 	}
 	sum := uint32(0)
-	for _, c := range pattern(1<<20, 3<<20) {
+	for _, c := range pattern(front, total) {
 		sum += uint32(c)
 	}
 	files, err := w.Files()
@@ -154,7 +155,7 @@ func TestPython_Dropped(t *testing.T) {
 		program, out string
 		code         int
 	}{
-		"now":    {consumer, strconv.Itoa(3<<20) + " " + strconv.FormatUint(uint64(sum), 10), 0},
+		"now":    {consumer, strconv.Itoa(total) + " " + strconv.FormatUint(uint64(sum), 10), 0},
 		"before": {strings.Replace(consumer, "~7", "~3", 1), "corrupt: flags", 5},
 	} {
 		cmd := exec.Command(python, "-c", c.program, "3", "4", "5")

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -17,7 +17,7 @@ import (
 	"github.com/growarena/growarena/shm"
 )
 
-const shareHead = `Usage: growarena share [-dir DIR] -name NAME [-keep] [PATH...]
+const shareHead = `Usage: growarena share [-dir DIR] -name NAME [-keep] [-last SIZE] [PATH...]
 
 Reads all regular files under the paths as one stream, in the order of ingest, into a
 buffer that other processes follow by its name while it grows: see 'growarena help
@@ -26,6 +26,9 @@ once; the buffer's own files are left out. At the end it is closed and, without 
 its name taken away; who follows it has it all the same. So has a 'growarena follow' of the same user that was
 already waiting for the name when sharing began, however short that was; the name stays
 for it, for two seconds at most.
+
+With -last only the last SIZE bytes stay, and what is older is given back as more comes:
+for a feed without an end. Who follows more slowly ends with an error.
 
 A buffer of the name whose writer has died is replaced. One that is in use, or was kept,
 is not: see 'growarena rm'. Where it is interrupted followers are told what they are told
@@ -47,8 +50,17 @@ func (p *program) share(ctx context.Context, args []string) error {
 	dir := f.String("dir", "", "make the name in `DIR`")
 	name := f.String("name", "", "share as `NAME`")
 	keep := f.Bool("keep", false, "leave the name when all is read")
+	lastText := f.String("last", "", "keep the last `SIZE` alone, such as 64MiB")
 	if err := parse(f, args); err != nil {
 		return err
+	}
+	last := -1
+	if *lastText != "" {
+		n, err := humanize.ParseBytes(*lastText)
+		if err != nil || n > math.MaxInt {
+			return usagef("-last is %q, want a number of bytes, such as 64MiB", *lastText)
+		}
+		last = int(n)
 	}
 	if *name == "" {
 		return usagef("-name is needed: what others follow the buffer by")
@@ -60,12 +72,12 @@ func (p *program) share(ctx context.Context, args []string) error {
 	if err := orUserDir(dir); err != nil {
 		return err
 	}
-	w, err := createOver(*dir, *name)
+	w, err := createOver(*dir, *name, last >= 0)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(p.stderr, "growarena share: %q in %s\n", *name, *dir)
-	return p.shareInto(ctx, w, paths, *keep, ownFiles(*dir, *name))
+	return p.shareInto(ctx, w, sharing{paths, *keep, last, ownFiles(*dir, *name)})
 }
 
 // orUserDir sets the default of -dir.
@@ -77,9 +89,9 @@ func orUserDir(dir *string) (err error) {
 }
 
 // createOver makes a buffer, and takes away one of the name whose writer has died.
-func createOver(dir, name string) (*shm.Writer, error) {
+func createOver(dir, name string, droppable bool) (*shm.Writer, error) {
 	// A full file system is an error at once, not a signal at a store.
-	o := shm.Options{Dir: dir, Name: name, Arena: arena.Options{Commit: true}}
+	o := shm.Options{Dir: dir, Name: name, Droppable: droppable, Arena: arena.Options{Commit: true}}
 	w, err := shm.Create(o)
 	if !errors.Is(err, fs.ErrExist) {
 		return w, err
@@ -112,13 +124,21 @@ func ownFiles(dir, name string) (own []fs.FileInfo) {
 	return own
 }
 
-// shareInto reads paths, but for its own files, into w and ends it.
-func (p *program) shareInto(ctx context.Context, w *shm.Writer, paths []string, keep bool, own []fs.FileInfo) error {
+// sharing says what is shared and how.
+type sharing struct {
+	paths []string
+	keep  bool          // the name
+	last  int           // how much stays; -1: all
+	own   []fs.FileInfo // the buffer's files, which are left out
+}
+
+// shareInto reads what s says into w and ends it.
+func (p *program) shareInto(ctx context.Context, w *shm.Writer, s sharing) error {
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
-	src := ingest.NewSource(reading, paths, p.stdin, func(name string, err error) {
+	src := ingest.NewSource(reading, s.paths, p.stdin, func(name string, err error) {
 		fmt.Fprintf(p.stderr, "growarena share: %v\n", named(name, err))
-	}, own...)
+	}, s.own...)
 	// Read by another goroutine, because a Read of a terminal may never return.
 	chunks, recycled := make(chan []byte), make(chan []byte, 2)
 	recycled <- make([]byte, shareChunk)
@@ -144,12 +164,12 @@ func (p *program) shareInto(ctx context.Context, w *shm.Writer, paths []string, 
 			}
 		}
 	}()
-	err := copyChunks(ctx, w, chunks, recycled)
+	err := copyChunks(ctx, w, s.last, chunks, recycled)
 	var errs []error
-	if err == nil && !keep {
+	if err == nil && !s.keep {
 		takenUp(ctx, w)
 	}
-	if err != nil || !keep {
+	if err != nil || !s.keep {
 		errs = append(errs, w.Remove())
 	}
 	if err != nil {
@@ -195,8 +215,9 @@ func takenUp(ctx context.Context, w *shm.Writer) {
 	}
 }
 
-// copyChunks writes chunks to w until there are no more.
-func copyChunks(ctx context.Context, w io.Writer, chunks <-chan []byte, recycled chan<- []byte) error {
+// copyChunks writes chunks to w until there are no more, and drops all but the last bytes, if that
+// is not negative.
+func copyChunks(ctx context.Context, w *shm.Writer, last int, chunks <-chan []byte, recycled chan<- []byte) error {
 	for {
 		select {
 		case b, more := <-chunks:
@@ -205,6 +226,11 @@ func copyChunks(ctx context.Context, w io.Writer, chunks <-chan []byte, recycled
 			}
 			if _, err := w.Write(b); err != nil {
 				return err
+			}
+			if last >= 0 {
+				if err := w.KeepLast(last); err != nil {
+					return err
+				}
 			}
 			recycled <- b[:cap(b)]
 		case <-ctx.Done():

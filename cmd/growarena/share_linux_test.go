@@ -380,6 +380,26 @@ func TestShare_Itself(t *testing.T) {
 	}
 }
 
+// TestShare_Last keeps the last of what is read, and gives the rest back.
+func TestShare_Last(t *testing.T) {
+	dir := shmDir(t)
+	lines := strings.Repeat("0123456789abcde\n", 1<<20) // 16 MiB
+	file := filepath.Join(shmDir(t), "lines")
+	if err := os.WriteFile(file, []byte(lines), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if o := run("share", "-dir", dir, "-name", "demo", "-keep", "-last", "1MiB", file); o.code != exitOK {
+		t.Fatalf("%+v", o)
+	}
+	if o := run("follow", "-dir", dir, "demo"); o.code != exitOK || o.stdout != lines[:1<<20] {
+		t.Errorf("%d bytes, exit code %d, %s", len(o.stdout), o.code, o.stderr)
+	}
+	all, err := shm.List(dir)
+	if err != nil || len(all) != 1 || all[0].Memory > 5<<20 {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
 // TestLs_Names: what a terminal would not show as it is stands in quotes.
 func TestLs_Names(t *testing.T) {
 	dir := shmDir(t)
@@ -395,7 +415,7 @@ func TestLs_Names(t *testing.T) {
 
 func TestShare_Usage(t *testing.T) {
 	for _, args := range [][]string{
-		{"share"}, {"follow"}, {"follow", "a", "b"}, {"rm"}, {"ls", "x"},
+		{"share"}, {"share", "-name", "x", "-last", "y"}, {"follow"}, {"follow", "a", "b"}, {"rm"}, {"ls", "x"},
 		{"follow", "-from", "-1", "x"}, {"follow", "-from", "x", "x"}, {"follow", "-pattern", "(", "x"},
 	} {
 		if o := run(args...); o.code != exitUsage {

@@ -215,7 +215,7 @@ var shmOperations = []operation{
 		return err
 	}),
 	{
-		name: "shm.Writer.DropFront", covers: []string{"shm.Writer.DropFront"}, thin: true,
+		name: "shm.Writer.DropFront", covers: []string{"shm.Writer.DropFront", "shm.Writer.KeepLast"}, thin: true,
 		setup: func(t *testing.T) *scene {
 			m := newShmScene(t, inTmpfs())
 			o := m.options("dropped")
@@ -225,7 +225,7 @@ var shmOperations = []operation{
 			m.made = append(m.made, w.Close)
 			_, err = w.Write(m.data)
 			must(t, err)
-			return m.scene(func() error { return w.DropFront(mib / 2) })
+			return m.scene(func() error { return w.KeepLast(mib / 2) })
 		},
 	},
 	shares("Writer.Files", "Writer.Files", inMemory, func(m *shmScene) error {
