@@ -31,13 +31,18 @@ func (w *Window) Rehome(dst *Window) error {
 	return w.rehome(0, n, dst, 0)
 }
 
-// RehomePart is [Window.Rehome] for [off, off+n) of w, which comes to offset to of dst.
-// It panics unless that is whole pages, all of them mapped in w, nothing is mapped
+// RehomePart is [Window.Rehome] for [off, off+n) of w, which comes to offset to of dst, which
+// may be w. It panics unless that is whole pages, all of them mapped in w, nothing is mapped
 // there in dst, and both were reserved with the same MapFlags and Advice.
 func (w *Window) RehomePart(off, n int, dst *Window, to int) error {
-	for _, v := range w.inOrder("Rehome", dst) {
-		v.mu.Lock()
-		defer v.mu.Unlock()
+	if w == dst {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+	} else {
+		for _, v := range w.inOrder("Rehome", dst) {
+			v.mu.Lock()
+			defer v.mu.Unlock()
+		}
 	}
 	w.checkHeld("Rehome")
 	dst.checkHeld("Rehome")

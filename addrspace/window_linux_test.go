@@ -4,6 +4,7 @@ package addrspace
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"unsafe"
 
@@ -116,6 +117,28 @@ func TestWindow_RehomePart(t *testing.T) {
 	if b := v.data(16 * mib)[9*mib]; b != 42 {
 		t.Errorf("the byte is %d", b)
 	}
+}
+
+// TestWindow_RehomePartWithin moves page tables within a window: both places show the same bytes.
+func TestWindow_RehomePartWithin(t *testing.T) {
+	s := newSpace(t, Options{Zones: testZones(64 * gib)})
+	fd := memfd(t, 16*mib)
+	w := reserve(t, s, 64*mib, ReserveOptions{})
+	mapFile(t, w, 16*mib, fd)
+	w.data(16 * mib)[5*mib] = 42
+	ok(t, w.RehomePart(4*mib, 2*mib, w, 16*mib))
+	ok(t, w.RehomePart(6*mib, 2*mib, w, 18*mib)) // As in the file: one VMA with it.
+	s.agree(t)
+	w.data(20 * mib)[19*mib] = 43
+	if b := w.data(20 * mib); b[17*mib] != 42 || b[5*mib] != 42 || b[7*mib] != 43 || len(w.segs) != 2 {
+		t.Errorf("%d, %d, %d, segments %+v", b[17*mib], b[5*mib], b[7*mib], w.segs)
+	}
+	defer func() {
+		if text, _ := recover().(string); !strings.Contains(text, "bytes Reserved there") {
+			t.Errorf("over what is mapped: panic %q", text)
+		}
+	}()
+	_ = w.RehomePart(4*mib, 2*mib, w, 5*mib)
 }
 
 // TestWindow_Duplicate maps what one window shows in another one as well, longer than it is

@@ -56,7 +56,7 @@ func (c *Column[T]) Append(values ...T) (row int64, err error) {
 		return g.appendNothing()
 	}
 	n := int64(len(values))
-	f, row, err := g.take(n)
+	f, row, err := g.take(n, true)
 	if err != nil {
 		return -1, err
 	}

@@ -86,25 +86,29 @@
 //   - Append within what is ready: a compare-and-swap, the copy, and a store; no lock, no
 //     allocation, no system call. Who overtakes another's append, which takes longer than
 //     some 50 ns, takes a lock. Nothing is paid for waiting while nobody waits.
-//   - Each 2 MiB: a huge page is made, by the appender who comes near.
+//   - Each 2 MiB: one system call, which brings memory that was dropped to where it is
+//     needed, with its page tables; where none was, and huge pages pay, one is made.
+//   - AppendFunc and rows get zeros: what was dropped is cleared, in pieces, as they come.
 //   - At the end of a window, 256 MiB at first (Options.Reserve): some system calls. The
 //     page tables of what is live move; nothing is copied, and what was dropped
 //     costs nothing. A window is at least twice as long as what is live.
-//   - Memory: what is live, what guards keep, and up to 2 MiB at either end.
+//   - Memory: what is live, what guards keep, up to 2 MiB at either end, and of what was
+//     dropped up to an eighth of what is live, or 2 MiB, for what comes.
 //   - Addresses: the window, and old ones that guards see or appends write to.
-//   - Two descriptors, and three mappings, in a steady flow, for each column; one more of
-//     each whenever a stream of which something was dropped has doubled.
+//   - A descriptor for each column, and some mappings: one more each time that it comes to the end of its
+//     file and begins at the start again, up to 16; then it goes on in another window.
 //
 // # How it works
 //
-// A stream has a window, a range of addresses over which two files are mapped, one behind
-// the other: what is live of the one that was written before, and one for what comes.
-// At the end of the window another is made in the same way, and the file that is dropped as
-// a whole is closed: so neither offsets in files nor addresses grow with the stream.
+// A stream has a window, a range of addresses over which its file is mapped in pieces of
+// 2 MiB and more: what comes is where in the file something was dropped, or at its end. At the end
+// of the window another one is made, which shows what is live. So neither the file nor addresses grow
+// with the stream.
 //
-//	logical   ── dropped ──┼──── live ────┼──── to come ────▶
-//	window                 │ end of file A│ file B ...      │
+//	logical   ── dropped ──┼──── live ────┼── to come ──▶
+//	window                 │ 5 6 7 8 │ 0 1 2 │            which extents of the file
+//	file       0 1 2 │ 3 4 │ 5 6 7 8                      3 and 4 are next
 //
-// Appenders take ranges by a cursor and publish them in order (order.go). DropFront punches
-// holes into the files when no guard is left that sees what is dropped (drop.go).
+// Appenders take ranges by a cursor and publish them in order (order.go). When no guard is left that
+// sees what DropFront has dropped it is used again, or holes are punched into the file (spare.go).
 package stream

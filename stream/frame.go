@@ -1,12 +1,8 @@
 package stream
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 	"sync/atomic"
-
-	"github.com/growarena/growarena/internal/sys"
 )
 
 // frame is a place where the elements of a sequence are: a window for each track, and the
@@ -28,7 +24,12 @@ type frame struct {
 	// sequence.mu held, loaded by anyone (atomic).
 	soft atomic.Int64
 
-	_ [112]byte // What stands before is written all the time.
+	// dirty is the end of the elements of a Stream, of those that nobody has taken yet, in
+	// whose place there may be what was dropped. Stored before soft with sequence.mu
+	// held, loaded by anyone (atomic).
+	dirty atomic.Int64
+
+	_ [104]byte // What stands before is written all the time.
 
 	s      *sequence // whose it is. Immutable.
 	tracks []view    // Immutable once published.
@@ -56,23 +57,24 @@ func (f *frame) shut() int64 {
 }
 
 // take takes the next n elements, to be written to in the frame returned and published.
-// Within what is ready it is one compare-and-swap.
+// Within what is ready it is one compare-and-swap. fills says that all of them are going to be
+// written to, and are not to be zero before.
 //
 // Preconditions: 0 < n.
-func (s *sequence) take(n int64) (f *frame, at int64, err error) {
+func (s *sequence) take(n int64, fills bool) (f *frame, at int64, err error) {
 	f = s.frame.Load()
 	at = f.tail.Load()
 	// Unsigned, so that the sum does not overflow. No soft covers a tail that is shut.
 	if uint64(at)+uint64(n) <= uint64(f.soft.Load()) && f.tail.CompareAndSwap(at, at+n) {
 		return f, at, nil
 	}
-	return s.takeSlow(n)
+	return s.takeSlow(n, fills)
 }
 
 // takeSlow is take where something is to be done before.
 //
 //go:noinline
-func (s *sequence) takeSlow(n int64) (*frame, int64, error) {
+func (s *sequence) takeSlow(n int64, fills bool) (*frame, int64, error) {
 	for {
 		f := s.frame.Load()
 		at := f.tail.Load()
@@ -82,7 +84,10 @@ func (s *sequence) takeSlow(n int64) (*frame, int64, error) {
 			}
 			continue
 		}
-		err := s.makeRoom(n)
+		if lacks, sparse := s.lacksRoom(n, fills); lacks {
+			s.reclaim(sparse)
+		}
+		err := s.makeRoom(n, fills)
 		s.offer()
 		s.note()
 		if err != nil {
@@ -91,9 +96,40 @@ func (s *sequence) takeSlow(n int64) (*frame, int64, error) {
 	}
 }
 
+// lacksRoom reports whether n elements more need room in files, and what was dropped is not at hand;
+// and whether that is to be holes.
+func (s *sequence) lacksRoom(n int64, fills bool) (lacks, sparse bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// In a domain of our own nobody else's Free runs when we reclaim.
+	if f := s.frame.Load(); !s.exact || f.tail.Load()+n <= f.ready {
+		return false, false
+	}
+	for i := range s.tracks {
+		t := &s.tracks[i]
+		if holes := t.sparse(n, fills); t.dropped > 0 && !t.spare.has(n*t.size, holes) {
+			lacks, sparse = true, sparse || holes
+		}
+	}
+	return lacks, sparse
+}
+
+// sparse reports whether of n elements, which are all filled or not, some may not be touched.
+func (t *track) sparse(n int64, fills bool) bool { return !fills && n*t.size > extentSize }
+
+// reclaim has what is dropped at hand, though the reaper may not have run. That punches holes, where
+// these are wanted; see retiredRuns.
+func (s *sequence) reclaim(sparse bool) {
+	if !sparse {
+		s.helping.Add(1)
+		defer s.helping.Add(-1)
+	}
+	s.domain.TryReclaim()
+}
+
 // makeRoom makes n elements more fit into the newest frame without anything to be done.
 // An error has changed nothing that can be seen.
-func (s *sequence) makeRoom(n int64) error {
+func (s *sequence) makeRoom(n int64, fills bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.frame.Load()
@@ -108,42 +144,33 @@ func (s *sequence) makeRoom(n int64) error {
 		return fmt.Errorf("%w: %d %s are live, and Limit allows %d: drop more of the front, or raise it", ErrFull, live, s.elements, s.limit)
 	}
 	to := from + n
-	if to > f.ready {
+	if to > f.end || s.broken() && to > f.ready {
 		var err error
-		if f, err = s.reach(f, to); err != nil {
+		if f, err = s.move(f, to); err != nil {
+			return err
+		}
+	}
+	if to > f.ready {
+		if err := s.extend(f, from, to, fills); err != nil {
 			return err
 		}
 	}
 	s.prepare(f, from, to)
+	s.clean(f, to)
 	s.resetSoft(f, to)
 	return nil
 }
 
-// reach makes f ready for elements up to to, or another frame, which is the newest then.
-//
-// Preconditions: mu is held; f is the newest frame.
-func (s *sequence) reach(f *frame, to int64) (*frame, error) {
-	var err error
-	if to > f.end {
-		if f, err = s.move(f, to, false); err != nil {
-			return nil, err
-		}
-	}
-	err = s.extend(f, to)
-	if errors.Is(err, sys.EFBIG) && s.begun() {
-		// No file may be so long (ulimit -f), but several may.
-		if f, err = s.move(f, to, true); err == nil {
-			err = s.extend(f, to)
-		}
-	}
-	return f, err
-}
-
-// begun reports whether a file in which the sequence goes on has anything yet.
+// broken reports whether the windows have too many mappings of what was dropped.
 //
 // Preconditions: mu is held.
-func (s *sequence) begun() bool {
-	return slices.ContainsFunc(s.tracks, func(t track) bool { return t.begun() })
+func (s *sequence) broken() bool {
+	for i := range s.tracks {
+		if t := &s.tracks[i]; t.breaks > max(breaksMax, len(t.parts)) {
+			return true
+		}
+	}
+	return false
 }
 
 // resetSoft stores the end up to which the next ones need nothing but the cursor, which
@@ -153,7 +180,7 @@ func (s *sequence) begun() bool {
 func (s *sequence) resetSoft(f *frame, least int64) {
 	soft := min(f.ready, s.front.Load()+s.limit)
 	for i := range s.tracks {
-		soft = min(soft, s.tracks[i].mark())
+		soft = min(soft, s.tracks[i].mark(s.bytes))
 	}
 	f.soft.Store(max(soft, least))
 }
@@ -161,15 +188,18 @@ func (s *sequence) resetSoft(f *frame, least int64) {
 // extend makes f ready for elements up to to.
 //
 // Preconditions: mu is held; to <= f.end.
-func (s *sequence) extend(f *frame, to int64) error {
+func (s *sequence) extend(f *frame, from, to int64, fills bool) error {
 	ready := f.end
 	for i := range s.tracks {
 		t := &s.tracks[i]
-		if err := t.extend(s, &f.tracks[i], to*t.size, up(f.end*t.size)); err != nil {
+		if err := t.extend(s, &f.tracks[i], to*t.size, up(f.end*t.size), t.sparse(to-from, fills)); err != nil {
 			return err
 		}
-		ready = min(ready, t.have/t.size)
+		ready = min(ready, t.room(s)/t.size)
 	}
 	f.ready = ready
+	if s.bytes {
+		f.dirty.Store(s.tracks[0].dirty)
+	}
 	return nil
 }

@@ -124,9 +124,7 @@ func (s *sequence) Close() error {
 	s.leave(f)
 	for i := range s.tracks {
 		t := &s.tracks[i]
-		for _, p := range t.parts {
-			p.close() // What is mapped stays.
-		}
+		t.spare.close() // What is mapped stays.
 		t.parts = nil
 	}
 	s.mu.Unlock()

@@ -36,7 +36,7 @@ func (g *Group) Begin(n int) (Rows, error) {
 	if n <= 0 {
 		g.badCount("Begin", n)
 	}
-	f, at, err := g.take(int64(n))
+	f, at, err := g.take(int64(n), false)
 	return Rows{f: f, at: at, n: n}, err
 }
 
@@ -133,7 +133,7 @@ func (v *view) clearPage(from, to int64) {
 
 // append appends n elements that write writes to.
 func (s *sequence) append(n int, write func(Rows) error) (at int64, err error) {
-	f, at, err := s.take(int64(n))
+	f, at, err := s.take(int64(n), false)
 	if err != nil {
 		return -1, err
 	}
@@ -143,6 +143,9 @@ func (s *sequence) append(n int, write func(Rows) error) (at int64, err error) {
 			s.abandon(f, at, int64(n))
 		}
 	}()
+	if dirty := f.dirty.Load(); at < dirty { // A stream, and there is what was dropped.
+		clear(f.tracks[0].bytes(at, int(min(dirty-at, int64(n)))))
+	}
 	err = write(Rows{f, at, n, rowsLent})
 	done = true
 	switch {

@@ -32,7 +32,7 @@ var (
 // appended behind and dropped in front. Element e of a track of size n is its bytes
 // [e*n, e*n+n); a Stream is one track of size 1, a Group has one for each column.
 //
-// Order of locks: mu, then those of addrspace and epoch; order.mu and part.mu are held
+// Order of locks: mu, then those of addrspace and epoch; order.mu and spare.mu are held
 // alone, or last. Nothing is locked while a domain is told to retire, or a callback runs.
 type sequence struct {
 	name     string            // Immutable.
@@ -76,6 +76,9 @@ type sequence struct {
 
 	old held // Has its own rules.
 
+	// helping is how many appenders reclaim what was dropped, for what comes (atomic).
+	helping atomic.Int64
+
 	thing *census.Thing // Immutable after open.
 }
 
@@ -116,10 +119,29 @@ func (s *sequence) open(what string, opts Options, sizes []int64) error {
 	if s.domain == nil {
 		s.domain, s.exact = epoch.NewDomain(epoch.Options{Name: s.name}), true
 	}
-	if _, err := s.move(nil, 0, false); err != nil {
+	err := s.openFiles()
+	if err == nil {
+		_, err = s.move(nil, 0)
+	}
+	if err != nil {
+		for i := range s.tracks {
+			s.tracks[i].spare.close()
+		}
 		return err
 	}
 	s.thing = census.Add(s, what, s.name, s.holds)
+	return nil
+}
+
+// openFiles makes a file for each track.
+func (s *sequence) openFiles() error {
+	for i := range s.tracks {
+		f, err := memfile.New(s.name, 0)
+		if err != nil {
+			return err
+		}
+		s.tracks[i].spare.add(f)
+	}
 	return nil
 }
 

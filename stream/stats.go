@@ -8,11 +8,11 @@ type Stats struct {
 	Limit      int64 // Of what is live, in bytes or rows.
 
 	// Committed is the memory that the files hold, in bytes: touched or prepared ahead,
-	// and what is dropped but not given back yet.
+	// and what is dropped but not given back yet, or kept for what comes.
 	Committed int
 
-	// Stuck is what is dropped of files that live on and the kernel has not taken back,
-	// in bytes.
+	// Stuck is what is dropped, is not kept for what comes, and the kernel has not taken back, in
+	// bytes.
 	Stuck int
 
 	Files   int // How many there are.
@@ -22,6 +22,7 @@ type Stats struct {
 
 	Moves    int // How often it went on in new windows.
 	Prepared int // How many extents of 2 MiB appenders have made ready ahead.
+	Recycled int // How many were used again, with their memory, after they were dropped.
 }
 
 // holds is what package census is told.
@@ -54,11 +55,10 @@ func (s *sequence) Stats() Stats {
 	for i := range s.tracks {
 		t := &s.tracks[i]
 		st.Prepared += t.hugeByWriter
-		for _, p := range t.parts {
-			st.Files++
-			st.Committed += p.file.Allocated()
-			st.Stuck += int(p.stuck())
-		}
+		files, committed := t.spare.stats()
+		st.Files, st.Committed = st.Files+files, st.Committed+committed
+		st.Stuck += int(t.spare.stuck())
+		st.Recycled += t.recycled
 	}
 	return st
 }

@@ -38,7 +38,7 @@ func (s *Stream) Append(p []byte) (off int64, err error) {
 	if n == 0 {
 		return s.appendNothing()
 	}
-	f, off, err := s.take(n)
+	f, off, err := s.take(n, true)
 	if err != nil {
 		return -1, err
 	}
