@@ -6,3 +6,8 @@ import "unsafe"
 func pointed(p unsafe.Pointer, off, n int) []byte {
 	return unsafe.Slice((*byte)(unsafe.Add(p, off)), n)
 }
+
+// gap returns how far behind b's first byte the next multiple of alignment is.
+func gap(b []byte, alignment int) int {
+	return -int(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) & (alignment - 1)
+}

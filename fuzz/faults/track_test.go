@@ -10,6 +10,8 @@ import (
 	"slices"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/track"
@@ -84,6 +86,38 @@ var trackOperations = []operation{
 				}
 				return nil
 			})
+		},
+	},
+	{
+		name: "arena.Adopt", covers: []string{"arena.Arena.Adopt"}, thin: true,
+		setup: func(t *testing.T) *scene {
+			b, err := unix.Mmap(-1, 0, mib, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+			must(t, err)
+			mark(b, 0)
+			space := newSpace(t, addrspace.Options{})
+			a, err := arena.NewArena(arena.Options{Space: space, Reserve: 2 * mib, Headroom: -1})
+			must(t, err)
+			needTracking(&arenaScene{t: t, a: a})
+			return &scene{
+				once:  true, // It is not private any more.
+				space: space,
+				op: func() error {
+					_, err := a.Adopt(b, arena.AdoptOptions{})
+					return err
+				},
+				print: func() string { return fmt.Sprintln(a.Len()) },
+				check: func(t *testing.T, done bool) {
+					marked(t, "the memory", b, 0)
+					if done {
+						marked(t, "the arena", a.Bytes(), 0)
+					}
+				},
+				close: func(t *testing.T) {
+					must(t, unix.Munmap(b))
+					must(t, a.Free())
+					closeSpace(t, space)
+				},
+			}
 		},
 	},
 	{

@@ -99,6 +99,27 @@ var trackMutants = []mutant{
 		new:     "v.File == info.ID && v.End == 0 && ",
 		test:    "TestTrack_Unseen",
 	}, {
+		name:    "private pages not back",
+		mistake: "where the arena's pages cannot take the place of private ones, those stay away",
+		file:    "arena/adopt.go",
+		old:     "\t\tif sys.Remap(m.aside.Start, n, n, m.from.Start, sys.RemapKeep) != nil {\n\t\t\tcopy(m.b, m.aside.Bytes()) // The mapping is still there, and empty.\n\t\t}\n",
+		new:     "",
+		test:    "TestAdopt_Faults",
+	}, {
+		name:    "private pages not back at all",
+		mistake: "where private pages cannot be moved back they are not copied either",
+		file:    "arena/adopt.go",
+		old:     "\t\t\tcopy(m.b, m.aside.Bytes()) // The mapping is still there, and empty.\n",
+		new:     "",
+		test:    "TestAdopt_Faults",
+	}, {
+		name:    "last writes before the exchange",
+		mistake: "what was written since the last round is not copied before the pages are exchanged",
+		file:    "arena/adopt.go",
+		old:     "\tm.copy()\n\tm.done.Rounds++\n",
+		new:     "\tm.done.Rounds++\n",
+		test:    "TestAdopt_Faults",
+	}, {
 		name:    "alias of tracked memory",
 		mistake: "AliasOf maps memory of an arena that is tracked a second time, to be written",
 		file:    "arena/track.go",

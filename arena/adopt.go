@@ -1,0 +1,263 @@
+package arena
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/dirty"
+	"github.com/growarena/growarena/internal/sys"
+)
+
+// AdoptOptions say how [Arena.Adopt] stops those who use the memory.
+type AdoptOptions struct {
+	// Quiesce is called once little is left to copy, and returns when nobody reads or writes the memory any
+	// more, until Resume is called. Its error ends it, and Resume is not called then. nil means that nobody does while Adopt runs.
+	Quiesce func() error
+
+	// Resume lets them go on. It is called before Adopt returns, also with an error. nil: they go on when Adopt returns.
+	Resume func()
+}
+
+// Adoption is what [Arena.Adopt] has done.
+type Adoption struct {
+	Copied int64         // bytes, those that were written meanwhile again
+	Rounds int           // how often was copied what was written meanwhile, the last time included
+	Pause  time.Duration // from Quiesce's return until Resume was called
+}
+
+// Adopt moves private memory, b, into the arena, which is empty: memory that C, another allocator or another package has
+// mapped, and that is in use. It is copied while it is written to, and what was written meanwhile again, until little
+// is left; then, with everybody stopped by Quiesce, the arena's pages take the place of the private ones. So b, and each pointer
+// into it, stays good and shows the arena's first bytes, which from then on can grow in the arena, be aliased, and be shared with other
+// processes. Nothing is unmapped for a moment, nor reads as anything else to who was stopped.
+//
+// b must be all or a part of one anonymous mapping, private, readable and writable, and of whole pages. Go memory
+// is refused, and so are the brk heap and stacks, whose owners count on their being private: malloc places what is large in
+// mappings of its own. The owner unmaps it as before; that takes nothing from the arena, nor does Free take b from its owner. What
+// the owner must know: MADV_DONTNEED does not clear it any more, a child of fork shares it, core dumps leave it out.
+//
+// An arena with it can be tracked (Track) once b is unmapped. Needs Linux 6.7: see track.ErrUnsupported. An error leaves b as it was
+// and the arena empty. Panics if the arena is not empty. Nobody else may use the arena meanwhile.
+func (a *Arena) Adopt(b []byte, o AdoptOptions) (*Adoption, error) {
+	if a.load(); a.Len() > 0 {
+		panic(fmt.Sprintf("arena: Adopt into %q, which has %d bytes", a.name, a.Len()))
+	}
+	m := &adopting{arena: a, from: dirty.RangeOf(b), b: b, opts: o}
+	err := m.run()
+	runtime.KeepAlive(b)
+	if err != nil {
+		if a.Len() > 0 {
+			a.Truncate(0)
+			_ = a.Trim() // It is empty all the same.
+		}
+		return nil, fmt.Errorf("arena: adopt %v into %q: %w", m.from, a.name, err)
+	}
+	return &m.done, nil
+}
+
+// adopting is memory that is being moved into an arena.
+type adopting struct {
+	arena *Arena
+	from  dirty.Range
+	b     []byte
+	opts  AdoptOptions
+
+	watcher *dirty.Watcher
+	area    *dirty.Area
+	todo    pageSet // what was written and not copied
+	aside   dirty.Range
+	done    Adoption
+}
+
+func (m *adopting) run() error {
+	switch a := m.arena; {
+	case a.track.Load() != nil:
+		return fmt.Errorf("%w: end that first (Untrack)", ErrTracked)
+	case a.shared.Load():
+		return ErrShared
+	case !a.file.Memfd():
+		return errors.New("the arena's file is the caller's, who can make it shorter: make an arena without Options.File")
+	}
+	if err := m.check(); err != nil {
+		return err
+	}
+	w, err := dirty.Open()
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	m.watcher = w
+	if m.area, err = w.Add(m.from.Start, m.from.End); err != nil {
+		return err
+	}
+	if err := m.arena.Grow(len(m.b)); err != nil {
+		return err
+	}
+	// A place for the private pages, in which huge ones stay so.
+	const spare = 2 * extentSize
+	at, err := sys.Reserve(0, uintptr(len(m.b)+spare))
+	if err != nil {
+		return err
+	}
+	defer func() {
+		// First the pages, which holds nobody up; then the addresses, which nobody else has seen.
+		_ = sys.Advise(m.aside.Start, uintptr(len(m.b)), sys.AdviseDontNeed)
+		_ = sys.Unmap(at, uintptr(len(m.b)+spare))
+	}()
+	m.aside.Start, _ = align.Up(at, extentSize)
+	m.aside.Start += m.from.Start % extentSize
+	m.aside.End = m.aside.Start + uintptr(len(m.b))
+
+	if err := m.find(); err != nil { // All of it.
+		return err
+	}
+	if err := m.copyAll(); err != nil {
+		return err
+	}
+	for before := len(m.b); ; m.done.Rounds++ {
+		if err := m.find(); err != nil {
+			return err
+		}
+		left := m.todo.count(len(m.b)/os.Getpagesize()) * os.Getpagesize()
+		if left <= checkpointLittle || left > before/2 || m.done.Rounds == checkpointRounds {
+			break
+		}
+		before = left
+		m.copy()
+	}
+	return m.exchange()
+}
+
+// exchange copies the last of it with everybody stopped, and has the arena's pages take the place of the private ones.
+func (m *adopting) exchange() error {
+	if m.opts.Quiesce != nil {
+		if err := m.opts.Quiesce(); err != nil {
+			return fmt.Errorf("stop those who use it: %w", err)
+		}
+	}
+	start := time.Now()
+	if m.opts.Resume != nil {
+		defer m.opts.Resume() // Whatever happens.
+	}
+	if err := m.find(); err != nil {
+		return err
+	}
+	m.copy()
+	m.done.Rounds++
+	err := m.swap()
+	m.done.Pause = time.Since(start)
+	return err
+}
+
+// swap moves the private pages aside, and then the arena's page tables to where they were.
+func (m *adopting) swap() error {
+	a, n := m.arena, uintptr(len(m.b))
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.prep.Lock()
+	defer a.prep.Unlock()
+	if err := sys.Remap(m.from.Start, n, n, m.aside.Start, sys.RemapKeep); err != nil {
+		return fmt.Errorf("move the private pages away: %w", err)
+	}
+	if err := sys.Remap(a.load().Addr(0), n, n, m.from.Start, sys.RemapKeep); err != nil {
+		if sys.Remap(m.aside.Start, n, n, m.from.Start, sys.RemapKeep) != nil {
+			copy(m.b, m.aside.Bytes()) // The mapping is still there, and empty.
+		}
+		return fmt.Errorf("move the arena's pages in: %w", err)
+	}
+	a.writable(len(m.b))
+	return nil
+}
+
+// check returns why the memory cannot be adopted.
+func (m *adopting) check() error {
+	if err := m.from.Check(m.b); err != nil {
+		return err
+	}
+	var found sys.VMA
+	err := sys.Maps(func(v sys.VMA) bool {
+		if v.End > m.from.Start {
+			found = v
+		}
+		return found.End == 0
+	})
+	switch v := found; {
+	case err != nil:
+		return err
+	case v.Perms[3] == 's':
+		return fmt.Errorf("%w: it is shared already: AliasOf maps it a second time", sys.EINVAL)
+	case v.File != sys.FileID{} || v.Path != "" && !strings.HasPrefix(v.Path, "[anon"):
+		return fmt.Errorf("%w: it is not anonymous memory, but of %s: copy it (Clone)", sys.EINVAL, v.Path)
+	case v.Perms != "rw-p":
+		return fmt.Errorf("%w: it is mapped %s, want rw-p", sys.EINVAL, v.Perms)
+	case v.End < m.from.End:
+		return fmt.Errorf("%w: it is more than one mapping, of which one ends at %#x: adopt each into an arena of its own", sys.EINVAL, v.End)
+	}
+	return nil
+}
+
+// find adds what was written since the last look to what is to be copied.
+func (m *adopting) find() error {
+	page := uintptr(os.Getpagesize())
+	for at := m.area.Start(); at < m.area.End(); {
+		to := m.area.Split(at, scanChunk)
+		if err := m.watcher.Scan(m.area, at, to, func(start, end uintptr) {
+			m.todo.add(int((start-m.from.Start)/page), int((end-m.from.Start)/page))
+		}); err != nil {
+			return err
+		}
+		at = to
+	}
+	return nil
+}
+
+// copyAll copies all of it into the arena, but for pages that are zero, which take no memory there.
+func (m *adopting) copyAll() error {
+	page := os.Getpagesize()
+	m.todo.clear()
+	for off := 0; off < len(m.b); {
+		from := m.b[off:min(off+extentSize, len(m.b))]
+		alloc := m.arena.AllocSparse
+		if !allZeros(from) {
+			alloc = m.arena.Alloc
+		}
+		to, err := alloc(len(from))
+		if err != nil {
+			return err
+		}
+		for i := 0; i < len(from); i += page {
+			if p := from[i : i+page]; !allZeros(p) {
+				m.done.Copied += int64(copy(to[i:], p))
+			}
+		}
+		off += len(from)
+	}
+	return nil
+}
+
+// copy copies what was written.
+func (m *adopting) copy() {
+	page, to := os.Getpagesize(), m.arena.load().Slice(0, len(m.b))
+	for first, last := range m.todo.runs(len(m.b) / page) {
+		m.done.Copied += int64(copy(to[first*page:last*page], m.b[first*page:]))
+	}
+	m.todo.clear()
+}
+
+// allZeros reports whether b is zero.
+func allZeros(b []byte) bool {
+	for len(b) > 0 {
+		n := min(len(b), len(zeros))
+		if !bytes.Equal(b[:n], zeros[:n]) {
+			return false
+		}
+		b = b[n:]
+	}
+	return true
+}
