@@ -124,7 +124,11 @@ func runLog(t *testing.T, space *addrspace.Space, rungs arena.Rungs) arena.Growt
 	var first []byte // The first record through its first address, and an alias.
 	var alias *arena.Alias
 	rng := rand.New(rand.NewPCG(42, 42))
-	for count := 1; records.Len() < 40<<20; count++ {
+	most := 40 << 20
+	if testing.Short() {
+		most = 14 << 20 // Three moves.
+	}
+	for count := 1; records.Len() < most; count++ {
 		n := 1 + rng.IntN(128<<10)
 		off := records.Len()
 		b, err := records.Alloc(n)

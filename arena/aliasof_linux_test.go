@@ -63,7 +63,10 @@ const both = unix.PROT_READ | unix.PROT_WRITE
 // TestAliasOf: memory that others have mapped is shown a second time, from any byte to any
 // other one, writes show on both sides, and the alias stays when the memory is unmapped.
 func TestAliasOf(t *testing.T) {
-	const n = 1<<20 + 8192
+	n := 1<<20 + 8192
+	if testing.Short() {
+		n = 1<<17 + 8192
+	}
 	data := patterned(n)
 	f := fileOf(t, data)
 	fd, err := unix.MemfdCreate("foreign", unix.MFD_CLOEXEC)

@@ -180,7 +180,10 @@ func TestArena_AllocConcurrently(t *testing.T) {
 		t.Run(ladder, func(t *testing.T) {
 			a := newArena(t, arena.Options{Reserve: 2 * mib, Rungs: rungs})
 			defer free(t, a)
-			const goroutines, loops = 8, 400
+			goroutines, loops := 8, 400
+			if testing.Short() {
+				loops = 150
+			}
 			var wg sync.WaitGroup
 			var allocated atomic.Int64
 			for g := range goroutines {
@@ -655,7 +658,11 @@ func TestArena_NoHeapAllocation(t *testing.T) {
 func TestArena_Headroom(t *testing.T) {
 	a := newArena(t, arena.Options{})
 	defer free(t, a)
-	for a.Len() < 128*mib {
+	most := 128 * mib
+	if testing.Short() {
+		most = 64 * mib
+	}
+	for a.Len() < most {
 		off := a.Len()
 		b, err := a.Alloc(64 << 10)
 		if err != nil {

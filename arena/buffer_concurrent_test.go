@@ -18,7 +18,7 @@ import (
 func TestBuffer_Concurrent(t *testing.T) {
 	total := 12 * mib
 	if testing.Short() {
-		total = 5 * mib
+		total = 3 * mib
 	}
 	eachLadder(t, func(t *testing.T, o arena.Options) {
 		b := newBuffer(t, o)

@@ -294,6 +294,10 @@ func writeAll(b *arena.Buffer, p []byte) (int64, error) { return count(b.Write(p
 // several windows: where old windows are kept, each stays where it is and shows
 // the same bytes as the newest view.
 func TestBuffer_SlicesSurvive(t *testing.T) {
+	first, most := 30*mib, 60*mib
+	if testing.Short() {
+		first, most = 12*mib, 24*mib
+	}
 	for ladder, rungs := range ladders {
 		t.Run(ladder, func(t *testing.T) {
 			b := newBuffer(t, arena.Options{Reserve: 2 * mib, Rungs: rungs})
@@ -302,7 +306,7 @@ func TestBuffer_SlicesSurvive(t *testing.T) {
 			write(t, b, p)
 			peeked, _ := b.Peek(1000)
 			all := b.Bytes()
-			for b.Len() < 30*mib {
+			for b.Len() < first {
 				fill(p, b.Len())
 				write(t, b, p)
 			}
@@ -316,7 +320,7 @@ func TestBuffer_SlicesSurvive(t *testing.T) {
 			all[77]--
 			next := b.Next(2 * mib)
 			b.ReadAt(nil, 0) // Keeps what has been read.
-			for b.Arena().Len() < 60*mib {
+			for b.Arena().Len() < most {
 				fill(p, b.Arena().Len())
 				write(t, b, p)
 			}

@@ -40,6 +40,9 @@ func TestArena_CommitAfterTrim(t *testing.T) {
 		}
 		for name, take := range takes {
 			for _, huge := range []arena.HugePages{arena.HugeAuto, arena.HugeNever} {
+				if testing.Short() && huge == arena.HugeAuto && name != "Grow" && name != "by steps" {
+					continue
+				}
 				t.Run(rule+"/"+name, func(t *testing.T) {
 					o := arena.Options{Name: "kept", Commit: true, HugePages: huge, Reserve: 4 * mib}
 					set(&o)

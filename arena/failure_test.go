@@ -65,6 +65,9 @@ func TestArena_PrepareResumes(t *testing.T) {
 		}
 	}
 	for _, errno := range []syscall.Errno{syscall.EBUSY, syscall.ENOMEM, syscall.EINVAL} {
+		if testing.Short() && errno != syscall.EBUSY {
+			continue
+		}
 		a.Reset()
 		if err := a.Trim(); err != nil {
 			t.Fatal(err)

@@ -16,7 +16,10 @@ func TestArena_HugePagesThatPay(t *testing.T) {
 	if !memfile.CanCollapse() {
 		t.Skip("this kernel makes no huge pages")
 	}
-	const extents = 64
+	extents := 64
+	if testing.Short() {
+		extents = 24
+	}
 	for name, tt := range map[string]struct {
 		price     time.Duration
 		huge      arena.HugePages

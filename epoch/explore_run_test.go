@@ -14,7 +14,8 @@ var explored atomic.Bool
 
 // TestExplorer builds these tests once more under the tag explore and runs the
 // explorer and the stress tests with random yields; under the race detector the
-// latter only, which is what the detector can say something about. That the
+// latter only, which is what the detector can say something about. With -short it
+// does so under the race detector only. That the
 // explorer notices mistakes is shown by TestSearch, with small ones, and by
 // fuzz/cmd/mutants, with those of this package.
 //
@@ -25,6 +26,9 @@ func TestExplorer(t *testing.T) {
 	t.Parallel()
 	if explored.Swap(true) {
 		t.Skip("ran already in this process")
+	}
+	if testing.Short() && !raceEnabled {
+		t.Skip("the tests are built once more: go test -tags explore -short -run Explore .")
 	}
 	goCmd, err := exec.LookPath("go")
 	if err != nil {

@@ -104,7 +104,7 @@ func TestFollower_Concurrent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			total := 24 * mib
 			if testing.Short() {
-				total = 10 * mib
+				total = 5 * mib
 			}
 			data := noise(total)
 			a, err := arena.NewArena(arena.Options{})

@@ -73,7 +73,7 @@ func TestSmoke(t *testing.T) {
 func smoke(t *testing.T, target Target, seed uint64) {
 	programs, limit := uint64(smokePrograms), smokeTime
 	if testing.Short() {
-		programs, limit = programs/16, limit/12
+		programs, limit = programs/40, limit/12
 	}
 	start := time.Now()
 	for i := range programs {

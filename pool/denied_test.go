@@ -73,14 +73,18 @@ func TestPool_NoPunch(t *testing.T) {
 			continue
 		}
 		p := denied(t, Options{Limit: 64 * mib, Keep: -1}, errno, sys.CallPunch, sys.CallMadvise)
-		for range 5 {
+		large, others := 5, 20
+		if testing.Short() {
+			large, others = 3, 8
+		}
+		for range large {
 			p.Free(take(t, p, 20*mib))
 		}
 		if s := p.Stats(); s.Committed > 21*mib {
 			t.Errorf("%v: %d bytes of memory for 20 MiB at a time", errno, s.Committed)
 		}
 		rng := rand.New(rand.NewPCG(1, 1))
-		for range 20 { // Other sizes, also grown out of a band.
+		for range others { // Other sizes, also grown out of a band.
 			b := take(t, p, 1+rng.IntN(4*mib))
 			for range 2 {
 				old := len(b)

@@ -239,7 +239,7 @@ func TestPool_Hammer(t *testing.T) {
 	defer closePool(t, p)
 	workers, rounds := 8, 300
 	if testing.Short() {
-		rounds = 100
+		rounds = 40
 	}
 	// Fewer than the buffers in flight, so that a worker never waits for itself.
 	hand := make(chan []byte, workers*4)

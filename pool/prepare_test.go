@@ -53,7 +53,11 @@ func TestPool_PreparesWhatWillBeFilled(t *testing.T) {
 			defer closePool(t, p)
 			b := alloc(t, p, mib)
 			touch(b)
-			for len(b) < 64*mib {
+			most := 64 * mib
+			if testing.Short() {
+				most = 20 * mib
+			}
+			for len(b) < most {
 				old := len(b)
 				b = grow(t, p, b, next(old))
 				if s := p.Stats(); s.Committed > max(2*old, old+2*mib)+16*kib {
@@ -64,7 +68,7 @@ func TestPool_PreparesWhatWillBeFilled(t *testing.T) {
 				}
 				touch(b[old:])
 			}
-			if s := p.Stats(); s.Prepared < 20 || s.PreparedOff {
+			if s := p.Stats(); s.Prepared < most/mib*20/64 || s.PreparedOff {
 				t.Errorf("%d of %d huge pages were prepared; off is %v", s.Prepared, len(b)/2/mib, s.PreparedOff)
 			}
 			for i := 0; i < mib; i += os.Getpagesize() {
@@ -140,7 +144,10 @@ func TestPool_FullBuffersInTurn(t *testing.T) {
 	testutil.NoLeaks(t, trim)
 	p := preparingPool(t, pool.Options{})
 	defer closePool(t, p)
-	const n = 40 * mib
+	n := 40 * mib
+	if testing.Short() {
+		n = 16 * mib
+	}
 	use := func(full bool) (committed int) {
 		b := alloc(t, p, n)
 		committed = p.Stats().Committed
@@ -390,13 +397,13 @@ func TestPool_PreparedModel(t *testing.T) {
 				full int // pages touched from the start
 			}
 			var all []*buffer
-			steps := 200
+			steps, most := 200, 6*mib
 			if testing.Short() {
-				steps = 25
+				steps, most = 25, 2*mib
 			}
 			for range steps {
 				if len(all) < 4 || len(all) < 8 && rng.IntN(3) == 0 {
-					b := alloc(t, p, 1+rng.IntN(6*mib)<<rng.IntN(3))
+					b := alloc(t, p, 1+rng.IntN(most)<<rng.IntN(3))
 					all = append(all, &buffer{b: b})
 				}
 				k := rng.IntN(len(all))

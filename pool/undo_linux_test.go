@@ -100,6 +100,10 @@ func TestPool_TailOwed(t *testing.T) {
 // band, needs nothing behind it, where there is nothing to be had either.
 func TestPool_OutgrowsRoomAlone(t *testing.T) {
 	const band = 4 << 20
+	times := 10
+	if testing.Short() {
+		times = 3
+	}
 	p, err := New(Options{Band: band})
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +129,7 @@ func TestPool_OutgrowsRoomAlone(t *testing.T) {
 		}
 	}
 	restore()
-	for _, n := range []int{band, 10 * band} {
+	for _, n := range []int{band, times * band} {
 		if b, err = p.Grow(b, n); err != nil {
 			t.Fatal(err)
 		}

@@ -200,6 +200,9 @@ func TestName_Leftover(t *testing.T) {
 func TestTakeOver(t *testing.T) {
 	places(t, func(t *testing.T, dir string) {
 		for _, length := range []int{0, 5, 4096, 3<<20 + 17} {
+			if testing.Short() && length != 5 && length != 3<<20+17 {
+				continue
+			}
 			w := create(t, Options{Dir: dir, Name: "x"})
 			write(t, w, length)
 			f, err := Open(dir, "x", FollowOptions{})

@@ -97,7 +97,10 @@ func TestTakeOver_Fails(t *testing.T) {
 // TestFollow_Shorter: a file that Close or TakeOver has cut off behind what is published is
 // followed on beyond the window, by who has seen it longer.
 func TestFollow_Shorter(t *testing.T) {
-	const window = 16 << 20
+	window := 16 << 20
+	if testing.Short() {
+		window = 4 << 20
+	}
 	for name, end := range map[string]func(t *testing.T, w *Writer){
 		"take over": func(t *testing.T, w *Writer) {
 			o := Options{Dir: w.opts.Dir, Name: w.name}

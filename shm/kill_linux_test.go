@@ -112,6 +112,9 @@ func killEach(t *testing.T, dir, drop string) {
 	if testing.Short() || testutil.Race {
 		step = 9
 	}
+	if testing.Short() {
+		step = 25
+	}
 	for at := 1; ; at += step {
 		c := start(t, "killed", nil, dirEnv+"="+dir, killEnv+"="+strconv.Itoa(at), dropEnv+"="+drop)
 		code := c.code(t)
@@ -229,7 +232,7 @@ func TestKill_AnywhereDropping(t *testing.T) { killAnywhere(t, "yes") }
 func killAnywhere(t *testing.T, drop string) {
 	dir, rounds := tmpfsDir(t), 100
 	if testing.Short() || testutil.Race {
-		rounds = 10
+		rounds = 5
 	}
 	w := create(t, Options{Dir: dir, Name: "x", Droppable: drop != "", Arena: arena.Options{Reserve: 2 << 20}})
 	if err := w.Close(); err != nil {

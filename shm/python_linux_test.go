@@ -105,7 +105,10 @@ func TestPython(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			const total = 3 << 20
+			total := 3 << 20
+			if testing.Short() {
+				total = 300_000
+			}
 			for w.Published() < total {
 				write(t, w, min(99_999, total-w.Published()))
 			}

@@ -48,7 +48,11 @@ func TestGrow(t *testing.T) {
 			want int
 		}
 		var guards []held
-		for n := 1 << 10; n <= 20<<20; n = n*4 + 7 {
+		most := 20 << 20
+		if testing.Short() {
+			most = 5 << 20
+		}
+		for n := 1 << 10; n <= most; n = n*4 + 7 {
 			write(t, w, n-w.Published())
 			for _, f := range followers {
 				if got, err := f.Poll(); got != n || err != nil {

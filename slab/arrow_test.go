@@ -240,12 +240,16 @@ func TestArrow_Misuse(t *testing.T) {
 }
 
 func TestArrow_Concurrent(t *testing.T) {
+	times := 100
+	if testing.Short() {
+		times = 40
+	}
 	arrows(t, func(t *testing.T, r *slab.Arrow, _ int) {
 		var wg sync.WaitGroup
 		for g := range 4 {
 			wg.Go(func() {
 				rng := rand.New(rand.NewPCG(uint64(g), 3))
-				for range 100 {
+				for range times {
 					b := r.Allocate(size(rng))
 					for range 3 {
 						b = r.Reallocate(size(rng), b)

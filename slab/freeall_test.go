@@ -15,6 +15,10 @@ import (
 // some of them retired under a guard, and frees them at once, several times: what is not
 // retired is free, what is retired stays as it is, and the allocator goes on.
 func TestFreeAll(t *testing.T) {
+	objects := 800
+	if testing.Short() {
+		objects = 300
+	}
 	for name, o := range someModes() {
 		t.Run(name, func(t *testing.T) {
 			d := epoch.NewDomain(epoch.Options{})
@@ -29,7 +33,7 @@ func TestFreeAll(t *testing.T) {
 			var kept []waiting
 			for turn := range 6 {
 				var all []object
-				for i := range 800 {
+				for i := range objects {
 					way := source(a)
 					if i%3 == 0 {
 						way = l

@@ -15,7 +15,7 @@ func TestFresh_TakesNothing(t *testing.T) {
 	const size = 1 << 20
 	n := 16
 	if testing.Short() {
-		n = 6
+		n = 4
 	}
 	for name, alloc := range map[string]func(a *Allocator) ([]byte, error){
 		"AllocZero": func(a *Allocator) ([]byte, error) { return a.AllocZero(size) },
@@ -107,6 +107,9 @@ func TestFresh_SmallTakesNothing(t *testing.T) {
 			},
 		} {
 			for _, o := range []Options{{}, {Profile: 1 << 20}} {
+				if testing.Short() && (o.Profile > 0 || n != 20_000 && name != "AllocZero") {
+					continue
+				}
 				t.Run(fmt.Sprintf("%d/%s/profile=%d", n, name, o.Profile), func(t *testing.T) {
 					a := smallRegions(t)
 					if o.Profile > 0 {

@@ -18,6 +18,9 @@ func TestDebug_LargePages(t *testing.T) {
 		t.Skip("needs Linux")
 	}
 	for _, system := range []int{4 << 10, 16 << 10, 64 << 10} {
+		if system == 16<<10 && testing.Short() {
+			continue
+		}
 		t.Run(fmt.Sprint(system), func(t *testing.T) {
 			a := New(Options{Debug: true})
 			a.runUnit = max(system/pageSize, a.runUnit)

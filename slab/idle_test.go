@@ -14,6 +14,10 @@ import (
 // TestIdle frees what took memory, and a moment later most of that is the system's,
 // without anybody asking; a small part is kept for what comes.
 func TestIdle(t *testing.T) {
+	total := 64 * mib
+	if testing.Short() {
+		total = 32 * mib
+	}
 	for _, n := range []int{100, 16 << 10, 500 << 10} {
 		if n == 16<<10 && testing.Short() {
 			continue
@@ -21,7 +25,7 @@ func TestIdle(t *testing.T) {
 		before := resident(t)
 		a := newAllocator(t, slab.Options{})
 		var held [][]byte
-		for range 64 * mib / n {
+		for range total / n {
 			b := mustAlloc(t, a, n)
 			fillWith(b, 1)
 			held = append(held, b)
@@ -31,7 +35,7 @@ func TestIdle(t *testing.T) {
 		}
 		const kept = 4 * mib
 		await(t, func() bool { return a.Stats().Kept <= kept && resident(t)-before <= kept+4*mib })
-		if s := a.Stats(); s.Returned < 32*mib {
+		if s := a.Stats(); int(s.Returned) < total/2 {
 			t.Errorf("objects of %d bytes: %+v", n, s)
 		}
 		// Closed while the timer may run: nothing is given back that is no more.
@@ -72,7 +76,11 @@ func TestIdle_SystemRefuses(t *testing.T) {
 // TestIdle_EveryWay frees 48 MiB in each way there is to free pages, and does nothing
 // more: most of it goes back to the system, whatever way that was.
 func TestIdle_EveryWay(t *testing.T) {
-	const total, kept = 48 * mib, 4 * mib
+	const kept = 4 * mib
+	total := 48 * mib
+	if testing.Short() {
+		total = 24 * mib
+	}
 	for name, way := range map[string]struct {
 		n    int // bytes of an object
 		o    slab.Options

@@ -28,7 +28,7 @@ func TestMany(t *testing.T) {
 	huge := math.MaxInt >> 25 // 256 GiB
 	n := 3000
 	if testing.Short() {
-		n = 500
+		n = 250
 	}
 	space := addrspace.New(addrspace.Options{CacheWindows: -1})
 	var before, after runtime.MemStats

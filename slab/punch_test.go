@@ -16,7 +16,11 @@ func churned(t *testing.T) (a *slab.Allocator, left []object, live int) {
 	t.Helper()
 	a = newAllocator(t, slab.Options{})
 	rng := rand.New(rand.NewPCG(1, 21))
-	for live = 0; live < 64*mib; live += cap(left[len(left)-1].b) {
+	most := 64 * mib
+	if testing.Short() {
+		most = 24 * mib
+	}
+	for live = 0; live < most; live += cap(left[len(left)-1].b) {
 		o := object{mustAlloc(t, a, 4000+rng.IntN(28<<10)), byte(live >> 10)}
 		o.write()
 		left = append(left, o)

@@ -72,7 +72,7 @@ func pinned(t *testing.T, d *epoch.Domain) epoch.Guard {
 // every way there is: that panics at once, and the object stays what it is until the
 // guard goes. Its neighbours can be freed meanwhile, in every way, too.
 func TestRetire_ThenFree(t *testing.T) {
-	for name, o := range modes {
+	for name, o := range someModes() {
 		o.Domain = epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
 		a := newAllocator(t, o)
 		l := a.NewLocal()

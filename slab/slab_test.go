@@ -115,7 +115,11 @@ func model(t *testing.T, seed uint64, a *slab.Allocator, o slab.Options) {
 			checkStats(t, a, live)
 		}
 	}
-	for step := range 3_000 {
+	steps := 3_000
+	if testing.Short() && o.Debug {
+		steps = 1_600
+	}
+	for step := range steps {
 		switch op := rng.IntN(10); {
 		case op < 5 || len(live) == 0:
 			n := size(rng)

@@ -74,7 +74,10 @@ func TestAppend_Fault(t *testing.T) {
 // Commit the memory stays.
 func TestAppend_Untouched(t *testing.T) {
 	failed := errors.New("failed")
-	const n = 128*mib + 100
+	n := 128*mib + 100
+	if testing.Short() {
+		n = 24*mib + 100
+	}
 	touch := func(b []byte) {
 		for _, at := range []int{0, 1, len(b) / 2, len(b) - 1} {
 			b[at] = 1

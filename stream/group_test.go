@@ -252,7 +252,7 @@ func TestGroup_Faults(t *testing.T) {
 			return
 		}
 		if testing.Short() {
-			nth += 2
+			nth += 6
 		}
 	}
 }

@@ -20,6 +20,9 @@ import (
 func TestReader(t *testing.T) {
 	s := open(t, stream.Options{Reserve: 4 * mib})
 	b := make([]byte, 3*mib+100)
+	if testing.Short() {
+		b = b[:300<<10]
+	}
 	testutil.Fill(b, 0)
 	must(s.Append(b))
 	r := s.NewReader(100)

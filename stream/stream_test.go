@@ -178,7 +178,7 @@ func TestStream_Model(t *testing.T) {
 func TestStream_ForEver(t *testing.T) {
 	total := int64(1) << 46
 	if testing.Short() || testutil.Race {
-		total = 1 << 41
+		total = 1 << 40
 	}
 	flow(t, total, 1<<(20+bits.UintSize/4)) // 64 GiB, where there is so much.
 }
@@ -243,8 +243,12 @@ func TestStream_LongFiles(t *testing.T) {
 		return
 	}
 	s := open(t, stream.Options{})
+	total := int64(100 * mib)
+	if testing.Short() {
+		total = 30 * mib
+	}
 	b := make([]byte, 3*mib)
-	for off := int64(0); off < 100*mib; off += int64(len(b)) {
+	for off := int64(0); off < total; off += int64(len(b)) {
 		testutil.Fill(b, int(off))
 		must(s.Append(b))
 	}
@@ -595,8 +599,12 @@ func TestStream_GuardKeeps(t *testing.T) {
 	for range 3 {
 		put()
 	}
+	more := 100
+	if testing.Short() {
+		more = 30
+	}
 	g := must(s.Pin())
-	for range 100 {
+	for range more {
 		put()
 	}
 	// All but what the guard sees goes, with nobody helping.
@@ -617,7 +625,11 @@ func TestStream_GuardKeepsItsWindow(t *testing.T) {
 	s := open(t, stream.Options{Reserve: 4 * mib})
 	must(s.Append([]byte{1}))
 	g := must(s.Pin())
-	for range 100 {
+	n := 100
+	if testing.Short() {
+		n = 40
+	}
+	for range n {
 		must(s.Append(make([]byte, mib)))
 	}
 	if err := s.DropFront(s.Len()); err != nil {
@@ -698,8 +710,12 @@ func TestStream_Refused(t *testing.T) {
 					t.Error(err)
 				}
 			}
+			rounds := 30
+			if testing.Short() {
+				rounds = 12
+			}
 			flow := func() {
-				for range 30 {
+				for range rounds {
 					must(s.Append(make([]byte, 2*mib)))
 					if err := s.DropFront(s.Len()); err != nil {
 						t.Fatal(err)

@@ -66,10 +66,11 @@ var operations = slices.Concat(
 )
 
 // Bounds on the plans of an operation, of those that are too many to try all. In a short test they
-// are few; the mutants that name one of these tests run the long one.
+// are few, and other ones from one operation to the next; the mutants that name one of these tests
+// run the long one.
 const (
 	errnosMax, errnosMaxShort   = 9, 1 // of a call
-	singlesMax, singlesMaxShort = 1 << 20, 3
+	singlesMax, singlesMaxShort = 1 << 20, 1
 	pairsMax, pairsMaxShort     = 30, 1
 	burstsMax, burstsMaxShort   = 16, 1
 )
@@ -77,13 +78,14 @@ const (
 var planFlag = flag.String("plan", "", "the only plan to try, as its test is named, such as 2=12,5=22...; empty for all")
 
 func TestFaults(t *testing.T) {
-	for _, o := range operations {
-		t.Run(o.name, o.test)
+	for turn, o := range operations {
+		t.Run(o.name, func(t *testing.T) { o.test(t, turn) })
 	}
 }
 
-// test runs the operation under plans of all kinds.
-func (o operation) test(t *testing.T) {
+// test runs the operation under plans of all kinds. In a short test it is turn that says which
+// call fails, and whether two fail or all from one on.
+func (o operation) test(t *testing.T, turn int) {
 	var calls []sys.Call
 	for range 2 { // Features of the kernel are probed when they are first needed, and only then.
 		t.Run(plan{}.String(), func(t *testing.T) { calls = o.try(t, plan{}) })
@@ -97,6 +99,13 @@ func (o operation) test(t *testing.T) {
 	errnos, singlesMax, pairsMax, burstsMax := errnosMax, singlesMax, pairsMax, burstsMax
 	if testing.Short() {
 		errnos, singlesMax, pairsMax, burstsMax = errnosMaxShort, singlesMaxShort, pairsMaxShort, burstsMaxShort
+		if turn%2 == 0 {
+			pairsMax = 0
+		} else {
+			burstsMax = 0
+		}
+	} else {
+		turn = 0
 	}
 	if len(calls) == 0 {
 		t.Error("makes no system call: it belongs into the list of those")
@@ -113,13 +122,13 @@ func (o operation) test(t *testing.T) {
 		try(denials(calls))
 	}
 	runs = nil
-	try(some(singles(calls, errnos), singlesMax))
+	try(some(singles(calls, errnos), singlesMax, turn))
 	if o.thin {
 		return
 	}
 	single := runs
-	try(some(pairs(single), pairsMax))
-	try(some(bursts(single), burstsMax))
+	try(some(pairs(single), pairsMax, turn))
+	try(some(bursts(single), burstsMax, turn))
 }
 
 // try runs the operation in a new scene under a plan, and returns the calls it

@@ -187,15 +187,15 @@ func (p plan) last() int {
 	return f.call + f.calls - 1
 }
 
-// some returns n of the plans, or all if there are no more: always the same
-// ones, evenly spread.
-func some(plans []plan, n int) []plan {
+// some returns n of the plans, from number turn on, or all if there are no more: always
+// the same ones, evenly spread.
+func some(plans []plan, n, turn int) []plan {
 	if len(plans) <= n {
 		return plans
 	}
 	chosen := make([]plan, n)
 	for i := range chosen {
-		chosen[i] = plans[i*len(plans)/n]
+		chosen[i] = plans[(turn+i*len(plans)/n)%len(plans)]
 	}
 	return chosen
 }

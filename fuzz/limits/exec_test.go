@@ -46,10 +46,14 @@ func TestExec_InheritsNothing(t *testing.T) {
 	w, err := addrspace.Default().Reserve(2*mib, addrspace.ReserveOptions{Name: "window"})
 	must(t, err)
 
+	times := 5
+	if testing.Short() {
+		times = 2
+	}
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() { // Descriptors are made closed on exec, so there is no moment at which one leaks.
-			for range 5 {
+			for range times {
 				out, err := exec.Command("sh", "-c", "ls -l /proc/$$/fd; cat /proc/$$/maps").CombinedOutput()
 				if err != nil {
 					t.Errorf("%v\n%s", err, out)

@@ -30,6 +30,9 @@ func TestAddresses(t *testing.T) {
 		"slab":          {2 * mib, 30},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if testing.Short() && name != "arena" && name != "slab" {
+				t.Skip("one of many")
+			}
 			if !testutil.InChild(t, "-v 3000000") {
 				return
 			}
@@ -159,6 +162,9 @@ func TestMappings_OthersTookThem(t *testing.T) {
 	count := sys.MaxMapCount()
 	if count > 200_000 {
 		t.Skipf("vm.max_map_count is %d: meeting it takes long", count)
+	}
+	if testing.Short() {
+		t.Skip("takes seconds")
 	}
 	if !testutil.InChild(t, "-c 0") {
 		return

@@ -19,6 +19,9 @@ func TestSlab_RoomComesBack(t *testing.T) {
 	if testutil.Race {
 		t.Skip("the race detector takes more addresses than any limit leaves")
 	}
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	if !testutil.InChild(t, "-v 3000000") {
 		return
 	}

@@ -55,8 +55,11 @@ func TestHeap(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 19))
 	var all []run
 	zero := make([]byte, SetMax*PageSize)
-	longer := 0
-	for step := range 6000 {
+	longer, steps := 0, 6000
+	if testing.Short() {
+		steps = 1500
+	}
+	for step := range steps {
 		i := rng.IntN(40)
 		h.Lock()
 		switch op := rng.IntN(12); {

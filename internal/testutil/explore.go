@@ -210,11 +210,14 @@ func (x *Execution) end() {
 
 // RunExplorer builds the calling package's tests once more under a build tag and runs those
 // whose names begin with TestExplore. source is the file whose place another takes then: where
-// it is missing the test is skipped, as it is without a go command.
+// it is missing the test is skipped, as it is without a go command and with -short.
 func RunExplorer(t *testing.T, tag, source string) {
 	t.Helper()
 	if Race {
 		t.Skip("what the explorer runs is one goroutine at a time")
+	}
+	if testing.Short() {
+		t.Skipf("the tests are built once more: go test -tags %s -run Explore .", tag)
 	}
 	goCmd, err := exec.LookPath("go")
 	if err != nil {

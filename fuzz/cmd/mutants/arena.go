@@ -102,6 +102,7 @@ var arenaMutants = []mutant{
 		old:     "a.lend(a.file.Others())",
 		new:     "a.lend(0)",
 		test:    "TestArena_OthersAppend",
+		long:    true,
 	}, {
 		name:    "others' bytes punched",
 		mistake: "undoing a commit gives up pages that others have written",
@@ -109,6 +110,7 @@ var arenaMutants = []mutant{
 		old:     "align.Up(max(from, a.file.Others()), unit)",
 		new:     "align.Up(from, unit)",
 		test:    "TestArena_OthersAppend",
+		long:    true,
 	}, {
 		name:    "seal forgotten",
 		mistake: "whoever has the file can make it shorter under the arena",
@@ -245,6 +247,7 @@ var arenaMutants = []mutant{
 		old:     "memfile.Punch(a.file.Fd(), int64(from), addr, to-from)",
 		new:     "memfile.Punch(a.file.Fd(), int64(to-a.file.Page()), 0*addr, a.file.Page())",
 		test:    "TestArena_Headroom",
+		long:    true,
 	}, {
 		name:    "too much given back",
 		mistake: "Decommit takes the whole first page",

@@ -27,6 +27,7 @@ var pageheapMutants = []mutant{
 		new:     "\th.mergeLocked(r, page, n)\n",
 		pkg:     "slab",
 		test:    "TestIdle_EveryWay/shorter",
+		long:    true,
 	}, {
 		name:    "used not less",
 		mistake: "pages that are given back count as used",
@@ -51,6 +52,7 @@ var pageheapMutants = []mutant{
 		new:     "\th.used -= n\n",
 		pkg:     "slab",
 		test:    "TestIdle_EveryWay/shorter",
+		long:    true,
 	}, {
 		name:    "tags stay",
 		mistake: "the page table has pages that were given back as in use",

@@ -100,6 +100,7 @@ var poolMutants = []mutant{
 		old:     "return min(max(high, int(a.ready)*memfile.ExtentSize-start), most)",
 		new:     "return min(high, most)",
 		test:    "TestPool_PreparedModel",
+		long:    true,
 	}, {
 		name:    "pool: every buffer is full",
 		mistake: "memory is prepared for buffers that nobody has touched",

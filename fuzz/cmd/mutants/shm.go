@@ -175,6 +175,7 @@ var shmMutants = []mutant{
 		old:     "MayShrink: !f.sealed",
 		new:     "MayShrink: false",
 		test:    "TestFollow_Shorter",
+		long:    true,
 	}, {
 		name:    "too much shows nothing",
 		mistake: "a buffer that is longer than Max is not followed at all",

@@ -289,5 +289,6 @@ var slabMutants = []mutant{
 		old:     "a.wholeRun((size+pageSize-1)/pageSize)",
 		new:     "(size+pageSize-1)/pageSize",
 		test:    "TestDebug_LargePages",
+		long:    true,
 	},
 }

@@ -87,6 +87,7 @@ var streamMutants = []mutant{
 		old:     "to-from <= extentSize || s.commit",
 		new:     "to > from || s.commit",
 		test:    "TestAppend_Untouched",
+		long:    true,
 	}, {
 		name:    "promised memory given back",
 		mistake: "with Commit a failed append leaves bytes without memory",
@@ -94,6 +95,7 @@ var streamMutants = []mutant{
 		old:     "to-from <= extentSize || s.commit",
 		new:     "to-from <= extentSize",
 		test:    "TestAppend_Untouched",
+		long:    true,
 	}, {
 		name:    "a snapshot beyond its frame",
 		mistake: "a pin that was preempted while the stream moved sees what only a newer frame shows",
@@ -137,6 +139,7 @@ var streamMutants = []mutant{
 		old:     "if k < len(s.births)-1 {",
 		new:     "if k < 0 {",
 		test:    "TestStream_GuardKeepsItsWindow",
+		long:    true,
 	}, {
 		name:    "what is refused is kept",
 		mistake: "what a full domain refuses stays for ever",
@@ -144,6 +147,7 @@ var streamMutants = []mutant{
 		old:     "\t\tgo s.freeRefused()\n",
 		new:     "\t\t_ = s.freeRefused\n",
 		test:    "TestStream_Refused/full",
+		long:    true,
 	}, {
 		name:    "what an old guard sees is used again",
 		mistake: "what is dropped of a window that was left has the birth of the newest one",

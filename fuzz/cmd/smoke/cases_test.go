@@ -55,7 +55,7 @@ var cases = []smokeCase{
 
 	{name: "proc", noproc: true, right: true},
 	{name: "proc, little address space", noproc: true, limit: "as=2048000000"},
-	{name: "address space", short: true, limit: "as=2048000000"},
+	{name: "address space", limit: "as=2048000000"},
 	{name: "address space, very little", limit: "as=1000000000"},
 	{name: "length of files", limit: "fsize=1073741824", right: true},
 	{name: "length of files, very little", limit: "fsize=8388608"},
