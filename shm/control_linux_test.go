@@ -159,3 +159,14 @@ func FuzzControl(f *testing.F) {
 		w.l.capacity.Store(0)
 	})
 }
+
+// TestControl_FrontOfAll: a front in a buffer that does not say that bytes can go is corrupt.
+func TestControl_FrontOfAll(t *testing.T) {
+	w := create(t, Options{})
+	write(t, w, 100)
+	f := follower(t, w, FollowOptions{})
+	w.l.front.Store(1)
+	if _, err := f.look(); !errors.Is(err, ErrCorrupt) || f.Front() != 0 {
+		t.Errorf("%v, the front is %d", err, f.Front())
+	}
+}

@@ -8,6 +8,13 @@ import (
 	"github.com/growarena/growarena/internal/testutil"
 )
 
+// newDroppable is newShared of a buffer whose front can be dropped.
+func newDroppable(x *testutil.Execution) *shared {
+	s := newShared(x)
+	s.l.flags.v = flagDrops
+	return s
+}
+
 // drop drops what is before n; gone is up to where the data reads as zero then.
 func (s *shared) drop(gone *word64, n int) {
 	_ = s.l.drop(n, func() error {
@@ -29,7 +36,7 @@ func (s *shared) look(gone *word64, last snapshot) snapshot {
 func TestExplore_Front(t *testing.T) {
 	for name, setup := range map[string]func(x *testutil.Execution){
 		"readers": func(x *testutil.Execution) {
-			s, gone := newShared(x), new(word64)
+			s, gone := newDroppable(x), new(word64)
 			x.Spawn("writer", func() {
 				s.write(2)
 				s.drop(gone, 1)
@@ -45,7 +52,7 @@ func TestExplore_Front(t *testing.T) {
 			x.Finally = func() {}
 		},
 		"takeover": func(x *testutil.Execution) {
-			s, gone := newShared(x), new(word64)
+			s, gone := newDroppable(x), new(word64)
 			x.Spawn("writer", func() {
 				s.write(3)
 				s.drop(gone, 2)

@@ -97,9 +97,9 @@ func (l *layout) read(last snapshot) (snapshot, error) {
 
 // numbers completes s, whose state and generation have been read.
 func (l *layout) numbers(s, last snapshot) (snapshot, error) {
-	front := l.front.Load()
+	front, flags := l.front.Load(), l.flags.Load()
 	// Of what has been on a disk since before the system was started that counts which was synced.
-	old := l.flags.Load()&flagOnDisk != 0 && !l.ofThisBoot()
+	old := flags&flagOnDisk != 0 && !l.ofThisBoot()
 	length := l.length.Load() // load-acquire: the bytes below it are there.
 	capacity := l.capacity.Load()
 	if synced := l.synced.Load(); old {
@@ -120,6 +120,8 @@ func (l *layout) numbers(s, last snapshot) (snapshot, error) {
 		return last, corrupt("its length went back from %d to %d", last.length, length)
 	case length > capacity:
 		return last, corrupt("its length is %d, its capacity %d", length, capacity)
+	case front > 0 && flags&flagDrops == 0:
+		return last, corrupt("its front is %d, and it is not droppable", front)
 	case front > length:
 		return last, corrupt("its front is %d, its length %d", front, length)
 	case int(front) < last.front:

@@ -8,7 +8,7 @@ type WriterStats struct {
 	Front      int    // Where that begins.
 	Generation uint64 // How many writers the buffer has had, this one included.
 	Dir        string // Where it has its name; "" is nowhere.
-	Sealed     bool   // Nobody else can write to it or cut it.
+	Sealed     bool   // Nobody else can cut it, nor, unless it is droppable, write to it.
 	Disk       bool   // It outlives the system.
 	Arena      arena.Stats
 }

@@ -267,6 +267,13 @@ var shmOperations = []operation{
 		}
 		return err
 	}),
+	shares("Writer.Stats", "Writer.Stats", inMemory, func(m *shmScene) error {
+		s, err := m.w.Stats()
+		if err == nil && s.Published != len(m.data) {
+			m.t.Errorf("%d bytes are published, want %d", s.Published, len(m.data))
+		}
+		return err
+	}),
 	shares("List", "List", inTmpfs, func(m *shmScene) error {
 		all, err := shm.List(m.dir)
 		for _, i := range all {

@@ -126,6 +126,8 @@ var silent = map[string]func(w *world){
 		}
 	},
 	"addrspace.Space.Stats":       func(w *world) { w.space.Stats() },
+	"addrspace.Space.Layout":      func(w *world) { w.space.Layout() },
+	"addrspace.Space.Zones":       func(w *world) { w.space.Zones() },
 	"addrspace.Window.Range":      func(w *world) { w.window.Range() },
 	"addrspace.Window.Size":       func(w *world) { w.window.Size() },
 	"addrspace.Window.Name":       func(w *world) { w.window.Name() },
@@ -206,6 +208,12 @@ var silent = map[string]func(w *world){
 	"shm.Reader.ReadAt":            func(w *world) { _, _ = w.shm.NewReader(context.Background(), 0).ReadAt(make([]byte, 10), 0) },
 	"shm.Follower.Front":           func(w *world) { w.shm.Front() },
 	"shm.Writer.Front":             func(w *world) { w.writer.Front() },
+	"arena.Arena.NewLocalGuard":    func(w *world) { localGuard(w, func(*arena.LocalGuard) {}) },
+	"arena.LocalGuard.Close":       func(w *world) { localGuard(w, func(*arena.LocalGuard) {}) },
+	"arena.LocalGuard.Pin":         func(w *world) { localGuard(w, func(*arena.LocalGuard) {}) },
+	"arena.LocalGuard.Unpin":       func(w *world) { localGuard(w, func(*arena.LocalGuard) {}) },
+	"arena.LocalGuard.Bytes":       func(w *world) { localGuard(w, func(g *arena.LocalGuard) { g.Bytes() }) },
+	"arena.LocalGuard.Refresh":     func(w *world) { localGuard(w, func(g *arena.LocalGuard) { _ = g.Refresh() }) },
 	"shm.Follower.Pin":             func(w *world) { pinShm(w, func(*shm.Guard) {}) },
 	"shm.Guard.Unpin":              func(w *world) { pinShm(w, func(*shm.Guard) {}) },
 	"shm.Guard.Front":              func(w *world) { pinShm(w, func(g *shm.Guard) { g.Front() }) },
@@ -250,6 +258,7 @@ var silent = map[string]func(w *world){
 
 	"slab.New":                func(w *world) { slab.New(slab.Options{}) },
 	"slab.WriteProfile":       func(w *world) { _ = slab.WriteProfile(io.Discard) },
+	"slab.Allocator.Name":     func(w *world) { w.slab.Name() },
 	"slab.Allocator.Stats":    func(w *world) { w.slab.Stats() },
 	"slab.Allocator.NewLocal": func(w *world) { w.slab.NewLocal().Close() },
 	"slab.Local.Trim":         func(w *world) { w.local.Trim() },
@@ -283,5 +292,15 @@ func pinShm(w *world, f func(g *shm.Guard)) {
 	if g, err := w.shm.Pin(); err == nil {
 		defer g.Unpin()
 		f(&g)
+	}
+}
+
+// localGuard calls f with a pinned guard of the arena's.
+func localGuard(w *world, f func(g *arena.LocalGuard)) {
+	g := w.arena.NewLocalGuard()
+	defer g.Close()
+	if g.Pin() == nil {
+		defer g.Unpin()
+		f(g)
 	}
 }
