@@ -42,7 +42,7 @@ var probes = []probe{
 		}
 		return sys.Close(fd)
 	}},
-	{"seals", "nobody can make a backing file shorter", withTrial(func(t *trial) error { return sys.Seal(t.fd, sys.SealShrink) })},
+	{"seals", "nobody can make a backing file shorter", trySeal},
 	{"alias", "growing into a bigger window by a second mapping", withTrial(tryAlias)},
 	{"move page tables", "growing into a bigger window without page faults (mremap MREMAP_DONTUNMAP)", withTrial(tryRehome)},
 	{"duplicate", "aliases and followers without a descriptor (mremap of length 0)", withTrial(tryDuplicate)},
@@ -181,6 +181,15 @@ func withTrial(f func(*trial) error) func() error {
 		}
 		return f(&trial{fd: fd, addr: addr, spare: addr + (trialExtents+1)*ExtentSize})
 	}
+}
+
+// trySeal seals a file of its own: those of trials have their seals, and take no more.
+func trySeal() error {
+	fd, err := sys.Memfd("growarena probe", 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(sys.Seal(fd, sys.SealShrink|sys.SealSeal), sys.Close(fd))
 }
 
 func tryAlias(t *trial) error {

@@ -51,6 +51,20 @@ func TestFeatures_EachFailure(t *testing.T) {
 	}
 }
 
+// TestFeatures_Seals: seals are missing where a file of ours has none, and nowhere else.
+func TestFeatures_Seals(t *testing.T) {
+	f, err := New("seals", 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer f.Close()
+	for _, feature := range Features() {
+		if feature.Name == "seals" && (feature.Err == nil) != f.sealed {
+			t.Errorf("%+v, and a file is sealed: %v", feature, f.sealed)
+		}
+	}
+}
+
 // TestRemember: what a probe found is remembered. A want of memory or room is no
 // finding: nothing counts as missing, and a second later somebody looks again.
 func TestRemember(t *testing.T) {

@@ -182,5 +182,12 @@ var memfileMutants = []mutant{
 		old:     "gone = a.shown.hold()",
 		new:     "gone = func() {}",
 		test:    "TestArena_FreeKeepsWhatIsShown",
+	}, {
+		name:    "seals tried on a sealed file",
+		mistake: "every machine is said to have no seals",
+		file:    "internal/memfile/probe.go",
+		old:     "\tfd, err := sys.Memfd(\"growarena probe\", 0)\n\tif err != nil {\n\t\treturn err\n\t}\n\treturn errors.Join",
+		new:     "\tfd, err := sys.Memfd(\"growarena probe\", 0)\n\tif err != nil {\n\t\treturn err\n\t}\n\t_ = sys.Seal(fd, sys.SealSeal)\n\treturn errors.Join",
+		test:    "TestFeatures_Seals",
 	},
 }

@@ -60,8 +60,8 @@ func TestCgroupLimit(t *testing.T) {
 		}, 8192, "/sys/fs/cgroup/memory/memory.limit_in_bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if limit, file := cgroupLimit(machine(test.files)); limit != test.limit || file != test.file {
-				t.Errorf("got %d in %q, want %d in %q", limit, file, test.limit, test.file)
+			if c := cgroupOf(machine(test.files)); c.limit != test.limit || c.file != test.file {
+				t.Errorf("got %d in %q, want %d in %q", c.limit, c.file, test.limit, test.file)
 			}
 		})
 	}
@@ -90,7 +90,7 @@ func TestJudge(t *testing.T) {
 		"a small window":                 {judgeWindow(2<<30, "tried"), Costs, "2.0 GiB"},
 		"memory":                         {judgeMemory(machine(map[string]string{"/proc/meminfo": meminfo})), OK, "24 GiB"},
 		"memory unknown":                 {judgeMemory(machine(nil)), Missing, "mount /proc"},
-		"no cgroup":                      {judgeCgroup(machine(nil)), OK, "none"},
+		"no cgroup":                      {judgeCgroup(cgroupOf(machine(nil))), OK, "none"},
 		"huge pages advised":             {judgeShmem("always within_size [advise] never deny force", false), OK, "advise"},
 		"huge pages never, but collapse": {judgeShmem("always within_size advise [never] deny force", true), Costs, "HugeAlways has no effect"},
 		"huge pages never":               {judgeShmem("always within_size advise [never] deny force", false), Costs, "does not work"},

@@ -13,7 +13,14 @@ import (
 type files func(path string) string
 
 // disk reads the files of this machine.
-func disk(path string) string {
+func disk(path string) string { return below("")(path) }
+
+// below reads those below a folder, which stands for the root.
+func below(root string) files {
+	return func(path string) string { return read(root + path) }
+}
+
+func read(path string) string {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return ""

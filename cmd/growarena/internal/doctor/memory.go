@@ -2,17 +2,19 @@ package doctor
 
 import (
 	"fmt"
+	"runtime/debug"
 	"strings"
-	"time"
 
 	"github.com/growarena/growarena/arena"
-	"github.com/growarena/growarena/internal/memfile"
 )
 
 // memoryRows says how much memory there is, and of what kind.
 func memoryRows(f files) []Row {
-	rows := []Row{judgeMemory(f), judgeCgroup(f)}
-	return append(rows, judgeShmem(f("/sys/kernel/mm/transparent_hugepage/shmem_enabled"), canCollapse()), judgePrices(memfile.Prices()), judgeOvercommit(f))
+	c := cgroupOf(f)
+	return []Row{
+		judgeMemory(f), judgeCgroup(c), judgeHigh(c), judgeGoLimit(c, debug.SetMemoryLimit(-1)),
+		judgeShmem(f("/sys/kernel/mm/transparent_hugepage/shmem_enabled"), canCollapse()), judgeOvercommit(f),
+	}
 }
 
 func judgeMemory(f files) Row {
@@ -22,16 +24,6 @@ func judgeMemory(f files) Row {
 		return missing("memory", "unknown", "/proc/meminfo cannot be read", "mount /proc")
 	}
 	return ok("memory", fmt.Sprintf("%s, of which %s are available", size(total), size(free)))
-}
-
-func judgeCgroup(f files) Row {
-	limit, path := cgroupLimit(f)
-	if limit == 0 {
-		return ok("cgroup memory limit", "none")
-	}
-	return costs("cgroup memory limit", fmt.Sprintf("%s, set in %s", size(limit), path),
-		"memory of arenas counts towards it; at the limit the kernel ends the process at a touch, and growing lazily gives no error before",
-		"Options.Commit makes it an error of Grow where huge pages work; else raise the limit of the container or unit (MemoryMax=)")
 }
 
 // canCollapse reports whether huge pages can be had whatever the setting says.
@@ -60,21 +52,6 @@ func judgeShmem(setting string, collapse bool) Row {
 		return costs(name, "shmem_enabled is never; MADV_COLLAPSE makes them all the same", "only where memory is touched at random: HugeAlways has no effect (memory ahead of a writer is made huge regardless)", "echo advise > "+file)
 	}
 	return ok(name, "shmem_enabled is "+mode)
-}
-
-// judgePrices judges what 2 MiB cost, as a huge page and by page faults.
-func judgePrices(huge, small time.Duration) Row {
-	const name = "price of a huge page"
-	if huge == 0 || small == 0 {
-		return ok(name, "not known")
-	}
-	value := fmt.Sprintf("%v, small pages instead %v", huge.Round(time.Microsecond), small.Round(time.Microsecond))
-	if huge <= small {
-		return ok(name, value)
-	}
-	return costs(name, value,
-		"the host has to find memory that was free for a while: HugeAuto leaves huge pages alone as long as that is so, and filling takes as long as with small pages",
-		"nothing to do; if it is always so, memory that the host does not take back (no free page reporting, no balloon)")
 }
 
 // judgeOvercommit judges vm.overcommit_memory.

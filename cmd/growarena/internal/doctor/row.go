@@ -33,10 +33,11 @@ type Report struct {
 func Examine() Report {
 	rungs := rungRows()
 	var r Report
-	r.add("machine", machineRows(disk))
+	r.add("machine", append(machineRows(disk), insideRows(disk)...))
 	r.add("growth", rungs)
 	r.add("kernel features", featureRows())
 	r.add("memory", memoryRows(disk))
+	r.add("prices", priceRows())
 	r.add("limits", limitRows(disk))
 	for _, rung := range rungs {
 		// Without the first rung there is nothing; the rest can stand in for each
