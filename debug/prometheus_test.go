@@ -77,45 +77,39 @@ func parseMetrics(text string) (list []metric, err error) {
 
 // parseLabels parses labels behind the brace, and returns what comes behind them.
 func (m *metric) parseLabels(s string) (rest string, err error) {
-	for {
-		name := labelName.FindString(s)
-		s, ok := strings.CutPrefix(s[len(name):], `="`)
-		if name == "" || !ok || m.labels[name] != "" {
-			return "", fmt.Errorf("no label, or again, at %q", s)
+	name := labelName.FindString(s)
+	s, ok := strings.CutPrefix(s[len(name):], `="`)
+	if name == "" || !ok || m.labels[name] != "" {
+		return "", fmt.Errorf("no label, or again, at %q", s)
+	}
+	var value strings.Builder
+	for end := false; !end; {
+		if s == "" {
+			return "", fmt.Errorf("a value without an end")
 		}
-		var value strings.Builder
-		end := false
-		for !end {
-			if s == "" {
-				return "", fmt.Errorf("a value without an end")
+		c := s[0]
+		s = s[1:]
+		switch {
+		case c == '"':
+			end = true
+		case c == '\\':
+			if s == "" || !strings.ContainsRune(`\n"`, rune(s[0])) {
+				return "", fmt.Errorf("a backslash before %q", s)
 			}
-			c := s[0]
+			value.WriteByte(map[byte]byte{'\\': '\\', 'n': '\n', '"': '"'}[s[0]])
 			s = s[1:]
-			switch {
-			case c == '"':
-				end = true
-			case c == '\\':
-				if s == "" || !strings.ContainsRune(`\n"`, rune(s[0])) {
-					return "", fmt.Errorf("a backslash before %q", s)
-				}
-				value.WriteByte(map[byte]byte{'\\': '\\', 'n': '\n', '"': '"'}[s[0]])
-				s = s[1:]
-			default:
-				value.WriteByte(c)
-			}
+		default:
+			value.WriteByte(c)
 		}
-		m.labels[name] = value.String()
-		if rest, ok := strings.CutPrefix(s, "}"); ok {
-			return rest, nil
-		}
-		if s, ok = strings.CutPrefix(s, ","); !ok {
-			return "", fmt.Errorf("no comma at %q", s)
-		}
-		if rest, err = m.parseLabels(s); err != nil {
-			return "", err
-		}
+	}
+	m.labels[name] = value.String()
+	if rest, ok := strings.CutPrefix(s, "}"); ok {
 		return rest, nil
 	}
+	if s, ok = strings.CutPrefix(s, ","); !ok {
+		return "", fmt.Errorf("no comma at %q", s)
+	}
+	return m.parseLabels(s)
 }
 
 // TestPrometheus: a strict parser takes the text, and finds every name as it is, with what

@@ -58,7 +58,7 @@ func TestAsk(t *testing.T) {
 
 // TestMention: what is mentioned is found as long as somebody refers to it, and not kept by it.
 func TestMention(t *testing.T) {
-	type thing struct{ text [64]byte }
+	type thing struct{ _ [64]byte }
 	count := func() (n int) {
 		for _, p := range Mentioned() {
 			if _, ok := p.(*thing); ok {
