@@ -21,7 +21,8 @@
 //     read transaction holds. Close still waits for all transactions.
 //   - A transaction reads the mappings that it has pinned. Slices that a write
 //     transaction has handed out stay valid until it ends, also when it outgrows the map.
-//   - A mapping that cannot be made leaves the database as it was, and usable.
+//   - A mapping that cannot be made leaves the database as it was, and usable. That the
+//     kernel takes no advice (MADV_RANDOM) is no error.
 //   - Of Options.MmapFlags, MAP_POPULATE works and MAP_NORESERVE does nothing; others are
 //     an error.
 //   - One more descriptor for each database.
