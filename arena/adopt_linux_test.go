@@ -220,10 +220,10 @@ func TestAdopt_Faults(t *testing.T) {
 			b := private(t, 0, 1<<20, unix.MADV_NOHUGEPAGE)
 			b[5], b[1<<20-1] = 5, 6
 			a := newArena(t, arena.Options{})
-			held := false
+			held, stopped := false, false
 			var err error
 			calls := testutil.Tap(func() {
-				_, err = a.Adopt(b, arena.AdoptOptions{Quiesce: func() error { held = true; b[9] = 9; return nil }, Resume: func() { held = false }})
+				_, err = a.Adopt(b, arena.AdoptOptions{Quiesce: func() error { held, stopped = true, true; b[9] = 9; return nil }, Resume: func() { held = false }})
 			}, func(made int, c sys.Call) syscall.Errno {
 				if made < n || made > n && !all || c == sys.CallClose || c == sys.CallFindData {
 					return 0
@@ -236,7 +236,7 @@ func TestAdopt_Faults(t *testing.T) {
 				}
 				return 0
 			})
-			if b[5] != 5 || b[1<<20-1] != 6 || held {
+			if b[5] != 5 || b[1<<20-1] != 6 || held || stopped && b[9] != 9 {
 				t.Fatalf("call %d, %v: the memory has changed, or is still held", n, calls)
 			}
 			if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/growarena/growarena/benchmarks/alloc"
 	"github.com/growarena/growarena/benchmarks/bolt"
 	"github.com/growarena/growarena/benchmarks/buffers"
+	"github.com/growarena/growarena/benchmarks/checkpoint"
 	"github.com/growarena/growarena/benchmarks/gc"
 	"github.com/growarena/growarena/benchmarks/growth"
 	"github.com/growarena/growarena/benchmarks/internal/bench"
@@ -45,6 +46,7 @@ var packages = []source{
 	{placement.Experiments, placement.Goals},
 	{scaling.Experiments, scaling.Goals},
 	{shmbench.Experiments, shmbench.Goals},
+	{checkpoint.Experiments, checkpoint.Goals},
 }
 
 // Experiments returns all experiments, smaller ones and fewer rounds if quick.
