@@ -82,5 +82,21 @@ var censusMutants = []mutant{
 		old:     "if !a.isBusy(q.key) {",
 		new:     "if !a.isBusy(nil) {",
 		test:    "TestAsking",
+	}, {
+		name:    "who watches is not told of a climb",
+		mistake: "the page shows no growth of arenas, pools and followers",
+		file:    "internal/mapping/ladder.go",
+		old:     "\tcensus.Tell(seen)\n",
+		new:     "",
+		pkg:     "debug",
+		test:    "TestSteps",
+	}, {
+		name:    "who watches is not told of a move",
+		mistake: "the page shows no growth of streams",
+		file:    "stream/move.go",
+		old:     "\t\ts.tell(f, next, begun)\n",
+		new:     "\t\t_ = begun\n",
+		pkg:     "debug",
+		test:    "TestSteps",
 	},
 }
