@@ -1,7 +1,7 @@
 // Package faults is for those who change growarena: it makes the system calls of
 // every public operation fail.
 //
-// It holds tests only. Its table lists operations of addrspace, arena and slab,
+// It holds tests only. Its table lists operations of addrspace, arena, slab, stream and others,
 // each with a scene to run it in. A dry run counts the system calls of an
 // operation; then
 //

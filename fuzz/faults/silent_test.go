@@ -14,6 +14,7 @@ import (
 	"github.com/growarena/growarena/pool"
 	"github.com/growarena/growarena/shm"
 	"github.com/growarena/growarena/slab"
+	"github.com/growarena/growarena/stream"
 )
 
 // world is one of everything, for calls that make no system call.
@@ -33,8 +34,11 @@ type world struct {
 	inPool []byte
 	slab   *slab.Allocator
 	local  *slab.Local
-	number *int // in the arena
-	object *int // of the allocator
+	stream *stream.Stream
+	column *stream.Column[int]
+	rows   stream.Guard // of column
+	number *int         // in the arena
+	object *int         // of the allocator
 }
 
 func newWorld(t *testing.T) *world {
@@ -81,6 +85,16 @@ func newWorld(t *testing.T) *world {
 	w.slab = slab.New(slab.Options{Space: w.space})
 	w.object, err = slab.NewOf[int](w.slab)
 	must(t, err)
+	w.stream, err = stream.New(stream.Options{Space: w.space})
+	must(t, err)
+	_, err = w.stream.Append(make([]byte, 1000))
+	must(t, err)
+	w.column, err = stream.NewColumn[int](stream.Options{Space: w.space})
+	must(t, err)
+	_, err = w.column.Append(1, 2, 3)
+	must(t, err)
+	w.rows, err = w.column.Pin()
+	must(t, err)
 	w.local = w.slab.NewLocal()
 	b, err := w.local.Alloc(32 * kib)
 	must(t, err)
@@ -107,8 +121,31 @@ func (w *world) close(t *testing.T) {
 	must(t, w.arena.Free())
 	must(t, w.pool.Close())
 	must(t, w.slab.Close())
+	w.rows.Unpin()
+	must(t, w.stream.Close())
+	must(t, w.column.Close())
+	must(t, w.stream.Domain().Shutdown(context.Background()))
+	must(t, w.column.Domain().Shutdown(context.Background()))
 	must(t, w.window.Release())
 	closeSpace(t, w.space)
+}
+
+// bytes pins the stream.
+func (w *world) bytes() stream.Guard {
+	g, err := w.stream.Pin()
+	if err != nil {
+		panic(err)
+	}
+	return g
+}
+
+// begin takes a row of the column.
+func (w *world) begin() stream.Rows {
+	r, err := w.column.Begin(1)
+	if err != nil {
+		panic(err)
+	}
+	return r
 }
 
 // silent are the exported functions that make no system call, each with a call.
@@ -276,6 +313,40 @@ var silent = map[string]func(w *world){
 	"slab.SliceRef.IsNil":  func(w *world) { w.sliceRef().IsNil() },
 	"slab.SliceRef.Len":    func(w *world) { w.sliceRef().Len() },
 	"slab.SliceRef.In":     func(w *world) { w.sliceRef().In(w.slab) },
+
+	"stream.Stream.Len":        func(w *world) { w.stream.Len() },
+	"stream.Stream.Front":      func(w *world) { w.stream.Front() },
+	"stream.Stream.Name":       func(w *world) { w.stream.Name() },
+	"stream.Stream.Domain":     func(w *world) { w.stream.Domain() },
+	"stream.Stream.CloseWrite": func(w *world) { w.stream.CloseWrite() },
+	"stream.Stream.Wait":       func(w *world) { _ = w.stream.Wait(context.Background(), 10) },
+	"stream.Stream.NewReader":  func(w *world) { w.stream.NewReader(0) },
+	"stream.Stream.Follow":     func(w *world) { w.stream.Follow(context.Background(), 0) },
+	"stream.Stream.Pin":        func(w *world) { g := w.bytes(); g.Unpin() },
+	"stream.Guard.Unpin":       func(w *world) { g := w.bytes(); g.Unpin() },
+	"stream.Guard.Front":       func(w *world) { w.rows.Front() },
+	"stream.Guard.Len":         func(w *world) { w.rows.Len() },
+	"stream.Guard.Refresh":     func(w *world) { _ = w.rows.Refresh() },
+	"stream.Guard.Bytes":       func(w *world) { g := w.bytes(); _, _ = g.Bytes(1, 2); g.Unpin() },
+	"stream.Guard.All":         func(w *world) { g := w.bytes(); g.All(); g.Unpin() },
+	"stream.Column.Append":     func(w *world) { _, _ = w.column.Append(4) },
+	"stream.Column.In":         func(w *world) { r := w.begin(); w.column.In(r); r.Publish() },
+	"stream.Column.View":       func(w *world) { w.column.View(&w.rows) },
+	"stream.Column.All":        func(w *world) { w.column.All(&w.rows) },
+	"stream.Rows.First":        func(w *world) { r := w.begin(); r.First(); r.Publish() },
+	"stream.Rows.Len":          func(w *world) { r := w.begin(); r.Len(); r.Publish() },
+	"stream.Rows.Publish":      func(w *world) { r := w.begin(); r.Publish() },
+	"stream.Group.Follow": func(w *world) {
+		for range w.column.Follow(context.Background(), 0) {
+			break
+		}
+	},
+	"stream.Reader.Offset":  func(w *world) { w.stream.NewReader(0).Offset() },
+	"stream.Reader.Size":    func(w *world) { w.stream.NewReader(0).Size() },
+	"stream.Reader.Read":    func(w *world) { _, _ = w.stream.NewReader(0).Read(make([]byte, 10)) },
+	"stream.Reader.ReadAt":  func(w *world) { _, _ = w.stream.NewReader(0).ReadAt(make([]byte, 10), 1) },
+	"stream.Reader.Seek":    func(w *world) { _, _ = w.stream.NewReader(0).Seek(1, io.SeekStart) },
+	"stream.Reader.WriteTo": func(w *world) { _, _ = w.stream.NewReader(0).WriteTo(io.Discard) },
 }
 
 // fault touches the window, which is Reserved.
