@@ -169,8 +169,7 @@ func measure(name string, c cache, limit, n int) (figures.Row, error) {
 		}
 		return nil
 	})
-	found := fmt.Sprintf("%.1f %%", 100*float64(hits)/float64(n))
-	return figures.Row{name, figures.Time(figures.Collection(c)), figures.MiB(memory), figures.Time(took / time.Duration(n)), found}, err
+	return figures.Row{name, figures.Time(figures.Collection(c)), figures.MiB(memory), figures.Time(took / time.Duration(n)), fmt.Sprintf("%.1f %%", 100*float64(hits)/float64(n))}, err
 }
 
 func run(w io.Writer, limit, n int) error {
