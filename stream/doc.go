@@ -85,7 +85,7 @@
 //
 //   - Append within what is ready: a compare-and-swap, the copy, and a store; no lock, no
 //     allocation, no system call. Who overtakes another's append, which takes longer than
-//     some 50 ns, takes a lock. Nothing is paid for waiting while nobody waits.
+//     some 200 ns, takes a lock. Nothing is paid for waiting while nobody waits.
 //   - Each 2 MiB: one system call, which brings memory that was dropped to where it is
 //     needed, with its page tables; where none was, and huge pages pay, one is made.
 //   - AppendFunc and rows get zeros: what was dropped is cleared, in pieces, as they come.
