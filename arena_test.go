@@ -31,6 +31,7 @@ type entry struct {
 // domain of others. Each rung of the ladder is climbed. In the end everything is
 // given back: windows, descriptors, goroutines.
 func TestEndToEnd(t *testing.T) {
+	testutil.NeedsMoves(t)
 	if runtime.GOOS != "linux" {
 		t.Skip("needs Linux")
 	}

@@ -115,6 +115,7 @@ func of(list []growarena.Holding, kind, name string) growarena.Holding {
 // TestMemory: what each kind of thing holds is counted once, under its kind and name, until
 // its end.
 func TestMemory(t *testing.T) {
+	testutil.NeedsMoves(t)
 	onLinux(t)
 	before := growarena.Memory()
 	all := holders(t)
@@ -210,6 +211,7 @@ func profileOf(t *testing.T) *testutil.Profile {
 // TestSetMemoryLimit: Go's own limit is what is left at each step, and all of it again in the
 // end.
 func TestSetMemoryLimit(t *testing.T) {
+	testutil.NeedsMoves(t)
 	onLinux(t)
 	const n = 1 << 40
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
@@ -314,7 +316,7 @@ func onLinux(t *testing.T) {
 }
 
 func ExampleMemory() {
-	a, err := arena.NewArena(arena.Options{Name: "log"})
+	a, err := arena.NewArena(arena.Options{Name: "log", Limit: 256 << 20})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/epoch"
 	"github.com/growarena/growarena/follow"
+	"github.com/growarena/growarena/internal/testutil"
 	"github.com/growarena/growarena/pool"
 	"github.com/growarena/growarena/shm"
 	"github.com/growarena/growarena/slab"
@@ -22,6 +23,7 @@ var _ = []io.Closer{(*epoch.Domain)(nil), (*epoch.Local)(nil), (*follow.Follower
 
 // TestDefaultNames: what has no name has the name of its kind in all that it says.
 func TestDefaultNames(t *testing.T) {
+	testutil.NeedsMoves(t)
 	must := func(err error) {
 		t.Helper()
 		if err != nil {

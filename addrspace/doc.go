@@ -74,8 +74,8 @@
 //   - Addresses: a window is a multiple of 2 MiB ([Alignment]), and between two
 //     there is a gap. Under RLIMIT_AS every reserved byte counts.
 //
-// The errors say which limit was met and what to set. Windows exist on Linux.
-// Elsewhere everything compiles, and Reserve returns an error that wraps
-// errors.ErrUnsupported. Where windows are placed, and the order of locks, is told
+// The errors say which limit was met and what to set. On Unix systems other than
+// Linux the kernel places windows, which do not move nor become longer in place; on others Reserve returns
+// an error that wraps errors.ErrUnsupported. Where windows are placed, and the order of locks, is told
 // in place.go, space.go and DESIGN.md.
 package addrspace

@@ -206,6 +206,9 @@ func (s *Space) zones() []zone {
 		}
 		return s.alive(zones)
 	}
+	if sys.Portable {
+		return nil // No place can be asked for.
+	}
 	numbers := bitsHere(runtime.GOARCH)
 	if s.opts.AddressBits != 0 {
 		numbers = append([]int{s.opts.AddressBits}, numbers...)

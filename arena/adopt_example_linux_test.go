@@ -1,3 +1,5 @@
+//go:build !portable
+
 package arena_test
 
 import (

@@ -120,7 +120,7 @@ func newArena(opts Options) (*Arena, error) {
 	if space == nil {
 		space = addrspace.Default()
 	}
-	if missing := memfile.NoRehome; rungs&^RungInWindow == RungRehome && missing() != nil {
+	if missing := memfile.NoRehome; !memfile.InPlace && rungs&^RungInWindow == RungRehome && missing() != nil {
 		return nil, fmt.Errorf("%w (%w), and there is no other way out of the first window: set Options.Rungs (%v) to have RungAlias, too", mapping.ErrNoRehome, missing(), rungs)
 	}
 	var err error
@@ -167,6 +167,9 @@ func (a *Arena) firstWindow(reserve, dropped int) error {
 	}
 	if reserve == 0 {
 		reserve = min(reserveDefault, a.limit)
+	}
+	if memfile.InPlace {
+		reserve = max(reserve, min(reserveInPlace, a.limit))
 	}
 	least, err := a.mapping.WindowSize(max(have, 1))
 	if err != nil {

@@ -85,6 +85,7 @@ func eachLadder(t *testing.T, f func(t *testing.T, o arena.Options)) {
 // checks every byte, through the newest view and, where old pointers stay valid,
 // through every slice ever handed out.
 func TestArena_GrowKeepsContents(t *testing.T) {
+	testutil.NeedsMoves(t)
 	eachLadder(t, func(t *testing.T, o arena.Options) {
 		a := newArena(t, o)
 		defer free(t, a)
@@ -384,6 +385,7 @@ func TestArena_PinAfterFree(t *testing.T) {
 
 // TestArena_TrimFile gives back all whole pages of a file that does not end with one.
 func TestArena_TrimFile(t *testing.T) {
+	testutil.NeedsMoves(t)
 	fd, err := sys.Memfd(t.Name(), 0)
 	if err != nil {
 		t.Skip(err)
@@ -409,6 +411,7 @@ func TestArena_TrimFile(t *testing.T) {
 
 // TestArena_ZeroAfterReset hands memory out again and checks that it is clear.
 func TestArena_ZeroAfterReset(t *testing.T) {
+	testutil.NeedsMoves(t)
 	a := newArena(t, arena.Options{})
 	defer free(t, a)
 	for round := range 4 {
@@ -443,6 +446,7 @@ func TestArena_ZeroAfterReset(t *testing.T) {
 
 // TestArena_Decommit gives memory back under the eyes of an alias.
 func TestArena_Decommit(t *testing.T) {
+	testutil.NeedsMoves(t)
 	a := newArena(t, arena.Options{Headroom: -1})
 	defer free(t, a)
 	b, err := a.Alloc(8 * mib)
@@ -656,6 +660,7 @@ func TestArena_NoHeapAllocation(t *testing.T) {
 // TestArena_Headroom appends enough that memory is prepared ahead, and checks
 // that what was prepared is bounded and right.
 func TestArena_Headroom(t *testing.T) {
+	testutil.NeedsMoves(t)
 	a := newArena(t, arena.Options{})
 	defer free(t, a)
 	most := 128 * mib
@@ -692,6 +697,7 @@ func TestArena_Headroom(t *testing.T) {
 }
 
 func TestArena_AliasReadOnlyAndRing(t *testing.T) {
+	testutil.NeedsMoves(t)
 	a := newArena(t, arena.Options{})
 	page := os.Getpagesize()
 	b, err := a.Alloc(4 * page)
@@ -738,6 +744,7 @@ func TestArena_AliasReadOnlyAndRing(t *testing.T) {
 // TestArena_File uses a file of the caller's: its content is the arena's, and
 // what is written is in the file, which Free cuts to the length.
 func TestArena_File(t *testing.T) {
+	testutil.NeedsMoves(t)
 	name := filepath.Join(t.TempDir(), "data")
 	if err := os.WriteFile(name, []byte("hello, "), 0o600); err != nil {
 		t.Fatal(err)
@@ -779,6 +786,7 @@ func TestArena_File(t *testing.T) {
 // says so, touching what is gone is a fault that can be caught, and what is left
 // stays readable.
 func TestArena_FileShrunk(t *testing.T) {
+	testutil.NeedsMoves(t)
 	f, err := os.CreateTemp(t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)
@@ -830,6 +838,7 @@ func TestArena_FileClosedOrOdd(t *testing.T) {
 
 // TestArena_FileIsSealed checks that nobody who gets the file can cut it.
 func TestArena_FileIsSealed(t *testing.T) {
+	testutil.NeedsMoves(t)
 	a := newArena(t, arena.Options{})
 	defer free(t, a)
 	if err := a.Grow(mib); err != nil {
@@ -880,6 +889,7 @@ func TestParseRung(t *testing.T) {
 
 // TestArena_StatsAfterFree: what is held is 0, but what guards see; what was counted stays.
 func TestArena_StatsAfterFree(t *testing.T) {
+	testutil.NeedsMoves(t)
 	for name, retire := range map[string]bool{"Kept": false, "Retired": true} {
 		t.Run(name, func(t *testing.T) {
 			a := newArena(t, arena.Options{Reserve: 2 * mib, Limit: 64 * mib, Retire: retire, Rungs: arena.RungInWindow | arena.RungAlias})

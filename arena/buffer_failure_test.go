@@ -25,6 +25,7 @@ func full(t testing.TB) *arena.Buffer {
 // TestBuffer_WriteRefused lets the system refuse to grow the file: every way to
 // write says so, has written what it says, and works again afterwards.
 func TestBuffer_WriteRefused(t *testing.T) {
+	testutil.NeedsMoves(t)
 	p := make([]byte, 3*mib)
 	fill(p, 2*mib)
 	for name, c := range map[string]struct {
@@ -99,6 +100,7 @@ func TestBuffer_Full(t *testing.T) {
 
 // TestBuffer_GrowPanics checks the panics that stand for errors.
 func TestBuffer_GrowPanics(t *testing.T) {
+	testutil.NeedsMoves(t)
 	b := full(t)
 	defer testutil.FailAll(sys.CallFtruncate, syscall.EFBIG)()
 	for name, f := range map[string]func(){

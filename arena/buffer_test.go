@@ -172,6 +172,7 @@ func TestBuffer_In(t *testing.T) {
 // TestBuffer_File reads a caller's file dry and writes to it: reading must not
 // shorten it.
 func TestBuffer_File(t *testing.T) {
+	testutil.NeedsMoves(t)
 	if runtime.GOOS != "linux" {
 		t.Skip("needs Linux")
 	}
@@ -213,6 +214,7 @@ func TestBuffer_File(t *testing.T) {
 // TestBuffer_Pipe sends far more through a Buffer than it may hold, with more or
 // less in it at a time, and at the limit of its arena.
 func TestBuffer_Pipe(t *testing.T) {
+	testutil.NeedsMoves(t)
 	for name, c := range map[string]struct{ limit, fill, message, capMax int }{
 		"drained each time":           {0, 0, 100, 2 * mib},
 		"some always left":            {0, 300 << 10, 100 << 10, 2 * mib},

@@ -1,3 +1,5 @@
+//go:build !portable
+
 package arena_test
 
 import (
@@ -170,13 +172,10 @@ func differs(a, b []byte) int {
 func TestCheckpoint_Model(t *testing.T) {
 	steps := 150
 	if testing.Short() {
-		steps = 40
+		steps = 60
 	}
 	for rung, rungs := range map[string]arena.Rungs{"extend": 0, "rehome": arena.RungRehome | arena.RungAlias, "alias": arena.RungAlias} {
 		for rule, set := range rules {
-			if testing.Short() && rule != "retire" && rung != "rehome" {
-				continue // Each with one of the other, as in eachLadder.
-			}
 			t.Run(rung+"/"+rule, func(t *testing.T) {
 				o := arena.Options{Reserve: 2 << 20, Rungs: rungs}
 				set(&o)
@@ -426,7 +425,7 @@ func TestCheckpoint_Writers(t *testing.T) {
 			for i := range 2 {
 				wg.Go(func() {
 					r := rand.New(rand.NewPCG(1, uint64(i)))
-					for n := 0; !over.Load() && n < 1000; n++ {
+					for n := 0; !over.Load() && n < 3000; n++ {
 						world.RLock()
 						if i == 0 && n%100 == 0 && a.Len() < 40<<20 {
 							if _, err := a.Alloc(1 << 20); err != nil {

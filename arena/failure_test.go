@@ -98,6 +98,7 @@ func TestArena_PrepareResumes(t *testing.T) {
 // TestArena_RetiredLimit fills a domain that takes hardly anything: with a shared
 // one windows wait in the arena, and go when the reader has gone.
 func TestArena_RetiredLimit(t *testing.T) {
+	testutil.NeedsMoves(t)
 	d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall, MaxRetired: mib})
 	a := newArena(t, arena.Options{Reserve: 2 * mib, Domain: d, Rungs: arena.RungInWindow | arena.RungRehome})
 	g, err := d.Pin()

@@ -35,6 +35,7 @@ func newLinear(t testing.TB, capacity, limit uint64, o arena.LinearOptions) *are
 // up to the limit and not beyond. The bytes stay and stay where they are, what is
 // new is zero, and memory is taken as far as it is asked for.
 func TestLinearMemory(t *testing.T) {
+	testutil.NeedsMoves(t)
 	for _, lazy := range []bool{false, true} {
 		t.Run(fmt.Sprintf("lazy=%v", lazy), func(t *testing.T) {
 			limit := 64 * mib
@@ -102,6 +103,7 @@ func TestLinearMemory_Shrink(t *testing.T) {
 // TestLinearMemory_LazyTakesNothing sizes a memory as big as it gets, and more of
 // them than there is memory.
 func TestLinearMemory_LazyTakesNothing(t *testing.T) {
+	testutil.NeedsMoves(t)
 	if math.MaxInt == math.MaxInt32 {
 		t.Skip("no room")
 	}
@@ -190,6 +192,7 @@ func TestLinearMemory_OutOfMemory(t *testing.T) {
 // addresses. They begin small and grow where they are, as far as it goes, and
 // then leave room to others.
 func TestLinearMemory_LimitAS(t *testing.T) {
+	testutil.NeedsMoves(t)
 	if runtime.GOOS != "linux" || math.MaxInt == math.MaxInt32 {
 		t.Skip("needs 64-bit Linux")
 	}

@@ -15,6 +15,7 @@ import (
 // TestLocal hands out pieces of many sizes and alignments, by every pointer rule, in an arena
 // that moves: all are zeroed, aligned, apart from each other, and keep what was written.
 func TestLocal(t *testing.T) {
+	testutil.NeedsMoves(t)
 	for name, set := range rules {
 		t.Run(name, func(t *testing.T) {
 			o := arena.Options{Reserve: 2 << 20, Rungs: arena.RungInWindow | arena.RungRehome}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/epoch"
+	"github.com/growarena/growarena/internal/testutil"
 )
 
 // TestLocalGuard has readers check everything while a writer grows the arena over every
@@ -97,6 +98,7 @@ func TestLocalGuard(t *testing.T) {
 
 // TestLocalGuard_Keeps: what it shows stays over a move and over Free, and goes with its Unpin.
 func TestLocalGuard_Keeps(t *testing.T) {
+	testutil.NeedsMoves(t)
 	for _, rule := range []string{"retire", "classic"} {
 		t.Run(rule, func(t *testing.T) {
 			o := arena.Options{Reserve: 2 * mib, Rungs: arena.RungInWindow | arena.RungRehome}

@@ -1,3 +1,5 @@
+//go:build linux && !portable
+
 package arena_test
 
 import (

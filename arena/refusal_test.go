@@ -91,6 +91,7 @@ func TestGuard_Refused(t *testing.T) {
 
 // TestNewArena_Refused makes arenas of what cannot be one.
 func TestNewArena_Refused(t *testing.T) {
+	testutil.NeedsMoves(t)
 	name := filepath.Join(t.TempDir(), "data")
 	if err := os.WriteFile(name, make([]byte, 5000), 0o600); err != nil {
 		t.Fatal(err)
@@ -135,6 +136,7 @@ func TestNewArena_Refused(t *testing.T) {
 // TestNewArena_NoRehome: an arena that could move its page tables only is refused at once
 // where the kernel does not do that, and not when its first window is full.
 func TestNewArena_NoRehome(t *testing.T) {
+	testutil.NeedsMoves(t)
 	real := memfile.NoRehome
 	defer func() { memfile.NoRehome = real }()
 	memfile.NoRehome = func() error { return sys.EINVAL }
@@ -156,6 +158,7 @@ func TestNewArena_NoRehome(t *testing.T) {
 // TestArena_FileNotCut: Free says that it could not cut the caller's file, and has
 // done all else.
 func TestArena_FileNotCut(t *testing.T) {
+	testutil.NeedsMoves(t)
 	testutil.NoLeaks(t, trim)
 	f, err := os.CreateTemp(t.TempDir(), "")
 	if err != nil {
@@ -177,6 +180,7 @@ func TestArena_FileNotCut(t *testing.T) {
 // TestCatchFault_Says checks the texts of faults, and that those outside of all
 // windows go on.
 func TestCatchFault_Says(t *testing.T) {
+	testutil.NeedsMoves(t)
 	a := newArena(t, arena.Options{Name: "said"})
 	defer free(t, a)
 	if _, err := a.Alloc(4096); err != nil {
@@ -210,6 +214,7 @@ func TestCatchFault_Says(t *testing.T) {
 // TestArena_FallsBackToLess: where the system refuses a comfortable step, the
 // arena grows by what is needed.
 func TestArena_FallsBackToLess(t *testing.T) {
+	testutil.NeedsMoves(t)
 	a := newArena(t, arena.Options{Headroom: -1})
 	defer free(t, a)
 	if err := a.Grow(64 * mib); err != nil { // A step is 16 MiB from here on.

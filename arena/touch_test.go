@@ -25,6 +25,7 @@ type big [64 * mib]byte
 // clearing those that are handed out again, it does where they are mapped, also while
 // somebody else grows the arena into another window and nobody holds a guard.
 func TestArena_TouchesWhatItHolds(t *testing.T) {
+	testutil.NeedsMoves(t)
 	value := new(big)
 	value[len(value)-1] = 7
 	var g arena.Guard
@@ -114,6 +115,7 @@ func catch(f func() error) (err error) {
 // the goroutine that retires more, which may be one that grows or frees an arena. Then no lock
 // of that arena is held: a Free may use it.
 func TestArena_NothingLockedAtFree(t *testing.T) {
+	testutil.NeedsMoves(t)
 	for name, do := range map[string]func(*arena.Arena) error{
 		"Grow": func(a *arena.Arena) error { return a.Grow(4 * mib) },
 		"Alloc": func(a *arena.Arena) error {
@@ -194,6 +196,7 @@ func TestArena_FreeInFree(t *testing.T) {
 // TestArena_RefusedWindowsGoOneByOne: windows that together are more than a domain takes
 // at once go as soon as there is room for each.
 func TestArena_RefusedWindowsGoOneByOne(t *testing.T) {
+	testutil.NeedsMoves(t)
 	space := addrspace.New(addrspace.Options{CacheWindows: -1})
 	d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall, MaxRetired: 20 * mib})
 	a := newArena(t, arena.Options{Reserve: 2 * mib, Domain: d, Space: space, Rungs: arena.RungInWindow | arena.RungAlias})
@@ -249,6 +252,7 @@ func settled(t *testing.T, space *addrspace.Space, windows int) {
 // TestCatchFault_AfterFree: a use of bytes whose window has gone is an error, too, be it
 // after Free or after the guard's end.
 func TestCatchFault_AfterFree(t *testing.T) {
+	testutil.NeedsMoves(t)
 	for rule, set := range rules {
 		t.Run(rule, func(t *testing.T) {
 			space := addrspace.New(addrspace.Options{CacheWindows: -1})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/growarena/growarena/arena"
+	"github.com/growarena/growarena/internal/testutil"
 )
 
 type point struct {
@@ -46,6 +47,7 @@ func TestNew(t *testing.T) {
 // TestRef builds a list that lies in the arena alone while the arena moves, and
 // walks it through the newest window, a guard, and a pointer of old.
 func TestRef(t *testing.T) {
+	testutil.NeedsMoves(t)
 	for _, rule := range []string{"keep", "retire"} {
 		t.Run(rule, func(t *testing.T) {
 			o := arena.Options{Reserve: 2 * mib, Rungs: arena.RungInWindow | arena.RungRehome}

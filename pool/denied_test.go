@@ -11,6 +11,7 @@ import (
 
 	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
+	"github.com/growarena/growarena/internal/testutil"
 )
 
 // denied returns a pool, in a system that denies the calls until the test ends.
@@ -67,6 +68,7 @@ func dirtied(t *testing.T, b []byte, off int) []byte {
 
 // TestPool_NoPunch: what is freed is cleared and used again where nothing can be given back.
 func TestPool_NoPunch(t *testing.T) {
+	testutil.NeedsMoves(t)
 	const mib = 1 << 20
 	for _, errno := range []syscall.Errno{syscall.EOPNOTSUPP, syscall.EPERM} {
 		if errno == syscall.EPERM && testing.Short() {
@@ -116,6 +118,7 @@ func TestPool_NoPunch(t *testing.T) {
 
 // TestPool_PunchThroughMapping: where fallocate does not punch, MADV_REMOVE gives all back.
 func TestPool_PunchThroughMapping(t *testing.T) {
+	testutil.NeedsMoves(t)
 	const mib = 1 << 20
 	p := denied(t, Options{Keep: -1}, syscall.EOPNOTSUPP, sys.CallPunch)
 	small, moved := take(t, p, 100<<10), take(t, p, 5*mib)
@@ -172,6 +175,7 @@ func TestPool_PreparesAgain(t *testing.T) {
 // TestPool_InTmpfs: without memfds a pool lies in a tmpfs, whose room bounds what is used
 // and not the length of sparse files.
 func TestPool_InTmpfs(t *testing.T) {
+	testutil.NeedsMoves(t)
 	p := denied(t, Options{}, syscall.EPERM, sys.CallMemfdCreate)
 	p.Free(take(t, p, 100))
 	p.Free(take(t, p, 3<<20))

@@ -14,6 +14,7 @@ import (
 // TestPool_HoleLeftByMove plays a kernel that has unmapped the goal before it
 // refuses to move page tables there.
 func TestPool_HoleLeftByMove(t *testing.T) {
+	testutil.NeedsMoves(t)
 	probeKernel(t)
 	testutil.NoLeaks(t, trim)
 	p := newPool(t, pool.Options{Name: "hole", Band: 256 * kib})
@@ -50,6 +51,7 @@ func TestPool_HoleLeftByMove(t *testing.T) {
 // TestPool_FileSizeLimit plays a limit on the size of files: the tail of a buffer
 // is as long as it must be where it cannot be as long as it would be.
 func TestPool_FileSizeLimit(t *testing.T) {
+	testutil.NeedsMoves(t)
 	probeKernel(t)
 	testutil.NoLeaks(t, trim)
 	p := newPool(t, pool.Options{Band: mib})

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/growarena/growarena/internal/memfile"
+	"github.com/growarena/growarena/internal/testutil"
 )
 
 // TestFarFile_Model hands out and takes back random ranges and compares with a
@@ -73,6 +74,7 @@ func TestFarFile_Model(t *testing.T) {
 // TestPool_TailsAreApart lets two buffers outgrow their bands: what is behind is
 // each one's own.
 func TestPool_TailsAreApart(t *testing.T) {
+	testutil.NeedsMoves(t)
 	if runtime.GOOS != "linux" {
 		t.Skip("needs Linux")
 	}

@@ -19,6 +19,7 @@ import (
 // TestPool_Keep checks that freed memory is kept within its bound, serves again,
 // and goes when trimmed.
 func TestPool_Keep(t *testing.T) {
+	testutil.NeedsMoves(t)
 	testutil.NoLeaks(t, trim)
 	p := newPool(t, pool.Options{Keep: 16 * mib})
 	defer closePool(t, p)
@@ -74,6 +75,7 @@ func TestPool_Keep(t *testing.T) {
 // TestPool_Shrink checks when memory is given back, and that regrown bytes are
 // zero.
 func TestPool_Shrink(t *testing.T) {
+	testutil.NeedsMoves(t)
 	testutil.NoLeaks(t, trim)
 	for _, size := range []int{4 * mib, 100 * mib} { // In its band, and in a window.
 		if size == 100*mib && testing.Short() {
@@ -117,6 +119,7 @@ func TestPool_Shrink(t *testing.T) {
 }
 
 func TestPool_Limit(t *testing.T) {
+	testutil.NeedsMoves(t)
 	testutil.NoLeaks(t, trim)
 	p := newPool(t, pool.Options{Name: "index", Limit: 40 * mib, Band: mib})
 	defer closePool(t, p)
@@ -162,6 +165,7 @@ func narrow(t *testing.T, maxVMAs int) *addrspace.Space {
 // TestPool_Runs uses up a run that cannot be made longer, with and without room
 // for another one.
 func TestPool_Runs(t *testing.T) {
+	testutil.NeedsMoves(t)
 	for _, maxVMAs := range []int{1, 100} {
 		testutil.NoLeaks(t, nil)
 		p := newPool(t, pool.Options{Name: "index", Band: 1 << 30, Space: narrow(t, maxVMAs)})

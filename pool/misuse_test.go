@@ -71,6 +71,7 @@ func TestPool_Misuse(t *testing.T) {
 
 // TestPool_MisuseMeanwhile frees a buffer while a system call for it is under way.
 func TestPool_MisuseMeanwhile(t *testing.T) {
+	testutil.NeedsMoves(t)
 	probeKernel(t)
 	p := newPool(t, pool.Options{Name: "index", Band: 256 * kib})
 	defer closePool(t, p)

@@ -46,6 +46,7 @@ func (m *model) verify(t *testing.T, p *pool.Pool) {
 // TestPool_Model compares random operations with slices on the Go heap, for
 // every way to be configured.
 func TestPool_Model(t *testing.T) {
+	testutil.NeedsMoves(t)
 	probeKernel(t)
 	testutil.NoLeaks(t, trim)
 	tests := map[string]struct {
@@ -185,6 +186,7 @@ func block(t *testing.T, b []byte) {
 // TestPool_WriteWhileOutgrowing writes through the first address while the
 // buffer moves on and on: no store is lost.
 func TestPool_WriteWhileOutgrowing(t *testing.T) {
+	testutil.NeedsMoves(t)
 	testutil.NoLeaks(t, trim)
 	p := newPool(t, pool.Options{Band: 256 * kib})
 	defer closePool(t, p)

@@ -6,6 +6,7 @@ import (
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/internal/align"
 	"github.com/growarena/growarena/internal/mapping"
+	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -221,7 +222,11 @@ func (p *Pool) freeMoved(m *moved) {
 	off := 0
 	for k, g := range m.place.Parts {
 		if k > 0 || m.band == noBand {
-			p.far.give(g, min(max(m.start+high-off, 0), g.N))
+			used := min(max(m.start+high-off, 0), g.N)
+			if memfile.InPlace {
+				used = g.N // Nobody else knows what is zero of a part that is not mapped.
+			}
+			p.far.give(g, used)
 		}
 		off += g.N
 	}

@@ -82,6 +82,7 @@ var zeroPage [4096]byte
 // without a system call or an allocation on the Go heap, and beyond without its
 // old addresses losing anything.
 func TestPool_GrowTo1GiB(t *testing.T) {
+	testutil.NeedsMoves(t)
 	if bits.UintSize == 32 {
 		t.Skip("no room")
 	}
@@ -174,6 +175,7 @@ func TestPool_HotPathsAllocateNothing(t *testing.T) {
 // TestPool_VeryMany holds 300,000 buffers under the default limits, in a handful
 // of VMAs and descriptors, and grows each.
 func TestPool_VeryMany(t *testing.T) {
+	testutil.NeedsMoves(t)
 	many := 300_000
 	if testing.Short() {
 		many = 10_000
@@ -234,6 +236,7 @@ func countVMAs(t *testing.T) (n int) {
 // TestPool_Hammer hands buffers from goroutine to goroutine, which check, grow
 // and free them, while others make new ones and one trims and looks on.
 func TestPool_Hammer(t *testing.T) {
+	testutil.NeedsMoves(t)
 	testutil.NoLeaks(t, trim)
 	p := newPool(t, pool.Options{Band: 64 * kib, Keep: mib})
 	defer closePool(t, p)

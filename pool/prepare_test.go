@@ -250,6 +250,7 @@ func TestPool_PreparesRest(t *testing.T) {
 
 // TestPool_HugeNever makes no system call to prepare anything.
 func TestPool_HugeNever(t *testing.T) {
+	testutil.NeedsMoves(t)
 	testutil.NoLeaks(t, trim)
 	p := newPool(t, pool.Options{HugePages: arena.HugeNever})
 	defer closePool(t, p)
@@ -267,6 +268,7 @@ func TestPool_HugeNever(t *testing.T) {
 // TestPool_HugeAlways gives the advice to all that is mapped, and neighbours still
 // merge.
 func TestPool_HugeAlways(t *testing.T) {
+	testutil.NeedsMoves(t)
 	testutil.NoLeaks(t, trim)
 	p := newPool(t, pool.Options{HugePages: arena.HugeAlways, Band: mib})
 	defer closePool(t, p)

@@ -1,4 +1,4 @@
-//go:build !exploreshm
+//go:build !portable && !exploreshm
 
 package shm
 

@@ -1,4 +1,4 @@
-//go:build linux && !exploreshm
+//go:build !portable && linux && !exploreshm
 
 package shm_test
 

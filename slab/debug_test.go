@@ -7,6 +7,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/growarena/growarena/internal/testutil"
 	"github.com/growarena/growarena/slab"
 )
 
@@ -118,6 +119,7 @@ func TestDebug_UseAfterFree(t *testing.T) {
 // TestDebug_UseAfterFreeWhereItWas touches a freed large object at the addresses it had
 // before it grew and moved, which are good until then.
 func TestDebug_UseAfterFreeWhereItWas(t *testing.T) {
+	testutil.NeedsMoves(t)
 	a := newAllocator(t, slab.Options{Debug: true})
 	for _, sizes := range [][]int{{2 * mib, 40 * mib}, {2 * mib, 20 * mib, 3 * mib, 200 * mib}} {
 		var had [][]byte

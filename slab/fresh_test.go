@@ -7,11 +7,13 @@ import (
 	"testing"
 
 	"github.com/growarena/growarena/epoch"
+	"github.com/growarena/growarena/internal/testutil"
 )
 
 // TestFresh_TakesNothing: pages never used, and those that were given back, are zero, and
 // nobody touches them to make them so.
 func TestFresh_TakesNothing(t *testing.T) {
+	testutil.NeedsMoves(t)
 	const size = 1 << 20
 	n := 16
 	if testing.Short() {
@@ -88,6 +90,7 @@ func TestFresh_TakesNothing(t *testing.T) {
 // TestFresh_SmallTakesNothing is the same of objects that share a span: as long as nothing
 // of their group was freed, nobody touches them.
 func TestFresh_SmallTakesNothing(t *testing.T) {
+	testutil.NeedsMoves(t)
 	const total = 4 << 20
 	for _, n := range []int{punchSize, 20_000, smallMax} {
 		for name, way := range map[string]func(a *Allocator) (alloc func() ([]byte, error)){

@@ -1,6 +1,7 @@
 package slab
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -160,6 +161,9 @@ func (l *large) resize(b []byte, n int) ([]byte, error) {
 		return nil, err
 	}
 	got, err := p.Grow(b, n)
+	if errors.Is(err, errors.ErrUnsupported) {
+		got, err = copied(p, b, n)
+	}
 	if err != nil {
 		l.budget.refund(n - have)
 		l.add(b[:have])
@@ -167,6 +171,17 @@ func (l *large) resize(b []byte, n int) ([]byte, error) {
 	}
 	l.add(got)
 	return got, nil
+}
+
+// copied takes a buffer to one of n bytes elsewhere, for systems where nothing moves.
+func copied(p *pool.Pool, b []byte, n int) ([]byte, error) {
+	to, err := p.Alloc(n)
+	if err != nil {
+		return nil, err
+	}
+	copy(to, b)
+	p.Free(b)
+	return to, nil
 }
 
 // why says why some bytes at p, which are in no region, are no object in use.

@@ -12,12 +12,14 @@ import (
 
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/arena"
+	"github.com/growarena/growarena/internal/testutil"
 	"github.com/growarena/growarena/slab"
 )
 
 // TestMany: allocators that are used little take little, of addresses and of the Go heap,
 // and leave room for an arena of hundreds of GiB.
 func TestMany(t *testing.T) {
+	testutil.NeedsMoves(t)
 	if bits.UintSize < 64 {
 		t.Skip("needs addresses of 64 bits")
 	}

@@ -111,6 +111,7 @@ func TestProfile_FailedRealloc(t *testing.T) {
 // TestAlloc_SystemRefuses: where the system gives no file, no window or no length,
 // every kind of allocation is an error, and works when the system does again.
 func TestAlloc_SystemRefuses(t *testing.T) {
+	testutil.NeedsMoves(t)
 	for _, call := range []sys.Call{sys.CallMemfdCreate, sys.CallMmap, sys.CallFtruncate} {
 		for _, n := range []int{100, 100 << 10, 2 * mib} {
 			t.Run(fmt.Sprintf("%v/%d", call, n), func(t *testing.T) {

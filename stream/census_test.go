@@ -4,11 +4,13 @@ import (
 	"testing"
 
 	"github.com/growarena/growarena/internal/census"
+	"github.com/growarena/growarena/internal/testutil"
 	"github.com/growarena/growarena/stream"
 )
 
 // TestStream_Census: what holds memory is listed by its kind and name until it is closed.
 func TestStream_Census(t *testing.T) {
+	testutil.NeedsMoves(t)
 	find := func(kind string) *census.Entry {
 		for _, e := range census.List() {
 			if e.Kind == kind && e.Name == t.Name() {

@@ -138,7 +138,7 @@ func granule(live int64) int64 {
 
 // keeps returns how many bytes of memory are kept for what comes when so many are live.
 func keeps(live int64) int64 {
-	if live < wholeMin {
+	if live < wholeMin || memfile.InPlace {
 		return 0
 	}
 	return max(align.Down(live/8, extentSize), extentSize)

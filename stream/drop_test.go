@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"github.com/growarena/growarena/internal/sys"
+	"github.com/growarena/growarena/internal/testutil"
 	"github.com/growarena/growarena/stream"
 )
 
 // TestDropFront_WaitsForNobody: while memory is being given back the front is dropped further,
 // the stream goes on in other windows, and closes files, and is looked at.
 func TestDropFront_WaitsForNobody(t *testing.T) {
+	testutil.NeedsMoves(t)
 	s := open(t, stream.Options{Reserve: 4 * mib})
 	entered, proceed := make(chan struct{}), make(chan struct{})
 	var once sync.Once
@@ -60,6 +62,7 @@ func TestDropFront_WaitsForNobody(t *testing.T) {
 // TestDropFront_Pieces: much is given back by calls that are short, so that who makes the file
 // longer does not wait for all of them.
 func TestDropFront_Pieces(t *testing.T) {
+	testutil.NeedsMoves(t)
 	s := open(t, stream.Options{})
 	const n = 70 * mib
 	must(s.AppendFunc(n, func(b []byte) error { b[0], b[n/2], b[n-1] = 1, 1, 1; return nil }))

@@ -15,6 +15,7 @@ import (
 // TestStream_Faults fails each system call of a stream's life in turn: what is an error has
 // changed nothing, the next call works, and nothing is left behind.
 func TestStream_Faults(t *testing.T) {
+	testutil.NeedsMoves(t)
 	for name, options := range variants {
 		if name == "shared domain" || name == "full domain" {
 			continue // They differ in what goes when.
@@ -98,6 +99,7 @@ func faulty(t *testing.T, opts stream.Options, nth, which int) (met bool) {
 // TestStream_NoHoles: where the kernel makes no holes in files the memory goes with the
 // file, and never while a guard sees it.
 func TestStream_NoHoles(t *testing.T) {
+	testutil.NeedsMoves(t)
 	for _, errno := range []syscall.Errno{sys.ENOSPC, syscall.EOPNOTSUPP} {
 		restore := testutil.FailAll(sys.CallPunch, errno)
 		defer restore()

@@ -78,6 +78,7 @@ func (x *table) check(t testing.TB, g *stream.Guard) int64 {
 
 // TestGroup_Model appends, drops and holds guards over many windows.
 func TestGroup_Model(t *testing.T) {
+	testutil.NeedsMoves(t)
 	for name, options := range variants {
 		t.Run(name, func(t *testing.T) {
 			x := newTable(t, options())
@@ -149,6 +150,7 @@ func TestGroup_Model(t *testing.T) {
 // TestGroup_Appenders: rows that several append at once are whole in all columns, for readers
 // who look meanwhile.
 func TestGroup_Appenders(t *testing.T) {
+	testutil.NeedsMoves(t)
 	const rows = 800000
 	x := newTable(t, stream.Options{Reserve: 1})
 	var writing, reading sync.WaitGroup
@@ -198,6 +200,7 @@ func TestGroup_Appenders(t *testing.T) {
 // TestGroup_Faults fails each system call in turn: no column becomes longer than another, and
 // the next call works.
 func TestGroup_Faults(t *testing.T) {
+	testutil.NeedsMoves(t)
 	for nth := 0; ; nth++ {
 		met := false
 		var failed sys.Call

@@ -6,11 +6,13 @@ import (
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/epoch"
+	"github.com/growarena/growarena/internal/testutil"
 )
 
 // TestPin_Preempted pins, and takes the snapshot when the stream has gone on meanwhile, in
 // other windows and files: it ends where an append ends, and all of it can be read.
 func TestPin_Preempted(t *testing.T) {
+	testutil.NeedsMoves(t)
 	for name, domain := range map[string]*epoch.Domain{"own": nil, "shared": epoch.NewDomain(epoch.Options{})} {
 		t.Run(name, func(t *testing.T) {
 			space := addrspace.New(addrspace.Options{CacheWindows: -1})

@@ -17,6 +17,7 @@ import (
 // dropped is used again once no guard sees it, never before, functions get zeros, and
 // memory does not grow.
 func TestStream_Reuse(t *testing.T) {
+	testutil.NeedsMoves(t)
 	for name, options := range variants {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, options())
@@ -101,6 +102,7 @@ func TestStream_Reuse(t *testing.T) {
 // TestGroup_Reuse: rows are zero at first also where others were dropped, in all columns, whether
 // they are taken one by one or many at once.
 func TestGroup_Reuse(t *testing.T) {
+	testutil.NeedsMoves(t)
 	x := newTable(t, stream.Options{Reserve: 32 * mib})
 	rows := func(n int) {
 		r := must(x.Begin(n))
@@ -150,6 +152,7 @@ func TestGroup_Reuse(t *testing.T) {
 // TestStream_ReuseNoHoles: where no holes can be made what was dropped is used again all the same,
 // and memory does not grow, also when functions touch next to nothing of much.
 func TestStream_ReuseNoHoles(t *testing.T) {
+	testutil.NeedsMoves(t)
 	restore := testutil.FailAll(sys.CallPunch, syscall.EOPNOTSUPP)
 	defer restore()
 	s := open(t, stream.Options{Reserve: 64 * mib})

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/growarena/growarena/internal/testutil"
 	"github.com/growarena/growarena/stream"
 )
 
@@ -17,6 +18,7 @@ func panics(f func()) (text string) {
 // TestRows_CancelDeferred: Cancel behind Publish, or behind another Cancel, does nothing, also
 // when the windows that the rows were in are gone.
 func TestRows_CancelDeferred(t *testing.T) {
+	testutil.NeedsMoves(t)
 	c := must(stream.NewColumn[int64](stream.Options{Reserve: 1}))
 	defer c.Close()
 	var early stream.Rows

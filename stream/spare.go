@@ -35,6 +35,9 @@ type pieces struct{ here, kept int64 }
 // pop takes at most n bytes in whole extents, those at next or the oldest: warm ones if there are any,
 // or cold ones if there are any where sparse is set, for what may not be touched all over.
 func (sp *spare) pop(n int64, sparse bool, next extent) (r run, warm bool) {
+	if memfile.InPlace {
+		return run{}, false // It would be at two places.
+	}
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
 	if sparse {

@@ -81,6 +81,7 @@ var variants = map[string]func() stream.Options{
 
 // TestStream_Model plays appends, drops and guards beside a slice, over many windows.
 func TestStream_Model(t *testing.T) {
+	testutil.NeedsMoves(t)
 	for name, options := range variants {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, options())
@@ -176,6 +177,7 @@ func TestStream_Model(t *testing.T) {
 // TestStream_ForEver: 2^46 bytes go through a stream of 64 MiB, whose addresses, mappings
 // and files stay as they are.
 func TestStream_ForEver(t *testing.T) {
+	testutil.NeedsMoves(t)
 	total := int64(1) << 46
 	if testing.Short() || testutil.Race {
 		total = 1 << 40
@@ -186,6 +188,7 @@ func TestStream_ForEver(t *testing.T) {
 // TestStream_ForEverInShortFiles: also where no file may be longer than 512 MiB or 1 GiB (in
 // which unit sh counts is its own choice).
 func TestStream_ForEverInShortFiles(t *testing.T) {
+	testutil.NeedsMoves(t)
 	if testutil.InChild(t, "-f 1048576") {
 		flow(t, 1<<38, 1<<29)
 	}
@@ -239,6 +242,7 @@ func flow(t *testing.T, total int64, reserve int) {
 
 // TestStream_LongFiles: where no file may be as long as what is live there are several.
 func TestStream_LongFiles(t *testing.T) {
+	testutil.NeedsMoves(t)
 	if !testutil.InChild(t, "-f 16384") { // 8 MiB: blocks of 512 bytes in sh, or 16 MiB of 1024.
 		return
 	}
@@ -265,6 +269,7 @@ func TestStream_LongFiles(t *testing.T) {
 // TestStream_Appenders: what several append stands there as a whole, in the order of its
 // offsets, and whoever reads meanwhile sees whole appends only.
 func TestStream_Appenders(t *testing.T) {
+	testutil.NeedsMoves(t)
 	const appenders = 4
 	each := 20000
 	if testing.Short() || testutil.Race {
@@ -370,6 +375,7 @@ func TestStream_Appenders(t *testing.T) {
 // TestStream_Stall: an append that stalls keeps what is appended behind it from being seen,
 // and neither loses nor tears it; one that fails then leaves zeros.
 func TestStream_Stall(t *testing.T) {
+	testutil.NeedsMoves(t)
 	failed := errors.New("failed")
 	for name, end := range map[string]func() error{
 		"returns": func() error { return nil },
@@ -586,6 +592,7 @@ func TestStream_Close(t *testing.T) {
 // TestStream_GuardKeeps: what a guard sees is there however far the stream moves on, and
 // a guard of the stream's own domain keeps nothing that came in later windows.
 func TestStream_GuardKeeps(t *testing.T) {
+	testutil.NeedsMoves(t)
 	space := addrspace.New(addrspace.Options{CacheWindows: -1})
 	s := open(t, stream.Options{Reserve: 4 * mib, Space: space})
 	b := make([]byte, mib)
@@ -622,6 +629,7 @@ func TestStream_GuardKeeps(t *testing.T) {
 // TestStream_GuardKeepsItsWindow: of what is dropped at once, over many windows, a guard keeps
 // what is in its own.
 func TestStream_GuardKeepsItsWindow(t *testing.T) {
+	testutil.NeedsMoves(t)
 	s := open(t, stream.Options{Reserve: 4 * mib})
 	must(s.Append([]byte{1}))
 	g := must(s.Pin())
@@ -646,6 +654,7 @@ func TestStream_GuardKeepsItsWindow(t *testing.T) {
 // TestStream_GuardKeepsReused: what is dropped at once, of extents that were dropped before and used
 // again, and is seen in two windows, goes in two pieces: a guard of the first window keeps its own.
 func TestStream_GuardKeepsReused(t *testing.T) {
+	testutil.NeedsMoves(t)
 	s := open(t, stream.Options{Reserve: 16 * mib})
 	n := byte(0)
 	put := func() {
@@ -699,6 +708,7 @@ func TestStream_GuardKeepsReused(t *testing.T) {
 // TestStream_Refused: what a shared domain refuses goes all the same, when no guard is left that
 // was pinned before.
 func TestStream_Refused(t *testing.T) {
+	testutil.NeedsMoves(t)
 	full, closed := epoch.NewDomain(epoch.Options{MaxRetired: mib}), epoch.NewDomain(epoch.Options{})
 	for name, d := range map[string]*epoch.Domain{"full": full, "closed": closed} {
 		t.Run(name, func(t *testing.T) {

@@ -60,6 +60,9 @@ func newTrack(opts Options, size, row int64, i, n int) track {
 			reserve = 2 * int64(opts.Limit)
 		}
 	}
+	if memfile.InPlace {
+		reserve = max(reserve, reserveInPlace)
+	}
 	t := track{size: size, spare: new(spare), reserve: max(up(min(reserve, windowMax)/row*size), extentSize)}
 	switch {
 	case opts.HugePages == memfile.HugeNever, opts.Commit:

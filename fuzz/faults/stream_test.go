@@ -207,7 +207,7 @@ func (m *streamScene) checkNow(t *testing.T) {
 // streams makes an operation of one on a stream or a group.
 func streams(name, covers string, o stream.Options, op func(m *streamScene) error) operation {
 	return operation{
-		name: "stream." + name, covers: []string{"stream." + covers},
+		name: "stream." + name, covers: []string{"stream." + covers}, heavy: true,
 		setup: func(t *testing.T) *scene {
 			m := newStreamScene(t, o)
 			return m.scene(func() error { return op(m) })

@@ -91,6 +91,10 @@ func (l *Ladder) climb(p *Place, s Source, least, size int, publish func(Step) e
 		}
 		return publish(Step{Window: p.Window, Rung: RungInWindow})
 	}
+	if memfile.InPlace && p.Window != nil {
+		return fmt.Errorf("%w: %d bytes do not fit a window of %d, and on this system there is no way to a bigger one: have Options.Reserve, or Limit, be the most there can be",
+			errors.ErrUnsupported, least, p.Window.Size())
+	}
 	var extendErr, moveErr error
 	if own && !l.NoFile && l.Rungs&RungExtend != 0 {
 		if extendErr = l.extend(p, s, least, size, publish); extendErr == nil {

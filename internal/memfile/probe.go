@@ -60,6 +60,10 @@ var probes = []probe{
 	{"hugetlb 2 MiB", "HugeTLB2M: pages of the reserved pool (vm.nr_hugepages)", tryHugeTLB},
 }
 
+// InPlace reports that nothing moves on this system, and that there is one mapping of a
+// file: see sys.Portable.
+const InPlace = sys.Portable
+
 // What the probes found, remembered. Each says why something is missing here, nil
 // where it is not.
 var (

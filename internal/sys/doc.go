@@ -18,9 +18,10 @@
 //     has given us: a pointer made from a mere hint could point into the Go heap.
 //   - An error is an *os.SyscallError that names the call and wraps the errno,
 //     so errors.Is(err, sys.ENOMEM) works. EINTR is retried here and nowhere else.
-//   - On anything but Linux every function that can fail fails with
-//     errors.ErrUnsupported.
+//   - On other Unix systems, and with the build tag portable, memory files are emulated by
+//     anonymous memory (portable.go), and the rest fails with errors.ErrUnsupported, as
+//     everything that can fail does on systems that are no Unix.
 //   - Tests may make any call fail before it reaches the kernel: see [SetHook].
 //
-// No function here keeps state about ranges: that is package addrspace.
+// No function here keeps state about ranges, but for the emulation: that is package addrspace.
 package sys

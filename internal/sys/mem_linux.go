@@ -1,3 +1,5 @@
+//go:build !portable
+
 package sys
 
 import (
@@ -8,6 +10,9 @@ import (
 
 	"golang.org/x/sys/unix"
 )
+
+// Portable reports that memory files are emulated: see portable.go.
+const Portable = false
 
 // Protections of a mapping.
 const (

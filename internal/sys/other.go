@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux || portable
 
 package sys
 
@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// The constants exist so that callers compile; nothing here maps memory.
+// What only Linux knows exists so that callers compile.
 const (
 	ProtNone  = 0
 	ProtRead  = 1
@@ -36,34 +36,6 @@ const (
 	SealWrite  = 8
 
 	SealFutureWrite = 16
-
-	// Distinct numbers that no system here uses.
-	errnoBase = 0x4000_0000
-
-	EACCES     = syscall.Errno(errnoBase + 1)
-	EAGAIN     = syscall.Errno(errnoBase + 2)
-	EBUSY      = syscall.Errno(errnoBase + 3)
-	EEXIST     = syscall.Errno(errnoBase + 4)
-	EFAULT     = syscall.Errno(errnoBase + 5)
-	EFBIG      = syscall.Errno(errnoBase + 6)
-	EINVAL     = syscall.Errno(errnoBase + 7)
-	EMFILE     = syscall.Errno(errnoBase + 8)
-	ENFILE     = syscall.Errno(errnoBase + 9)
-	ENOMEM     = syscall.Errno(errnoBase + 10)
-	ENOSPC     = syscall.Errno(errnoBase + 11)
-	ENOSYS     = syscall.Errno(errnoBase + 12)
-	EOPNOTSUPP = syscall.Errno(errnoBase + 13)
-	EPERM      = syscall.Errno(errnoBase + 14)
-	EINTR      = syscall.Errno(errnoBase + 15)
-	ENOENT     = syscall.Errno(errnoBase + 16)
-	ENOLCK     = syscall.Errno(errnoBase + 17)
-	EDQUOT     = syscall.Errno(errnoBase + 18)
-	EIO        = syscall.Errno(errnoBase + 19)
-	ENODEV     = syscall.Errno(errnoBase + 20)
-	ENXIO      = syscall.Errno(errnoBase + 21)
-	EROFS      = syscall.Errno(errnoBase + 22)
-	ELOOP      = syscall.Errno(errnoBase + 23)
-	EISDIR     = syscall.Errno(errnoBase + 24)
 )
 
 func unsupported(c Call) error {
@@ -73,39 +45,12 @@ func unsupported(c Call) error {
 	return os.NewSyscallError(c.String(), errors.ErrUnsupported)
 }
 
-func Reserve(addr, n uintptr) (uintptr, error) { return 0, unsupported(CallMmap) }
-func Cover(addr, n uintptr) error              { return unsupported(CallMmap) }
-func MapShared(addr, n uintptr, fd int, off int64, prot int) error {
-	return unsupported(CallMmap)
-}
-func MapSharedWith(addr, n uintptr, fd int, off int64, prot, flags int) error {
-	return unsupported(CallMmap)
-}
-func MapFlagsFit(flags int) bool { return true }
-func AdviceFits(advice int) bool { return true }
 func Remap(old, oldSize, newSize, to uintptr, flags int) error {
 	return unsupported(CallMremap)
 }
-func Unmap(addr, n uintptr) error                  { return unsupported(CallMunmap) }
-func Protect(addr, n uintptr, prot int) error      { return unsupported(CallMprotect) }
-func Advise(addr, n uintptr, advice int) error     { return unsupported(CallMadvise) }
-func Resident(addr, n uintptr) (int, error)        { return 0, unsupported(CallMincore) }
-func Name(addr, n uintptr, name string) error      { return unsupported(CallPrctl) }
-func Memfd(name string, hugePage int) (int, error) { return -1, unsupported(CallMemfdCreate) }
-func Truncate(fd int, n int64) error               { return unsupported(CallFtruncate) }
-func Allocate(fd int, off, n int64) error          { return unsupported(CallAllocate) }
-func Punch(fd int, off, n int64) error             { return unsupported(CallPunch) }
-func DataIn(fd int, off, end int64) (int64, int64, error) {
-	return 0, 0, unsupported(CallFindData)
-}
-func SeekData(fd int, off int64) (int64, error) { return 0, unsupported(CallSeek) }
-func Stat(fd int) (FileInfo, error)             { return FileInfo{}, unsupported(CallFstat) }
-func TempFile(dir string) (int, error)          { return -1, unsupported(CallOpen) }
-func FileSystemOf(fd int) (FileSystem, error)   { return FileSystem{}, unsupported(CallFstatfs) }
-func FreeIn(fd int) (int64, error)              { return 0, unsupported(CallFstatfs) }
-func Dup(fd int) (int, error)                   { return -1, unsupported(CallDup) }
-func Extend(fd int, n int64) error              { return unsupported(CallExtend) }
-func ExtendByWriting(fd int, n int64) error     { return unsupported(CallPwrite) }
+func Resident(addr, n uintptr) (int, error)   { return 0, unsupported(CallMincore) }
+func Name(addr, n uintptr, name string) error { return unsupported(CallPrctl) }
+func TempFile(dir string) (int, error)        { return -1, unsupported(CallOpen) }
 func Opened(fd int) (readWrite, appends bool, err error) {
 	return false, false, unsupported(CallFlags)
 }
@@ -148,13 +93,11 @@ func WatchRange(fd int, addr, n uintptr) error      { return unsupported(CallUff
 func UnwatchRange(fd int, addr, n uintptr) error    { return unsupported(CallUffdUnregister) }
 func ClearRange(fd int, addr, n uintptr) error      { return unsupported(CallUffdProtect) }
 func Pagemap() (int, error)                         { return -1, unsupported(CallOpen) }
-func IsMapped(addr, n uintptr) error                { return unsupported(CallMsync) }
 func ScanPages(pagemap int, start, end uintptr, what Pages, runs []PageRun) (int, uintptr, error) {
 	return 0, start, unsupported(CallPagemapScan)
 }
 func Seal(fd, seals int) error    { return unsupported(CallSeal) }
 func Seals(fd int) int            { return 0 }
-func Close(fd int) error          { return unsupported(CallClose) }
 func Maps(f func(VMA) bool) error { return errors.ErrUnsupported }
 func CountMaps() (int, error)     { return 0, errors.ErrUnsupported }
 

@@ -1,3 +1,5 @@
+//go:build !portable
+
 package testutil
 
 import (
@@ -163,3 +165,6 @@ func errnoByName(name string) (syscall.Errno, bool) {
 	}
 	return 0, false
 }
+
+// inPlace reports that memory files are emulated.
+const inPlace = false

@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux || portable
 
 package testutil
 
@@ -9,3 +9,6 @@ func (r Restriction) Exec(string, []string) error { return errors.ErrUnsupported
 
 // Check needs Linux.
 func (r Restriction) Check() error { return errors.ErrUnsupported }
+
+// inPlace reports that memory files are emulated.
+const inPlace = true

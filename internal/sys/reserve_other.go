@@ -1,0 +1,6 @@
+//go:build freebsd || aix
+
+package sys
+
+// noReserve is nothing where no mapping is counted before it is touched.
+const noReserve = 0
