@@ -195,6 +195,7 @@ func TestWait_CloseAnytime(t *testing.T) {
 
 // TestFarthest: the longest length that a number can say is waited for like any other.
 func TestFarthest(t *testing.T) {
+	defer time.AfterFunc(time.Minute, func() { panic("shm: a read whose context has ended does not end") }).Stop()
 	w := create(t, Options{})
 	write(t, w, 10)
 	f := follower(t, w, FollowOptions{})
