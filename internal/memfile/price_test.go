@@ -15,8 +15,12 @@ const (
 	dear  = 6 * ms
 )
 
-// newPrices returns prices where small pages cost a millisecond and huge ones pay.
-func newPrices() *prices {
+// newPrices returns prices where small pages cost a millisecond and huge ones pay,
+// and page faults are not tried: they may cost more on the machine at hand.
+func newPrices(t *testing.T) *prices {
+	t.Helper()
+	was := fixed.Swap(&[2]time.Duration{cheap, ms})
+	t.Cleanup(func() { fixed.Store(was) })
 	p := new(prices)
 	p.looked.Store(true)
 	p.small = ms
@@ -36,7 +40,7 @@ func (p *prices) spend(n int, ahead bool, price time.Duration) (huge int) {
 }
 
 func TestPrices_Cheap(t *testing.T) {
-	p := newPrices()
+	p := newPrices(t)
 	if n := p.spend(1000, false, cheap); n != 1000 {
 		t.Errorf("%d huge pages, of 1000 that pay", n)
 	}
@@ -47,7 +51,7 @@ func TestPrices_Cheap(t *testing.T) {
 }
 
 func TestPrices_AtFirst(t *testing.T) {
-	if n := newPrices().spend(10, false, dear); n != 1 {
+	if n := newPrices(t).spend(10, false, dear); n != 1 {
 		t.Errorf("%d dear huge pages, with nothing saved", n)
 	}
 	p := new(prices)
@@ -59,7 +63,7 @@ func TestPrices_AtFirst(t *testing.T) {
 
 // TestPrices_LooksAgain: a helper looks after 8, 32 and 128 extents and each 128 from then on.
 func TestPrices_LooksAgain(t *testing.T) {
-	p := newPrices()
+	p := newPrices(t)
 	p.spend(1, true, dear)
 	for _, pause := range []int{8, 32, 128, 128} {
 		if n := p.spend(pause, true, dear); n != 0 {
@@ -73,7 +77,7 @@ func TestPrices_LooksAgain(t *testing.T) {
 
 // TestPrices_WriterLooksLate: who has somebody wait looks when no helper has.
 func TestPrices_WriterLooksLate(t *testing.T) {
-	p := newPrices()
+	p := newPrices(t)
 	p.spend(1, false, dear)
 	if n := p.spend(pauseMin+lookLate, false, dear); n != 0 {
 		t.Errorf("%d looks by a writer within %d extents", n, pauseMin+lookLate)
@@ -85,7 +89,7 @@ func TestPrices_WriterLooksLate(t *testing.T) {
 
 // TestPrices_CheapAgain: some looks in a row find them cheap, and they pay again.
 func TestPrices_CheapAgain(t *testing.T) {
-	p := newPrices()
+	p := newPrices(t)
 	p.spend(1+pauseMin, true, dear)
 	if n := p.spend(looksGood-1, true, cheap); n != looksGood-1 {
 		t.Errorf("%d looks in a row", n)
@@ -108,7 +112,7 @@ func TestPrices_CheapAgain(t *testing.T) {
 // TestPrices_NowAndThen: where some are cheap and others dear, as when others give memory back now
 // and then, pauses become longer, and most of the time they are left alone.
 func TestPrices_NowAndThen(t *testing.T) {
-	p := newPrices()
+	p := newPrices(t)
 	huge, expensive := 0, 0
 	for range 4000 {
 		if !p.huge(true) {
@@ -128,7 +132,7 @@ func TestPrices_NowAndThen(t *testing.T) {
 
 // TestPrices_LookFails: a look that comes to nothing, for want of memory, is as if nobody had.
 func TestPrices_LookFails(t *testing.T) {
-	p := newPrices()
+	p := newPrices(t)
 	p.spend(1+pauseMin, true, dear)
 	if !p.huge(true) || p.huge(true) {
 		t.Error("not one looks")
@@ -143,7 +147,7 @@ func TestPrices_LookFails(t *testing.T) {
 
 // TestPrices_OneLooks: of many that come at once one looks.
 func TestPrices_OneLooks(t *testing.T) {
-	p := newPrices()
+	p := newPrices(t)
 	p.spend(1+pauseMin, true, dear)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
