@@ -9,7 +9,7 @@ import (
 )
 
 // LocalGuard is a [Guard] for one goroutine that pins again and again. With Options.Retire
-// or Options.Domain its pin costs a third of [Arena.Pin]; elsewhere both cost next to
+// or Options.Domain its pin costs half of [Arena.Pin]; elsewhere both cost next to
 // nothing. Make one with [Arena.NewLocalGuard], and Close it.
 //
 // It is used by one goroutine at a time, and may be handed to another, pinned or not, in any

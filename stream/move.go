@@ -128,7 +128,7 @@ func (t *track) place(s *sequence, old *view, to int64) (p place, err error) {
 		return place{}, fmt.Errorf("%w: a window of %d bytes", addrspace.ErrNoSpace, least)
 	}
 	size := max(t.reserve, least+min(least, windowMax-least))
-	w, err := s.space.Reserve(int(size), addrspace.ReserveOptions{Name: s.name, MapAll: true, Min: int(least)})
+	w, err := s.space.Reserve(int(size), addrspace.ReserveOptions{Name: s.name, MapAll: true, Min: int(least), Advice: s.huge.Advice()})
 	if err != nil {
 		return place{}, err
 	}

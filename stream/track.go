@@ -181,11 +181,7 @@ func (t *track) showAgain(s *sequence, v *view, r run, warm bool) error {
 
 // show maps r at byte at of the track in v.
 func (s *sequence) show(v *view, r run, at int64) error {
-	err := v.window.MapFile(int(at-v.first), int(r.len()), r.file.Fd(), r.from, sys.ProtRead|sys.ProtWrite)
-	if err == nil {
-		s.huge.Advise(v.addr(at), int(r.len()))
-	}
-	return err
+	return v.window.MapFile(int(at-v.first), int(r.len()), r.file.Fd(), r.from, sys.ProtRead|sys.ProtWrite)
 }
 
 // enter enters r, which v shows at have.

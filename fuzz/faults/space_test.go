@@ -112,9 +112,7 @@ func disagreement(s *addrspace.Space, exposed bool) string {
 	if exposed {
 		most += st.StuckBytes
 	}
-	// What did not take advice need not merge with what did, and advice that is refused
-	// when it is repeated is not counted.
-	if windows != st.Windows || vmas < st.VMAs || vmas > st.VMAs+int(st.AdviceIgnored)+1 || bytes != st.ReservedBytes+st.CachedBytes+st.StuckBytes ||
+	if windows != st.Windows || vmas != st.VMAs || bytes != st.ReservedBytes+st.CachedBytes+st.StuckBytes ||
 		accessible < st.MappedBytes || accessible > most {
 		fmt.Fprintf(&b, "the kernel has %d windows, %d VMAs of %d bytes, %d of them accessible: %+v\n",
 			windows, vmas, bytes, accessible, st)

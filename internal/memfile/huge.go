@@ -26,12 +26,21 @@ const (
 func (h HugePages) Advise(addr uintptr, n int) {
 	// A kernel without huge pages refuses, and nothing changes. Given with each tail,
 	// else the parts would not merge into one VMA.
+	for _, advice := range h.Advice() {
+		_ = sys.Advise(addr, uintptr(n), advice)
+	}
+}
+
+// Advice is what Advise tells the kernel, for windows that are given advice when they are
+// reserved.
+func (h HugePages) Advice() []int {
 	switch h {
 	case HugeAlways:
-		_ = sys.Advise(addr, uintptr(n), sys.AdviseHugePage)
+		return []int{sys.AdviseHugePage}
 	case HugeNever:
-		_ = sys.Advise(addr, uintptr(n), sys.AdviseNoHugePage)
+		return []int{sys.AdviseNoHugePage}
 	}
+	return nil
 }
 
 // MakeHuge makes the extent at off of file fd, which is mapped at addr, one huge
