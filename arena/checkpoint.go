@@ -52,13 +52,17 @@ type Checkpoint struct {
 // at its offset, then what was written meanwhile, until little is left, and the last of it with the writers stopped by
 // Quiesce. What dst has at [0, Len) then is the arena as it was at that moment.
 //
+// What is left is little when it is 1 MiB, or becomes no less: writers that are faster than dst are stopped for longer. The
+// last of it takes memory on the Go heap, up to 64 MiB; what is beyond that is written to dst while the writers are stopped.
+//
 // If dst is an *os.File of a regular file, it is made Len bytes long; if it was empty, what takes no memory in the arena
 // is left out of it. Nothing is synced. To restore see [Arena.Restore]; Options.File goes on in the file itself.
 //
 // For bytes that are only appended none of this is needed: what lies below a length that was published stays as it is.
 //
-// An error leaves the arena as it is, and what was written since the last checkpoint known, so
-// that it can be tried again. It wraps that of Quiesce, or of dst and says at which offset, or epoch.ErrClosed after Free. Panics if the
+// An error leaves dst between two checkpoints, and so does a crash: what must survive one goes to
+// files of its own, as in the Example of increments. It leaves the arena as it is, and what was written since the last checkpoint known,
+// so that it can be tried again. It wraps that of Quiesce, or of dst and says at which offset, or epoch.ErrClosed after Free. Panics if the
 // arena is not tracked. A second call waits for the first.
 func (a *Arena) Checkpoint(dst io.WriterAt, o CheckpointOptions) (*Checkpoint, error) {
 	t := a.track.Load()
