@@ -16,38 +16,41 @@ func (c *checkpoint) copy(to func(off int, b []byte) error) error {
 	for first, last := range c.todo.runs(c.page(length)) {
 		for off, end := first*page, min(last*page, length); off < end; {
 			n := min(end-off, checkpointPiece)
-			if err := c.copyPiece(off, n, to); err != nil {
+			copied, err := c.copyPiece(off, n, to)
+			if err != nil {
 				return err
 			}
-			c.todo.remove(off/page, (off+n)/page)
+			// What was cut off meanwhile may be handed out again and not be written to.
+			c.todo.remove(off/page, copied/page)
 			off += n
 		}
 	}
 	return nil
 }
 
-func (c *checkpoint) copyPiece(off, n int, to func(off int, b []byte) error) error {
+// copyPiece copies what of [off, off+n) there is, and returns up to where.
+func (c *checkpoint) copyPiece(off, n int, to func(off int, b []byte) error) (end int, err error) {
 	g, err := c.arena.Pin()
 	if err != nil {
-		return err
+		return off, err
 	}
 	defer g.Unpin()
-	end := min(off+n, g.n) // Less after a Truncate.
+	end = max(off, min(off+n, g.n)) // Less after a Truncate.
 	for off < end {
 		data, hole := c.data(off, end)
 		if data > off && !c.sparse {
 			if err := c.zero(off, min(data, end), to); err != nil {
-				return err
+				return off, err
 			}
 		}
 		if data < hole {
 			if err := to(data, g.held.View.Slice(data, hole-data)); err != nil {
-				return err
+				return off, err
 			}
 		}
 		off = max(hole, data)
 	}
-	return nil
+	return end, nil
 }
 
 // data returns the first range [from, to) of [off, end) in which the file has data: reading what has none would

@@ -663,3 +663,28 @@ func TestTrack_CostsNothing(t *testing.T) {
 		t.Errorf("calls: %v", fmt.Sprint(calls))
 	}
 }
+
+// TestCheckpoint_CutMeanwhile: what was cut off while it was to be copied, and handed out again as a gap that nobody
+// writes to, is in the copy.
+func TestCheckpoint_CutMeanwhile(t *testing.T) {
+	a := newArena(t, arena.Options{})
+	defer free(t, a)
+	startTracking(t, a)
+	rand.NewChaCha8([32]byte{1}).Read(alloc(t, a, 9<<20))
+	var image memory
+	cut := false
+	dst := writerFunc(func(p []byte, off int64) (int, error) {
+		if !cut {
+			cut = true
+			a.Truncate(4<<20 + 1)
+		}
+		return image.WriteAt(p, off)
+	})
+	checkpoint(t, a, dst, arena.CheckpointOptions{Quiesce: func() error {
+		_, err := a.AllocAligned(1, 2<<20)
+		return err
+	}})
+	if !bytes.Equal(image.b[:a.Len()], a.Bytes()) {
+		t.Errorf("byte %d is wrong", differs(image.b, a.Bytes()))
+	}
+}

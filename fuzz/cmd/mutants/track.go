@@ -84,6 +84,13 @@ var trackMutants = []mutant{
 		new:     "t.last, t.since = &c.done, pageSet{}",
 		test:    "TestCheckpoint_Since",
 	}, {
+		name:    "cut off meanwhile",
+		mistake: "what a Truncate has cut off before its piece was copied counts as copied",
+		file:    "arena/checkpoint_copy.go",
+		old:     "c.todo.remove(off/page, copied/page)",
+		new:     "c.todo.remove(off/page, max(copied, off+n)/page)",
+		test:    "TestCheckpoint_CutMeanwhile",
+	}, {
 		name:    "windows after a move",
 		mistake: "windows that have come since Track are not watched",
 		file:    "arena/tracking.go",
