@@ -10,7 +10,8 @@
 // epoch.go, pageheap.go, slab.go and so on; and explorer.go for those mistakes in epoch that need an
 // interleaving, which the explorer (tag explore) has to find. To add a mistake, add an entry; the old text must stand in
 // its file exactly once. If the tests do not notice it, that is a finding: write
-// the test that does.
+// the test that does. A test that passes is run twice more: what only another run finds is
+// reported as late, which is no failure, and asks for a test that leaves nothing to luck.
 //
 //	go run ./fuzz/cmd/mutants              all of them
 //	go run ./fuzz/cmd/mutants -list        what there is

@@ -10,15 +10,17 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
 	"time"
 )
 
-// The outcomes of a mutant. All but the first two are failures of the command.
+// The outcomes of a mutant. All but the first three are failures of the command.
 const (
 	caught   = "caught"
+	late     = "late"     // caught by another run of the test, which is one to make better
 	skipped  = "skipped"  // its test does not run on this machine
 	survived = "SURVIVED" // the test passed
 	broken   = "BROKEN"   // it does not build
@@ -37,8 +39,13 @@ type result struct {
 	why     string // what the test said, or what is wrong with the mutant
 }
 
+// tries is how often the test is run until it notices.
+const tries = 3
+
 // failed tells whether the command has to fail for it.
-func (r *result) failed() bool { return r.outcome != caught && r.outcome != skipped }
+func (r *result) failed() bool {
+	return r.outcome != caught && r.outcome != late && r.outcome != skipped
+}
 
 // A program is a run of the command.
 type program struct {
@@ -206,15 +213,20 @@ func (p *program) try(ctx context.Context, m *mutant, sound run) result {
 	if err != nil {
 		return end(broken, err.Error())
 	}
-	got := m.suite().run(ctx, p.root, binary, pattern(m.test), cmp.Or(p.timeout, testTimeout), true)
-	r.seconds = time.Since(begin).Seconds()
-	switch {
-	case got.passed:
-		return end(survived, m.command())
-	case got.hung:
-		return end(hung, m.command())
+	for try := 1; try <= tries; try++ {
+		got := m.suite().run(ctx, p.root, binary, pattern(m.test), cmp.Or(p.timeout, testTimeout), true)
+		r.seconds = time.Since(begin).Seconds()
+		switch {
+		case got.passed:
+			continue
+		case got.hung:
+			return end(hung, m.command())
+		case try > 1:
+			return end(late, got.why())
+		}
+		return end(caught, got.why())
 	}
-	return end(caught, got.why())
+	return end(survived, m.command())
 }
 
 // note adds a result, and says at once what has to be looked at.
@@ -222,15 +234,25 @@ func (p *program) note(r result) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.results = append(p.results, r)
-	if r.failed() {
+	if r.failed() || r.outcome == late {
 		fmt.Fprintf(p.err, "%s: %s: %s: %s\n", r.pkg, r.name, r.outcome, r.why)
 	}
 }
 
-// report prints the table and returns the exit code.
+// report prints the table, with what has to be looked at last, and returns the exit code.
 func (p *program) report(took time.Duration) int {
 	counts := map[string]int{}
 	code := 0
+	rank := func(r result) int {
+		switch {
+		case r.failed():
+			return 2
+		case r.outcome == late:
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(p.results, func(a, b result) int { return rank(a) - rank(b) })
 	w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "package\tmutant\tcatching test\tseconds\toutcome")
 	for _, r := range p.results {
@@ -246,7 +268,7 @@ func (p *program) report(took time.Duration) int {
 	}
 	w.Flush()
 	fmt.Fprintf(p.out, "%d mutants in %.0f s:", len(p.results), took.Seconds())
-	for _, outcome := range []string{caught, skipped, survived, broken, stale, hung, unsound} {
+	for _, outcome := range []string{caught, late, skipped, survived, broken, stale, hung, unsound} {
 		if counts[outcome] > 0 {
 			fmt.Fprintf(p.out, " %d %s", counts[outcome], outcome)
 		}
