@@ -172,7 +172,7 @@ func differs(a, b []byte) int {
 func TestCheckpoint_Model(t *testing.T) {
 	steps := 150
 	if testing.Short() {
-		steps = 60
+		steps = 30
 	}
 	for rung, rungs := range map[string]arena.Rungs{"extend": 0, "rehome": arena.RungRehome | arena.RungAlias, "alias": arena.RungAlias} {
 		for rule, set := range rules {
@@ -412,6 +412,10 @@ func TestCheckpoint_Since(t *testing.T) {
 
 // TestCheckpoint_Writers: beside writers and growth a checkpoint is the arena as it was when they had stopped.
 func TestCheckpoint_Writers(t *testing.T) {
+	checkpoints := 6
+	if testing.Short() {
+		checkpoints = 3
+	}
 	for rule, set := range rules {
 		t.Run(rule, func(t *testing.T) {
 			o := arena.Options{Reserve: 2 << 20, Rungs: arena.RungRehome | arena.RungAlias}
@@ -427,7 +431,7 @@ func TestCheckpoint_Writers(t *testing.T) {
 					r := rand.New(rand.NewPCG(1, uint64(i)))
 					for n := 0; !over.Load() && n < 3000; n++ {
 						world.RLock()
-						if i == 0 && n%100 == 0 && a.Len() < 40<<20 {
+						if i == 0 && n%100 == 0 && a.Len() < checkpoints*(6<<20) {
 							if _, err := a.Alloc(1 << 20); err != nil {
 								t.Error(err)
 							}
@@ -441,7 +445,7 @@ func TestCheckpoint_Writers(t *testing.T) {
 			}
 			dst := &memory{}
 			var last *arena.Checkpoint
-			for i := range 6 {
+			for i := range checkpoints {
 				var want []byte
 				c, err := a.Checkpoint(dst, arena.CheckpointOptions{Since: last, Resume: world.Unlock, Quiesce: func() error {
 					world.Lock()

@@ -20,6 +20,9 @@ func TestStream_Reuse(t *testing.T) {
 	testutil.NeedsMoves(t)
 	for name, options := range variants {
 		t.Run(name, func(t *testing.T) {
+			if testing.Short() && name != "default" {
+				t.Skip("seconds")
+			}
 			s := open(t, options())
 			rnd := rand.New(rand.NewPCG(3, 4))
 			type held struct {
