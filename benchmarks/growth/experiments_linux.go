@@ -7,7 +7,7 @@ import (
 	"github.com/growarena/growarena/benchmarks/internal/bench"
 )
 
-// Experiments returns the growth of a buffer to 1 and 4 GiB, to 128 MiB if quick.
+// Experiments returns the growth of a buffer to 1 and 4 GiB, to 64 MiB if quick.
 func Experiments(quick bool) []bench.Experiment {
 	e := bench.Experiment{
 		Name:  name,
@@ -36,7 +36,7 @@ func Experiments(quick bool) []bench.Experiment {
 	warm.Name, warm.Title, warm.Cold = warmName, "Growing a buffer with memory at hand, in huge pages and in small ones", 0
 	warm.Work = "As growing by 64 KiB writes, after as much memory was touched and given back right before."
 	if quick {
-		e.Cases = []bench.Case{{Label: "128 MiB", Size: 128 << 20}}
+		e.Cases = []bench.Case{{Label: "64 MiB", Size: 64 << 20}}
 		e = e.Only("arena", "wazero-helpers", "mremap", "mremap of a memfd", "reserve+mprotect", mremapHuge, reserveHuge)
 	}
 	return []bench.Experiment{e, warm, cold}

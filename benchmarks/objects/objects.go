@@ -14,7 +14,7 @@ func Experiments(quick bool) []bench.Experiment {
 	if !quick {
 		return experiments(200*time.Millisecond, 7, 64<<20)
 	}
-	all := experiments(15*time.Millisecond, 5, 16<<20)
+	all := experiments(10*time.Millisecond, 5, 8<<20)
 	for i, e := range all {
 		e.Memory = bench.Fixed(64 << 20)
 		all[i] = e.Only("slab.Local", "make", "sync.Pool", "modernc.org/memory")

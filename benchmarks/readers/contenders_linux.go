@@ -5,8 +5,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/benchmarks/internal/bench"
 	"github.com/growarena/growarena/benchmarks/internal/raw"
@@ -197,7 +195,7 @@ func reserve(all bool) func(int) (store, error) {
 			if err := m.Protect(); err != nil {
 				return store{}, err
 			}
-			if err := m.Advise(unix.MADV_POPULATE_WRITE); err != nil {
+			if err := raw.Populate(m.Bytes()); err != nil {
 				return store{}, err
 			}
 		}

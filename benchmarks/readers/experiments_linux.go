@@ -27,7 +27,7 @@ func Experiments(quick bool) []bench.Experiment {
 	wide.Name, wide.Title = name+"-many", "Many readers while the buffer grows"
 	wide.Axis, wide.AxisTitle = "goroutines", "readers"
 	wide.Rounds = 3
-	sizes, goroutines := []int64{16 << 20, 32 << 20, 64 << 20}, []int{1, 8}
+	sizes, goroutines := []int64{8 << 20, 16 << 20, 32 << 20}, []int{1, 8}
 	if !quick {
 		sizes, goroutines = []int64{16 << 20, 64 << 20, 256 << 20, 1 << 30, 4 << 30}, []int{1, 4, 16, 64, 256}
 	} else {

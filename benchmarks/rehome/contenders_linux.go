@@ -3,8 +3,6 @@ package rehome
 import (
 	"fmt"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/benchmarks/internal/bench"
 	"github.com/growarena/growarena/benchmarks/internal/raw"
@@ -95,7 +93,7 @@ func filled(m raw.Mapping, err error) (raw.Mapping, error) {
 	if err != nil {
 		return m, err
 	}
-	return m, m.Advise(unix.MADV_POPULATE_WRITE)
+	return m, raw.Populate(m.Bytes())
 }
 
 func secondMapping(size int) (house, error) {

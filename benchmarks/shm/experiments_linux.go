@@ -45,7 +45,7 @@ func Experiments(quick bool) []bench.Experiment {
 			Name: nameWaiting, Title: "From store to seen, by one who sleeps",
 			Work:   "One process publishes records of 64 bytes, one a millisecond, and another that sleeps in between looks at the clock when it has one.",
 			Metric: "p50-ns", Unit: "ns", Columns: []string{"p99-ns", "seen"}, LatencyTitle: "from store to seen",
-			Cases:      one(2000, 300),
+			Cases:      one(2000, 200),
 			Contenders: ours(latency(waiting, time.Millisecond), latency(byPipe, time.Millisecond), latency(bySocket, time.Millisecond)),
 			Rounds:     5,
 		},
@@ -53,7 +53,7 @@ func Experiments(quick bool) []bench.Experiment {
 			Name: namePolling, Title: "From store to seen, by one who polls",
 			Work:   "As before, one record in 20 µs, and the other looks all the time. Of several records that it finds at once the last one counts.",
 			Metric: "p50-ns", Unit: "ns", Columns: []string{"p99-ns", "seen"}, LatencyTitle: "from store to seen",
-			Cases:      one(50_000, 10_000),
+			Cases:      one(50_000, 6_000),
 			Contenders: ours(latency(polling, 20*time.Microsecond), latency(premapped, 20*time.Microsecond), latency(byPread, 20*time.Microsecond)),
 			Rounds:     5,
 		},
@@ -66,13 +66,13 @@ func Experiments(quick bool) []bench.Experiment {
 		{
 			Name: nameRehome, Title: "Outgrowing a window, in writer and follower",
 			Work:   "A buffer whose pages are all mapped by its writer and a follower, both in this process, outgrows the windows of both. Timed are the writer's Grow and the follower's next Poll.",
-			Metric: "writer-ns", Unit: "ns", Columns: []string{"follower-ns"}, Cases: size(1<<30, 256<<20), Memory: bench.Times(2),
+			Metric: "writer-ns", Unit: "ns", Columns: []string{"follower-ns"}, Cases: []bench.Case{{Label: "1 GiB", Size: 1 << 30}}, Memory: bench.Times(1.1),
 			Contenders: []bench.Contender{{Name: mine, Ours: true, Run: rehome(sealed)}, {Name: bare, Ours: true, Run: rehome(unsealed)}}, Rounds: 5,
 		},
 		{
 			Name: nameGrow, Title: "Growing with seals and without",
 			Work:   "Pieces of 64 KiB are written to a buffer that begins with a window of 2 MiB.",
-			Metric: "seconds", Unit: "s", Cases: size(1<<30, 128<<20), Memory: bench.Times(2),
+			Metric: "seconds", Unit: "s", Cases: size(1<<30, 64<<20), Memory: bench.Times(2),
 			Contenders: []bench.Contender{{Name: mine, Ours: true, Run: grow(sealed)}, {Name: bare, Ours: true, Run: grow(unsealed)}}, Rounds: 5,
 		},
 		{

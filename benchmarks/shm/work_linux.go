@@ -10,6 +10,7 @@ import (
 
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/benchmarks/internal/bench"
+	"github.com/growarena/growarena/benchmarks/internal/raw"
 	"github.com/growarena/growarena/shm"
 )
 
@@ -161,14 +162,21 @@ func rehome(o shm.Options) func(c bench.Case) (bench.Sample, error) {
 			return s, err
 		}
 		defer func() { err = errors.Join(err, f.Close(), w.Close()) }()
-		b := make([]byte, 1<<20)
-		for w.Published() < int(c.Size) {
-			if _, err := w.Write(b); err != nil {
-				return s, err
-			}
+		if _, err := w.Arena().AllocSparse(int(c.Size)); err != nil {
+			return s, err
 		}
-		touch := func(b []byte) error { // The pages are the follower's, too.
-			for i := 0; i < len(b); i += 4096 {
+		if err := raw.Populate(w.Arena().Bytes()); err != nil {
+			return s, err
+		}
+		w.Publish(int(c.Size))
+		if _, err := f.Poll(); err != nil {
+			return s, err
+		}
+		if err := f.Read(raw.PopulateRead); err != nil { // The pages are the follower's, too.
+			return s, err
+		}
+		touch := func(b []byte) error {
+			for i := 0; i < len(b); i += 64 << 10 {
 				if b[i] != 0 {
 					return fmt.Errorf("byte %d is %d", i, b[i])
 				}

@@ -14,7 +14,7 @@ const spare = 5000
 // Experiments returns the life of a window, and its growth.
 func Experiments(quick bool) []bench.Experiment {
 	if quick {
-		life := lives(2000, 5, 0, 1000, 10_000)
+		life := lives(1000, 5, 0, 1000, 10_000)
 		return []bench.Experiment{life.Only("addrspace", "addrspace, compact", "addrspace, recycled", bareRoomy, bareCompact), growth(1).Only("addrspace", "random hints")}
 	}
 	return []bench.Experiment{lives(20_000, 7, 0, 1000, 5000, 20_000, 60_000), growth(5)}

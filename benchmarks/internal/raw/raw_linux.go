@@ -163,3 +163,17 @@ func Close(fd int) error {
 
 // Align returns how far into m the first address lies that is a multiple of align.
 func (m Mapping) Align(align int) int { return int(-uintptr(m.base) & uintptr(align-1)) }
+
+// Populate makes the pages of b, which begins one, be there and mapped for writing.
+func Populate(b []byte) error { return populate(b, unix.MADV_POPULATE_WRITE) }
+
+// PopulateRead maps the pages of b, which begins one, for reading.
+func PopulateRead(b []byte) error { return populate(b, unix.MADV_POPULATE_READ) }
+
+func populate(b []byte, advice int) error {
+	calls.Add(1)
+	if err := unix.Madvise(b, advice); err != nil {
+		return fmt.Errorf("madvise(%d) of %d bytes: %w", advice, len(b), err)
+	}
+	return nil
+}
