@@ -8,8 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"os"
 	"strconv"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -470,5 +473,71 @@ func TestProcesses(t *testing.T) {
 		if code := c.code(t); code != 0 || c.out.String() != strconv.Itoa(total)+"\n" {
 			t.Errorf("exit code %d: %s", code, c.out.String())
 		}
+	}
+}
+
+// slowTurns has those who wait look by themselves that late.
+func slowTurns(t *testing.T, first, longest time.Duration) {
+	t.Helper()
+	oldFirst, oldLongest := sleepTurn, idleTurn
+	sleepTurn, idleTurn = first, longest
+	t.Cleanup(func() { sleepTurn, idleTurn = oldFirst, oldLongest })
+}
+
+// TestWait_BellPutBack: where somebody puts the bell back, so that the writer wakes nobody, the
+// watchman wakes all.
+func TestWait_BellPutBack(t *testing.T) {
+	slowTurns(t, time.Hour, time.Hour)
+	w := create(t, Options{})
+	write(t, w, 1)
+	errs := make(chan error)
+	for range 3 {
+		f := follower(t, w, FollowOptions{})
+		go func() { errs <- f.Wait(soon(t), 2) }()
+		asleep(f, 1)
+	}
+	if _, err := w.Arena().Alloc(1); err != nil {
+		t.Fatal(err)
+	}
+	w.l.publish(w.Arena().Cap(), 2) // Without a look at the bell.
+	w.published = 2
+	for range 3 {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestWait_Idle: who is not the watchman looks the less often the longer nothing has come.
+func TestWait_Idle(t *testing.T) {
+	slowTurns(t, time.Millisecond, time.Hour)
+	w := create(t, Options{})
+	f := follower(t, w, FollowOptions{})
+	bell, err := os.OpenFile("/proc/self/fd/"+strconv.Itoa(fdOf(w.bell)), os.O_RDWR, 0)
+	if err != nil {
+		t.Skipf("no /proc: %v", err)
+	}
+	defer bell.Close()
+	if err := sys.LockByte(fdOf(bell), watchedByte); err != nil {
+		t.Fatal(err)
+	}
+	var turns atomic.Int64
+	defer sys.SetHook(func(c sys.Call) syscall.Errno {
+		if c == sys.CallFutexWait {
+			turns.Add(1)
+		}
+		return 0
+	})()
+	began := time.Now()
+	done := make(chan error)
+	go func() { done <- f.Wait(soon(t), 1) }()
+	time.Sleep(300 * time.Millisecond)
+	n, passed := turns.Load(), time.Since(began)
+	if most := int64(bits.Len64(uint64(passed/time.Millisecond))) + 2; n > most {
+		t.Errorf("%d turns in %v, want at most %d", n, passed, most)
+	}
+	write(t, w, 1)
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

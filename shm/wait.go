@@ -15,12 +15,16 @@ import (
 )
 
 // How long a follower that waits sleeps at most before it looks by itself. One of them, the
-// watchman, looks often whether the writer lives, and wakes the others when it does not; so
-// does everyone where there is no bell. The others look in case the watchman was killed, or
-// somebody has put the bell back.
-const (
-	watchTurn = 4 * time.Millisecond
+// watchman, looks often whether the writer lives, and wakes the others when it does not, or
+// when somebody has put the bell back; everyone looks often where there is no bell. The others
+// look in case the watchman was killed, the less often the longer nothing has come: a turn of a
+// process takes 0.2 ms of a processor.
+const watchTurn = 4 * time.Millisecond
+
+// The first turn of others, and the longest; variables for tests.
+var (
 	sleepTurn = 100 * time.Millisecond
+	idleTurn  = time.Second
 )
 
 // sleepers bounds how many threads of the process sleep in futex calls: the Go runtime ends a
@@ -200,14 +204,15 @@ func (f *Follower) endWaiting() {
 // Who waits has taken the channel before its look. So what was published after that look is
 // either told by closing the channel, or is not yet told, and then nobody sleeps on it.
 func (f *Follower) sleep() {
-	watchman := false
+	watchman, overslept := false, false
+	idle := sleepTurn
 	told, any := uint32(0), false // The seq that was told last, if any was.
 	for f.waiters.goOn(func() {
 		if watchman && f.bell != nil {
 			_ = sys.UnlockByte(fdOf(f.bell), watchedByte)
 		}
 	}) {
-		turn := sleepTurn
+		turn := idle
 		if watchman = watchman || f.becomeWatchman(); watchman {
 			turn = watchTurn
 		}
@@ -215,12 +220,17 @@ func (f *Follower) sleep() {
 		if err == nil && any && s.seq == told {
 			// The bell is rung behind the look at seq, which must not have moved since: see layout.rung.
 			if err = f.ring(); err == nil {
-				f.sleepOn(s.seq, turn)
+				overslept = !f.sleepOn(s.seq, turn)
 				if alive, err := f.Alive(); err == nil && alive {
+					idle = min(2*idle, max(sleepTurn, idleTurn))
 					continue // Nothing to tell, unless seq has moved.
 				}
 			}
 		}
+		if overslept && watchman && f.bell != nil {
+			f.wakeOthers() // Seq has moved, and the writer has woken nobody.
+		}
+		idle, overslept = sleepTurn, false
 		if err != nil {
 			time.Sleep(watchTurn) // Who waits is told by its own look.
 		}
@@ -229,17 +239,19 @@ func (f *Follower) sleep() {
 	}
 }
 
-// sleepOn sleeps while the page has that seq, for a turn at most.
-func (f *Follower) sleepOn(seq uint32, turn time.Duration) {
+// sleepOn sleeps while the page has that seq, for a turn at most, and reports whether somebody
+// has woken it.
+func (f *Follower) sleepOn(seq uint32, turn time.Duration) bool {
 	select {
 	case sleepers <- struct{}{}:
 		defer func() { <-sleepers }()
-		if sys.FutexWait(seqAddr(f.page), seq, turn) == nil {
-			return
+		if woken, err := sys.FutexWait(seqAddr(f.page), seq, turn); err == nil {
+			return woken
 		}
 	default:
 	}
 	time.Sleep(watchTurn)
+	return false
 }
 
 // ring tells the writer that somebody sleeps.

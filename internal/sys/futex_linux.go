@@ -18,22 +18,22 @@ const (
 )
 
 // FutexWait sleeps until the word at addr is woken, for timeout at most, and returns at
-// once if it is not old. It may return for no reason: the caller looks again. The page
-// need not be writable.
+// once if it is not old. It may return for no reason: the caller looks again. woken says that
+// somebody has woken it. The page need not be writable.
 //
 // Preconditions: addr is a multiple of 4 in a shared mapping of ours that stays; timeout is
 // positive.
-func FutexWait(addr uintptr, old uint32, timeout time.Duration) error {
+func FutexWait(addr uintptr, old uint32, timeout time.Duration) (woken bool, err error) {
 	ts := unix.NsecToTimespec(int64(timeout))
-	err := once(CallFutexWait, func() error {
+	err = once(CallFutexWait, func() error {
 		_, _, e := unix.Syscall6(unix.SYS_FUTEX, addr, futexWait, uintptr(old),
 			uintptr(unsafe.Pointer(&ts)), 0, 0) // safety: ts is alive for the call.
 		return errnoOf(e)
 	})
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.ETIMEDOUT) || errors.Is(err, unix.EINTR) {
-		return nil
+		return false, nil
 	}
-	return err
+	return err == nil, err
 }
 
 // FutexWake wakes all that sleep on the word at addr, in whatever process.

@@ -70,8 +70,8 @@ func UnlockByte(fd int, off int64) error     { return unsupported(CallLock) }
 func ByteLocked(fd int, off int64) (bool, error) {
 	return false, unsupported(CallAskLock)
 }
-func FutexWait(addr uintptr, old uint32, timeout time.Duration) error {
-	return unsupported(CallFutexWait)
+func FutexWait(addr uintptr, old uint32, timeout time.Duration) (bool, error) {
+	return false, unsupported(CallFutexWait)
 }
 func FutexWake(addr uintptr) error { return unsupported(CallFutexWake) }
 func Create(dir string, perm uint32) (NewFile, error) {

@@ -41,6 +41,13 @@ var shmMutants = []mutant{
 		new:     "\tcapacity := l.capacity.Load()\n\tlength := l.length.Load() // load-acquire: the bytes below it are there.\n",
 		test:    "TestExplore/readers", args: []string{"-tags=exploreshm"},
 	}, {
+		name:    "bell put back not noticed",
+		mistake: "where somebody keeps putting the bell back followers sleep for a whole turn",
+		file:    "shm/wait.go",
+		old:     "overslept = !f.sleepOn(s.seq, turn)",
+		new:     "_ = f.sleepOn(s.seq, turn)",
+		test:    "TestWait_BellPutBack",
+	}, {
 		name:    "length of a corrupt page believed",
 		mistake: "a length beyond the file is a fault in the follower",
 		file:    "shm/follower.go",
