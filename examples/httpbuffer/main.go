@@ -24,24 +24,24 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/signal"
-	"sync"
 
 	"github.com/growarena/growarena/debug"
 	"github.com/growarena/growarena/examples/internal/figures"
+	"github.com/growarena/growarena/examples/internal/heapfeed"
 	"github.com/growarena/growarena/stream"
 )
 
 // feed is what is compared: a handler of what is appended to it.
 type feed interface {
 	http.Handler
-	append(p []byte) error
-	end() // Nothing is appended any more.
+	Append(p []byte) error
+	End() // Nothing is appended any more.
 }
 
 type streamFeed struct{ s *stream.Stream }
 
-func (f streamFeed) append(p []byte) error { _, err := f.s.Append(p); return err }
-func (f streamFeed) end()                  { f.s.CloseWrite() }
+func (f streamFeed) Append(p []byte) error { _, err := f.s.Append(p); return err }
+func (f streamFeed) End()                  { f.s.CloseWrite() }
 
 // ServeHTTP answers with what there is and what comes. For what there is alone, also by ranges,
 // it would be http.ServeContent(w, r, "feed", time.Time{}, f.s.NewReader(0)).
@@ -50,82 +50,7 @@ func (f streamFeed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(w, f.s.Follow(r.Context(), 0))
 }
 
-// growing is what the other two have in common: a lock, and who waits for more.
-type growing struct {
-	mu   sync.RWMutex
-	over bool
-	more chan struct{} // Closed, and made anew, with each change.
-}
-
-// grow changes something, and wakes who waits.
-func (g *growing) grow(change func()) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	change()
-	close(g.more)
-	g.more = make(chan struct{})
-}
-
-func (g *growing) end() { g.grow(func() { g.over = true }) }
-
-// follow writes to w what next returns for each offset, and waits where that is nothing.
-func (g *growing) follow(ctx context.Context, w http.ResponseWriter, next func(off int) []byte) {
-	for off := 0; ; {
-		g.mu.RLock()
-		b, over, more := next(off), g.over, g.more
-		g.mu.RUnlock()
-		// What was appended never changes, so it is written without the lock.
-		if len(b) > 0 || over {
-			n, err := w.Write(b)
-			if off += n; err != nil || n == 0 {
-				return
-			}
-			continue
-		}
-		_ = http.NewResponseController(w).Flush()
-		select {
-		case <-more:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-type sliceFeed struct {
-	growing
-	b []byte
-}
-
-func (f *sliceFeed) append(p []byte) error {
-	f.grow(func() { f.b = append(f.b, p...) })
-	return nil
-}
-
-func (f *sliceFeed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f.follow(r.Context(), w, func(off int) []byte { return f.b[off:min(len(f.b), off+1<<20)] })
-}
-
 const block = 64 << 10 // of an append
-
-type chunkFeed struct {
-	growing
-	chunks [][]byte
-}
-
-func (f *chunkFeed) append(p []byte) error {
-	chunk := bytes.Clone(p)
-	f.grow(func() { f.chunks = append(f.chunks, chunk) })
-	return nil
-}
-
-func (f *chunkFeed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f.follow(r.Context(), w, func(off int) []byte {
-		if off/block == len(f.chunks) {
-			return nil
-		}
-		return f.chunks[off/block]
-	})
-}
 
 // stamp makes the block at off different from all others.
 func stamp(b []byte, off int) {
@@ -140,10 +65,10 @@ func serve(f feed, size, clients int) error {
 	return figures.Together(1+clients, func(i int) error {
 		b := bytes.Repeat([]byte("growing "), block/8)
 		if i == 0 {
-			defer f.end()
+			defer f.End()
 			for off := 0; off < size; off += block {
 				stamp(b, off)
-				if err := f.append(b); err != nil {
+				if err := f.Append(b); err != nil {
 					return err
 				}
 			}
@@ -181,8 +106,8 @@ func run(w io.Writer, size, clients int, end func()) error {
 	}
 	for _, c := range []named{
 		{"stream", streamFeed{s}},
-		{"slice, RWMutex", &sliceFeed{growing: growing{more: make(chan struct{})}}},
-		{"chunks, RWMutex", &chunkFeed{growing: growing{more: make(chan struct{})}}},
+		{"slice, RWMutex", heapfeed.NewSlice()},
+		{"chunks, RWMutex", heapfeed.NewChunks(block)},
 	} {
 		took, memory, err := figures.Measure(func() error { return serve(c.feed, size, clients) })
 		if c.name == "stream" && end == nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/growarena/growarena/examples/internal/heapfeed"
 	"github.com/growarena/growarena/stream"
 )
 
@@ -21,8 +22,8 @@ func TestFeeds(t *testing.T) {
 	defer s.Close()
 	for name, f := range map[string]feed{
 		"stream": streamFeed{s},
-		"slice":  &sliceFeed{growing: growing{more: make(chan struct{})}},
-		"chunks": &chunkFeed{growing: growing{more: make(chan struct{})}},
+		"slice":  heapfeed.NewSlice(),
+		"chunks": heapfeed.NewChunks(block),
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(f)
@@ -37,7 +38,7 @@ func TestFeeds(t *testing.T) {
 			p := make([]byte, block)
 			add := func(off int) {
 				stamp(p, off)
-				if err := f.append(p); err != nil {
+				if err := f.Append(p); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -61,7 +62,7 @@ func TestFeeds(t *testing.T) {
 			defer second.Close()
 			want(second, 0)
 			want(second, block)
-			f.end()
+			f.End()
 			for _, r := range []io.Reader{first, second} {
 				if rest, err := io.ReadAll(r); len(rest) != 0 || err != nil {
 					t.Errorf("%d bytes more, %v", len(rest), err)

@@ -10,7 +10,6 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"flag"
 	"fmt"
@@ -19,34 +18,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/growarena/growarena/examples/internal/figures"
+	"github.com/growarena/growarena/examples/internal/plainlog"
 )
-
-// poller reads a file, and at its end looks every millisecond whether there is more.
-type poller struct{ file *os.File }
-
-func (r poller) Read(p []byte) (int, error) {
-	for {
-		if n, err := r.file.Read(p); err != io.EOF {
-			return n, err
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
-
-// read reads n lines.
-func read(r io.Reader, n int) error {
-	lines := bufio.NewScanner(r)
-	for i := range n {
-		if !lines.Scan() {
-			return fmt.Errorf("the log ends after %d of %d lines: %v", i, n, lines.Err())
-		}
-	}
-	return nil
-}
 
 const writers = 4
 
@@ -56,7 +32,7 @@ func measure(name string, n int, appendLine func([]byte) error, end func() error
 	took, memory, err := figures.Measure(func() error {
 		return errors.Join(figures.Together(writers+len(follow), func(i int) error {
 			if i >= writers {
-				return read(follow[i-writers], n)
+				return plainlog.Read(follow[i-writers], n)
 			}
 			for k := i; k < n; k += writers {
 				line := fmt.Appendf(nil, "%d %d %100s\n", i, k, "and what has happened")
@@ -81,37 +57,17 @@ func run(w io.Writer, dir string, n int) error {
 	if err := errors.Join(err, l.close()); err != nil {
 		return err
 	}
-	if l, err = open(filepath.Join(dir, "log")); err != nil { // All is there, and it goes on.
+	p, err := plainlog.Open(filepath.Join(dir, "plain"))
+	if err != nil {
 		return err
 	}
-	if err := errors.Join(l.append([]byte("one more\n")), l.end(), read(&follower{l: l}, n+1), l.close()); err != nil {
-		return err
-	}
-	plain, err := plainFile(filepath.Join(dir, "plain"), n)
+	defer p.Close()
+	plain, err := measure("lock, File.Write", n, p.Append, p.Sync, p.Follow(0), p.Follow(1))
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(w, "%d lines by %d goroutines, followed by 2:\n", n, writers)
 	return figures.Print(w, "log, all of it on the disk, longest append, most memory", ours, plain)
-}
-
-// plainFile does the same with a lock and os.File.
-func plainFile(path string, n int) (figures.Row, error) {
-	var files [3]*os.File
-	for i := range files {
-		var err error
-		if files[i], err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
-			return nil, err
-		}
-		defer files[i].Close()
-	}
-	var mu sync.Mutex
-	return measure("lock, File.Write", n, func(line []byte) error {
-		mu.Lock()
-		defer mu.Unlock()
-		_, err := files[0].Write(line)
-		return err
-	}, files[0].Sync, poller{files[1]}, poller{files[2]})
 }
 
 func main() {
