@@ -58,8 +58,11 @@ func (s *Space) budgetLocked(delta int) error {
 	}
 	count := sys.MaxMapCount()
 	return fmt.Errorf("%w: %w: %d mappings in use, and vm.max_map_count is %d, of which windows take at most half: sysctl -w vm.max_map_count=%d",
-		ErrNoSpace, err, s.vmas, count, max(2*count, 1<<20))
+		ErrNoSpace, err, s.vmas, count, raised(count))
 }
+
+// raised is what vm.max_map_count should be made that is too small.
+func raised(count int) int { return max(2*count, 1<<20) }
 
 // addressesKept is how much of RLIMIT_AS windows leave alone, at most (of a small
 // limit an eighth): the Go runtime ends the process when it cannot reserve for
@@ -74,13 +77,13 @@ func (s *Space) addressBudgetLocked(n uintptr) error {
 	if s.limitAS == math.MaxUint64 {
 		return nil
 	}
-	kept := min(s.limitAS/8, addressesKept)
+	kept := keptOf(s.limitAS)
 	fits := func() bool {
 		used := sys.AddressesUsed()
 		if used == 0 { // No /proc.
 			return s.hasRoomLocked(n + uintptr(kept))
 		}
-		return used+kept <= s.limitAS && uint64(n) <= s.limitAS-kept-used
+		return fitsIn(s.limitAS, used+kept, uint64(n))
 	}
 	if fits() {
 		return nil
@@ -92,6 +95,12 @@ func (s *Space) addressBudgetLocked(n uintptr) error {
 	return fmt.Errorf("%w: %w: RLIMIT_AS is %d bytes, %s of them in use, and %d are left to the Go runtime: raise it (ulimit -v, LimitAS=)",
 		ErrNoSpace, sys.NoMemory(), s.limitAS, orUnknown(sys.AddressesUsed()), kept)
 }
+
+// keptOf returns how much of a limit on addresses is left to the Go runtime.
+func keptOf(limit uint64) uint64 { return min(limit/8, addressesKept) }
+
+// fitsIn reports whether n more fit a limit of which so much is used.
+func fitsIn(limit, used, n uint64) bool { return used <= limit && n <= limit-used }
 
 // hasRoomLocked reports whether n bytes of addresses can be had, by taking them for a moment:
 // the surest way, but others have less meanwhile. What the Go runtime tells of itself is no
@@ -123,16 +132,26 @@ func (s *Space) refusalLocked(n uintptr, err error) error {
 	if !sys.IsLimit(err) {
 		return fmt.Errorf("%w: %w", ErrNoSpace, err)
 	}
-	limit, used := sys.LimitAS(), sys.AddressesUsed()
-	if limit != math.MaxUint64 && (used == 0 || used > limit || uint64(n) > limit-used) {
+	l := limits{addresses: sys.LimitAS(), used: sys.AddressesUsed(), count: sys.MaxMapCount()}
+	l.mappings, _ = sys.CountMaps() // unreadable: not the cause then
+	return l.refusal(n, err)
+}
+
+// limits are those that may be the cause of a refusal.
+type limits struct {
+	addresses, used uint64 // RLIMIT_AS, and how much of it is in use, 0 if that is not known
+	mappings, count int    // and vm.max_map_count
+}
+
+// refusal says which of the limits err for n bytes is the likely consequence of.
+func (l limits) refusal(n uintptr, err error) error {
+	if l.addresses != math.MaxUint64 && (l.used == 0 || !fitsIn(l.addresses, l.used, uint64(n))) {
 		return fmt.Errorf("%w: %w: RLIMIT_AS is %d bytes, %s of them in use: raise it (ulimit -v, LimitAS=)",
-			ErrNoSpace, err, limit, orUnknown(used))
+			ErrNoSpace, err, l.addresses, orUnknown(l.used))
 	}
-	count := sys.MaxMapCount()
-	mappings, _ := sys.CountMaps() // unreadable: not the cause then
-	if mappings+2 >= count {       // munmap of a middle part makes one more, mremap two
+	if l.mappings+2 >= l.count { // munmap of a middle part makes one more, mremap two
 		return fmt.Errorf("%w: %w: vm.max_map_count is %d and the process has %d mappings: sysctl -w vm.max_map_count=%d",
-			ErrNoSpace, err, count, mappings, max(2*count, 1<<20))
+			ErrNoSpace, err, l.count, l.mappings, raised(l.count))
 	}
 	mode, e := os.ReadFile("/proc/sys/vm/overcommit_memory")
 	if e != nil {

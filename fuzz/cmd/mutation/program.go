@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	_ "embed"
+	"encoding/json"
+
 	"flag"
 	"fmt"
 	"io"
@@ -45,9 +47,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	files := flags.String("files", "", "only files whose name this matches")
 	flags.BoolVar(&p.short, "short", false, "only short tests")
 	flags.IntVar(&p.workers, "workers", 1, "changes tried at the same time")
-	// What the limit is a multiple of counts compiling for coverage, and so is longer
-	// than the tests: whoever is not done after five of it hangs.
-	flags.IntVar(&p.patience, "patience", 5, "time limit of a test, as a multiple of a run that passes")
+	flags.IntVar(&p.patience, "patience", 5, "time limit of tests, as a multiple of a second more than they take with no change made")
 	if flags.Parse(args) != nil {
 		return 2
 	}
@@ -103,6 +103,14 @@ func build(ctx context.Context) (tool string, clean func(), err error) {
 		clean()
 		return "", nil, fmt.Errorf("build gremlins, from the root of the repository: %w\n%s", err, out)
 	}
+	self, err := os.Executable()
+	if err == nil {
+		err = os.Symlink(self, filepath.Join(dir, "go"))
+	}
+	if err != nil {
+		clean()
+		return "", nil, err
+	}
 	return tool, clean, nil
 }
 
@@ -112,26 +120,36 @@ func (p *program) unleash(ctx context.Context, tool, pkg string) (*result, error
 	if err != nil || len(sources) == 0 {
 		return nil, fmt.Errorf("no Go files: %w", err)
 	}
-	report := filepath.Join(filepath.Dir(tool), "report.json")
-	args := []string{
-		"unleash", "./" + pkg, "--output", report,
-		fmt.Sprintf("--workers=%d", p.workers), fmt.Sprintf("--timeout-coefficient=%d", p.patience),
+	dir := filepath.Join(filepath.Dir(tool), filepath.Base(pkg))
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
 	}
+	l, err := p.newPlan(ctx, dir, pkg)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(l)
+	if err != nil {
+		return nil, err
+	}
+	planned, report := filepath.Join(dir, "plan.json"), filepath.Join(dir, "report.json")
+	if err := os.WriteFile(planned, text, 0o600); err != nil {
+		return nil, err
+	}
+	// The time limit of gremlins is of no use here: it counts compiling.
+	args := []string{"unleash", "./" + pkg, "--output", report, fmt.Sprintf("--workers=%d", p.workers), "--timeout-coefficient=100"}
 	for _, s := range sources {
 		if name := filepath.Base(s); !p.files.MatchString(name) {
 			args = append(args, "--exclude-files", "^"+regexp.QuoteMeta(name)+"$")
 		}
 	}
 	cmd := exec.CommandContext(ctx, tool, args...)
-	cmd.Env = append(os.Environ(), "GOWORK=off")
-	if p.short {
-		cmd.Env = append(cmd.Env, "GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -short"))
-	}
+	cmd.Env = append(os.Environ(), "GOWORK=off", planVariable+"="+planned, "PATH="+filepath.Dir(tool)+":"+os.Getenv("PATH"))
 	cmd.Stdout, cmd.Stderr = p.err, p.err // How far it is.
 	if err := cmd.Run(); err != nil {
 		return nil, err
 	}
-	text, err := os.ReadFile(report)
+	text, err = os.ReadFile(report)
 	if err != nil {
 		return nil, err
 	}
