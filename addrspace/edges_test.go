@@ -286,3 +286,186 @@ func TestInvariants_Notice(t *testing.T) {
 		}
 	}
 }
+
+// TestPlacer_Search: where all gaps are looked at the tightest one is taken, at its low edge, the first of
+// those that are alike; where none has room for the better alignment, what was asked for will do.
+func TestPlacer_Search(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 9))
+	for range 300 {
+		var zones []Range
+		for at := uintptr(1 << 40); len(zones) < 1+rng.IntN(3); at += 1 << 40 {
+			start := at + uintptr(rng.IntN(4))*Alignment
+			zones = append(zones, Range{start, start + uintptr(8+rng.IntN(60))*Alignment})
+		}
+		pl := newPlacer(t, 1, zones...)
+		for range rng.IntN(12) {
+			z := zones[rng.IntN(len(zones))]
+			at := z.Start + uintptr(rng.IntN(int(z.Len()/Alignment)))*Alignment - Alignment
+			r := Range{at, at + uintptr(1+rng.IntN(3))*Alignment}
+			if p := pl.reg.first(r.Start); p == nil || p.start >= r.End {
+				pl.add(&place{start: r.Start, end: r.End, kind: foreign})
+			}
+		}
+		n, to := uintptr(1+rng.IntN(6))*Alignment, Alignment<<rng.IntN(3)
+		var want, tightest uintptr
+		for _, z := range zones {
+			lo := z.Start
+			for _, p := range append(pl.places(), &place{start: z.End + guard, end: z.End + guard}) {
+				hi := min(z.End, p.start-guard)
+				first := align.Down(lo+uintptr(to)-1, uintptr(to))
+				if p.end+guard > z.Start && hi > lo && first+n <= hi && (want == 0 || hi-lo < tightest) {
+					want, tightest = first, hi-lo
+				}
+				lo = max(lo, p.end+guard)
+			}
+		}
+		before := pl.searches
+		at, ok := pl.place(n, uintptr(to), false, true)
+		if ok != (want != 0) || ok && at != want || pl.searches != before+1 {
+			t.Fatalf("%#x bytes at a multiple of %#x, in %v beside %v: %#x, %v after %d searches, want %#x",
+				n, to, zones, pl.places(), at, ok, pl.searches-before, want)
+		}
+	}
+	pl := newPlacer(t, 1, Range{1<<40 + Alignment, 1<<40 + Alignment + 8<<30})
+	if at, ok := pl.place(8<<30, Alignment, false, true); !ok || at != 1<<40+Alignment || pl.searches != 2 {
+		t.Errorf("8 GiB where none begins: %#x, %v after %d searches", at, ok, pl.searches)
+	}
+}
+
+// filled returns a placer of one zone of so many units, in which k places of one lie, a unit apart.
+func filled(t *testing.T, units, k uintptr) *placer {
+	pl := newPlacer(t, 1, Range{1 << 40, 1<<40 + units*Alignment})
+	for i := range k {
+		pl.add(&place{start: 1<<40 + 2*i*Alignment, end: 1<<40 + (2*i+1)*Alignment})
+	}
+	return pl
+}
+
+// TestPlacer_Loads: what a load of the zones decides it decides from that load on.
+func TestPlacer_Loads(t *testing.T) {
+	for name, tt := range map[string]struct {
+		units, places uintptr
+		searches      uint64
+	}{
+		"less than packed":               {5256, 1025, 0}, // 39 %
+		"packed, and few":                {5122, searchBelow, 1},
+		"packed, and too many to search": {5127, searchBelow + 1, 0},
+	} {
+		pl := filled(t, tt.units, tt.places)
+		if at, ok := pl.place(Alignment, Alignment, false, false); !ok || pl.searches != tt.searches {
+			t.Errorf("%s, at a load of %d: %#x, %v after %d searches", name, pl.load(Alignment), at, ok, pl.searches)
+		}
+	}
+	const big = alignmentBig
+	for _, tt := range []struct {
+		zone, taken, n uintptr
+		compact        bool
+		want           uintptr
+	}{
+		{100 << 30, 0, big, false, big},
+		{100 << 30, 0, big - Alignment, false, Alignment},
+		{100 << 30, 8 << 30, big, false, big}, // 9 %
+		{100 << 30, 9<<30 - guard, big, false, Alignment},
+		{100 << 30, 90 << 30, 8 * big, false, big},
+		{100 << 30, 90 << 30, 8*big - Alignment, false, Alignment},
+		{100 << 30, 0, 8 * big, true, Alignment},
+	} {
+		pl := newPlacer(t, 1, Range{1 << 40, 1<<40 + tt.zone})
+		if tt.taken > 0 {
+			pl.add(&place{start: 1 << 40, end: 1<<40 + tt.taken})
+		}
+		if got := pl.alignFor(tt.n, tt.compact); got != tt.want {
+			t.Errorf("%+v: aligned to %#x", tt, got)
+		}
+	}
+}
+
+// TestPlacer_Tight: among many the tightest of some gaps is taken; those that are too small are counted.
+func TestPlacer_Tight(t *testing.T) {
+	pl := newPlacer(t, 1, Range{1 << 40, 1<<40 + 1<<30})
+	at := uintptr(1<<40 + 600<<20)
+	pl.add(&place{start: at, end: at + Alignment})
+	tight := 0
+	for range 100 {
+		if got, ok := pl.placeTight(Alignment, Alignment); ok && got == at+Alignment+guard {
+			tight++
+		}
+	}
+	if tight < 90 {
+		t.Errorf("the tighter gap of two was taken %d times in 100", tight)
+	}
+	for i := range uint64(10) {
+		before := pl.misses
+		if got, ok := pl.placeTight(500<<20, Alignment); !ok || got != 1<<40 || pl.misses <= before || pl.misses > before+4*probes {
+			t.Fatalf("try %d: %#x, %v, %d misses after %d", i, got, ok, pl.misses, before)
+		}
+	}
+}
+
+// TestPlacer_Tiers: windows go to the next tier where those before have no gap with room for 16 GiB, and for four
+// of them, behind; small ones remember that, until half of the places have gone.
+func TestPlacer_Tiers(t *testing.T) {
+	tiers := func(size uintptr) *placer {
+		pl := newPlacer(t, 1, Range{1 << 40, 1<<40 + size}, Range{2 << 40, 3 << 40})
+		pl.zones[1].tier = 1
+		return pl
+	}
+	in := func(pl *placer, n, zone uintptr) {
+		t.Helper()
+		before := pl.misses
+		if p := pl.put(t, n, false); p.start>>40 != zone {
+			t.Errorf("%#x bytes at %#x, want zone %d", n, p.start, zone)
+		}
+		if pl.misses < before || pl.misses > before+2*probes {
+			t.Errorf("%d misses, there were %d", pl.misses, before)
+		}
+	}
+	pl := tiers(64 << 30)
+	in(pl, 8<<30, 1) // 56 GiB are left, 28 on each side
+	in(pl, 8<<30, 2)
+	if pl.tier != 0 {
+		t.Errorf("a large window makes tier %d the first", pl.tier)
+	}
+	pl = tiers(16<<30 + Alignment)
+	in(pl, Alignment, 1) // just enough
+	pl = tiers(16 << 30)
+	for range 7 {
+		in(pl, Alignment, 2)
+		if pl.tier != 1 || pl.tierAt != 0 {
+			t.Fatalf("tier %d is the first since %d places", pl.tier, pl.tierAt)
+		}
+	}
+	pl.tierAt = 8
+	for pl.reg.len() > 4 {
+		pl.drop(pl.places()[0])
+	}
+	in(pl, Alignment, 2)
+	if pl.tier != 1 || pl.tierAt != 8 {
+		t.Errorf("with half of the places: tier %d, since %d", pl.tier, pl.tierAt)
+	}
+	for pl.reg.len() > 3 {
+		pl.drop(pl.places()[0])
+	}
+	in(pl, Alignment, 2)
+	if pl.tier != 1 || pl.tierAt != 3 {
+		t.Errorf("with less it is looked again: tier %d, since %d", pl.tier, pl.tierAt)
+	}
+}
+
+// TestPlacer_Anywhere: each of the places in a gap is met.
+func TestPlacer_Anywhere(t *testing.T) {
+	pl := newPlacer(t, 1)
+	for m := range uintptr(6) {
+		g, met := gap{1 << 40, 1<<40 + m*2*Alignment + Alignment}, map[uintptr]bool{}
+		for range 200 {
+			at, ok := pl.anywhere(g, Alignment, Alignment)
+			if off := at - g.lo; !ok || off%(2*Alignment) != 0 || at+Alignment > g.hi || at < g.lo {
+				t.Fatalf("%#x in %+v, %v", at, g, ok)
+			}
+			met[at] = true
+		}
+		if len(met) != int(m)+1 {
+			t.Errorf("%d of %d places were met", len(met), m+1)
+		}
+	}
+}
