@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/growarena/growarena/arena"
@@ -229,6 +230,29 @@ func TestAsking(t *testing.T) {
 		t.Errorf("when it has answered: %v, asked %d times", got, asked)
 	}
 	a.all(nil)
+}
+
+// TestAsking_PatienceForEach: each has as much time as the first.
+func TestAsking_PatienceForEach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := asking{patience: time.Second}
+		answered := 0
+		var list []question
+		for i := range 5 {
+			list = append(list, question{
+				key: i,
+				ask: func() func() {
+					time.Sleep(900 * time.Millisecond)
+					return func() { answered++ }
+				},
+				busy: func() { t.Errorf("the question %d is busy", i) },
+			})
+		}
+		a.all(list)
+		if answered != len(list) {
+			t.Errorf("%d of %d have answered", answered, len(list))
+		}
+	})
 }
 
 // TestLook_Stuck: an arena that is stuck in growing is busy, and its owner, other writers and readers go on

@@ -648,3 +648,42 @@ func TestFollower_StoreFaults(t *testing.T) {
 	}
 	ok(t, l.Close())
 }
+
+// TestExtend_StaysInWindow: what fits the window is mapped there, however long the file has become: the bytes stay where
+// they are.
+func TestExtend_StaysInWindow(t *testing.T) {
+	w := fileWriter(t, t.TempDir())
+	ok(t, w.append(noise(mib)))
+	l := begin(t, w, follow.Options{Reserve: 4 * mib})
+	ok(t, l.Extend(mib))
+	first := &l.Bytes()[0]
+	ok(t, w.append(noise(16*mib)))
+	for _, n := range []int{mib + 1, 3 * mib, 4 * mib} {
+		ok(t, l.Extend(n))
+		if &l.Bytes()[0] != first || l.Stats().Window != 4*mib {
+			t.Fatalf("with %d bytes it has moved to a window of %d", n, l.Stats().Window)
+		}
+	}
+	ok(t, l.Extend(4*mib+1))
+	if s := l.Stats(); s.Cap != 17*mib {
+		t.Errorf("beyond the window: %+v", s)
+	}
+	ok(t, l.Close())
+}
+
+// TestExtend_NotAllOfIt: where there is no room for all that the file has, what was asked for is enough.
+func TestExtend_NotAllOfIt(t *testing.T) {
+	w := fileWriter(t, t.TempDir())
+	ok(t, w.append(noise(mib)))
+	s := addrspace.New(addrspace.Options{CacheWindows: -1})
+	l := begin(t, w, follow.Options{Reserve: 2 * mib, Rungs: arena.RungInWindow | arena.RungAlias, Space: s})
+	ok(t, w.append(noise(16*mib)))
+	restore := testutil.FailNth(sys.CallMmap, 2, sys.ENOMEM) // The first reserves, the second maps.
+	err := l.Extend(3 * mib)
+	restore()
+	if s := l.Stats(); err != nil || s.Len != 3*mib || s.Cap != 3*mib {
+		t.Errorf("%v: %+v", err, s)
+	}
+	ok(t, l.Extend(17*mib))
+	ok(t, l.Close())
+}

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"sync"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -423,4 +424,67 @@ func TestScan_Gone(t *testing.T) {
 	if _, err := other.Add(at.Start, at.End); !errors.Is(err, sys.EBUSY) {
 		t.Errorf("a second watcher of the same memory: %v", err)
 	}
+}
+
+// TestFailures: whichever system call fails, nothing is left of what has failed: no descriptor, and
+// no memory that somebody else could not watch.
+func TestFailures(t *testing.T) {
+	watcher(t) // Also for whether the kernel tells what is absent, which is asked once.
+	m := kinds["memfd"](t, extent)
+	at := RangeOf(m.b)
+	nth := func(n int) func() {
+		return sys.SetHook(func(c sys.Call) syscall.Errno {
+			if c == sys.CallClose {
+				return 0
+			}
+			if n--; n == 0 {
+				return sys.ENOMEM
+			}
+			return 0
+		})
+	}
+	for n := 1; ; n++ {
+		before := descriptors(t)
+		restore := nth(n)
+		w, err := Open()
+		restore()
+		if err == nil {
+			w.Close()
+			if n == 1 {
+				t.Error("nothing has failed")
+			}
+			break
+		}
+		if now := descriptors(t); now != before {
+			t.Errorf("call %d of Open fails: %d descriptors, before %d", n, now, before)
+		}
+	}
+	one, other := watcher(t), watcher(t)
+	for n := 1; ; n++ {
+		restore := nth(n)
+		_, err := one.AddMoved(at.Start, at.End)
+		restore()
+		if err == nil {
+			if n < 3 {
+				t.Errorf("AddMoved has %d calls that can fail", n-1)
+			}
+			break
+		}
+		if _, err := other.Add(at.Start, at.End); err != nil {
+			t.Fatalf("call %d of AddMoved fails, and somebody else cannot watch it: %v", n, err)
+		}
+		if err := other.Remove(at.Start, at.End); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// descriptors returns how many there are.
+func descriptors(t *testing.T) int {
+	t.Helper()
+	all, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(all)
 }

@@ -6,13 +6,16 @@ import (
 	"errors"
 	"math"
 	"os"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/growarena/growarena/addrspace"
+	"github.com/growarena/growarena/epoch"
 	"github.com/growarena/growarena/internal/memfile"
 	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
@@ -392,4 +395,91 @@ func TestLadder_NothingMore(t *testing.T) {
 	}
 	Release(p.Window)
 	Release(shared)
+}
+
+// TestMapping_Old: what was left and is kept is counted, all of it.
+func TestMapping_Old(t *testing.T) {
+	f := newFile(t, 8*extent)
+	m := open(t, f, RungAlias, readWrite)
+	windows, total := 0, 0
+	for n := 2; n <= 8; n *= 2 {
+		windows, total = windows+1, total+m.View().Window.Size()
+		must(t, m.Grow(n*extent, nil))
+		if w, bytes := m.Old(); w != windows || bytes != total {
+			t.Errorf("%d windows of %d bytes, want %d of %d", w, bytes, windows, total)
+		}
+	}
+	end(t, m)
+}
+
+// TestMapping_RefusedByDomain: where a domain does not take the new view all is as before.
+func TestMapping_RefusedByDomain(t *testing.T) {
+	f := newFile(t, 4*extent)
+	m := open(t, f, RungAlias, readWrite)
+	m.RetireExactly()
+	view, domain := m.View(), m.Domain
+	m.Domain = epoch.NewDomain(epoch.Options{})
+	must(t, m.Domain.Shutdown(t.Context()))
+	if err := m.Grow(4*extent, nil); !errors.Is(err, epoch.ErrClosed) {
+		t.Errorf("through a domain that is closed: %v", err)
+	}
+	if n, _ := m.Old(); n != 0 || m.View() != view || m.Space.Stats().Windows != 1 {
+		t.Errorf("%d old windows, %d in all, the view is the same: %v", n, m.Space.Stats().Windows, m.View() == view)
+	}
+	m.Domain = domain
+	end(t, m)
+}
+
+// TestMapping_WaitsBehind: a window that is left while others are offered, and refused, waits behind them.
+func TestMapping_WaitsBehind(t *testing.T) {
+	f := newFile(t, extent)
+	m, other := open(t, f, RungAlias, readWrite), open(t, f, RungAlias, readWrite)
+	m.Domain = epoch.NewDomain(epoch.Options{})
+	must(t, m.Domain.Shutdown(t.Context()))
+	first, second := m.View().Window, other.View().Window
+	const many = 1000 // So that offering them takes a while.
+	for met := false; !met; {
+		m.waiting = slices.Repeat([]*addrspace.Window{first}, many)
+		done := make(chan bool)
+		var offered atomic.Bool
+		go func() {
+			for !met && !offered.Load() {
+				m.mu.Lock()
+				if met = len(m.waiting) == 0; met {
+					m.waiting = append(m.waiting, second)
+				}
+				m.mu.Unlock()
+			}
+			close(done)
+		}()
+		m.OfferWaiting()
+		offered.Store(true)
+		<-done
+	}
+	if w := m.waiting; len(w) != many+1 || w[0] != first || w[many] != second {
+		t.Errorf("%d windows wait, want %d, and that which came last behind them", len(w), many+1)
+	}
+	m.waiting, m.Domain = nil, nil
+	end(t, m)
+	end(t, other)
+}
+
+// TestMapping_BirthOfEach: a window is retired from the version on at which it was published, so that it is not held by
+// a guard that is older.
+func TestMapping_BirthOfEach(t *testing.T) {
+	f := newFile(t, 8*extent)
+	m := open(t, f, RungAlias, readWrite)
+	m.RetireExactly()
+	pin, err := m.Domain.Pin()
+	must(t, err)
+	must(t, m.Grow(2*extent, nil)) // The first window is held.
+	must(t, m.Grow(4*extent, nil)) // The second one was never seen.
+	must(t, m.Grow(8*extent, nil))
+	m.Domain.TryReclaim()
+	if n, bytes := m.Old(); n != 1 || bytes != extent {
+		t.Errorf("%d windows of %d bytes are held, want the first one", n, bytes)
+	}
+	pin.Unpin()
+	must(t, m.Domain.Barrier(t.Context()))
+	end(t, m)
 }
