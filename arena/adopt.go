@@ -177,7 +177,7 @@ func (m *adopting) swap() error {
 
 // check returns why the memory cannot be adopted.
 func (m *adopting) check() error {
-	if err := m.from.Check(m.b); err != nil {
+	if _, err := m.from.Check(m.b); err != nil {
 		return err
 	}
 	var found sys.VMA

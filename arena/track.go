@@ -32,7 +32,8 @@ var tracked struct {
 // tracked already, a writable Alias or other writable mapping of its file exists in this process, a WritableFile was ever opened, or its
 // file is the caller's. While it is tracked a writable Alias, AliasOf or WritableFile is refused with ErrTracked. Other errors are
 // track.ErrUnsupported where the system cannot do it (Linux 6.7 is needed), and those of limits. An error has
-// changed nothing. Track takes two descriptors.
+// changed nothing. What cannot be refused is for the caller to keep out: writes of other processes, and those of the kernel to pages that it
+// holds (buffers registered with io_uring; direct I/O that is under way during a Checkpoint). Track takes two descriptors.
 func (a *Arena) Track() error {
 	if err := a.startTracking(); err != nil {
 		return fmt.Errorf("arena: track %q: %w", a.name, err)

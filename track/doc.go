@@ -6,12 +6,13 @@
 //
 // # When to use it, and when not
 //
-// Use it to copy what has changed of a large table, cache or device memory: to a disk, to another process, to
+// Use it to copy what has changed of a large table or cache: to a disk, to another process, to
 // another place while it is in use. Use something else
 //
 //   - for an arena: Arena.Checkpoint, which knows all of its windows, and that it grows;
 //   - for data that is only appended to: what lies below the length is a snapshot as it is;
 //   - for the Go heap: it is refused. Its pages change whenever the collector runs;
+//   - for memory of the hugetlb pool or of a device: it is refused, since the kernel does not tell all of it;
 //   - where each write is to be seen at once, or by whom: it tells pages, later.
 //
 // # Which call for which job
@@ -29,9 +30,12 @@
 //
 //   - stores through another mapping of the same shared memory, here or in another process;
 //   - what changes the file that is mapped: write(2), a hole punched by fallocate(2) or MADV_REMOVE, ftruncate(2).
-//     (read(2) into the memory is seen, and so is MADV_DONTNEED.)
+//     (read(2) into the memory is seen, and so is MADV_DONTNEED);
+//   - what the kernel or a device writes to pages that it holds, as it got them before: buffers that are registered with
+//     io_uring, direct I/O (O_DIRECT) that is under way while Dirty is called.
 //
-// Fork does not inherit it. Memory that is unmapped, or mapped anew, is an error of Dirty.
+// Fork does not inherit it. Memory that is unmapped, or mapped anew, is an error of Dirty. Do not
+// install guards (MADV_GUARD_INSTALL) in shared memory that is tracked: Linux 6.18 never returns from that.
 //
 // # What it costs
 //

@@ -45,16 +45,17 @@ type Tracker struct {
 // All of it counts as written at first. The memory must stay mapped until Close.
 //
 // An error has changed nothing. It wraps ErrUnsupported, or says what is wrong with which range: that it
-// is empty, not of whole pages, Go memory, not mapped, not writable, overlaps another one, or is tracked already. Panics if
-// there is no range.
+// is empty, not of whole pages, Go memory, not mapped, not writable, of the hugetlb pool or a device (errors.ErrUnsupported), overlaps
+// another one, or is tracked already. Panics if there is no range.
 func New(ranges ...[]byte) (*Tracker, error) {
 	if len(ranges) == 0 {
 		panic("track: New without a range")
 	}
-	spans := make([]dirty.Range, len(ranges))
+	spans, mappings := make([]dirty.Range, len(ranges)), make([][]uintptr, len(ranges))
 	for i, b := range ranges {
 		spans[i] = dirty.RangeOf(b)
-		if err := spans[i].Check(b); err != nil {
+		var err error
+		if mappings[i], err = spans[i].Check(b); err != nil {
 			return nil, fmt.Errorf("track: range %d, %v: %w", i, spans[i], err)
 		}
 	}
@@ -67,7 +68,7 @@ func New(ranges ...[]byte) (*Tracker, error) {
 	}
 	t := &Tracker{watcher: w}
 	for i, s := range spans {
-		a, err := w.Add(s.Start, s.End)
+		a, err := add(w, s, mappings[i])
 		if err != nil {
 			w.Close()
 			return nil, fmt.Errorf("track: range %d, %v: %w", i, s, err)
@@ -75,6 +76,16 @@ func New(ranges ...[]byte) (*Tracker, error) {
 		t.areas = append(t.areas, a)
 	}
 	return t, nil
+}
+
+// add has a range watched, which is of some mappings.
+func add(w *dirty.Watcher, s dirty.Range, mappings []uintptr) (*dirty.Area, error) {
+	for _, at := range mappings {
+		if err := w.Try(at); err != nil {
+			return nil, err
+		}
+	}
+	return w.Add(s.Start, s.End)
 }
 
 // Dirty yields the pages that were written since they were yielded last, in runs, and tracks

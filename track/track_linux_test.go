@@ -341,3 +341,25 @@ func TestUnprivileged(t *testing.T) {
 		})
 	}
 }
+
+// TestNew_HugeTLB: memory of which the kernel does not tell all is refused, also where it is a part of a range only.
+func TestNew_HugeTLB(t *testing.T) {
+	newTracker(t, mmap(t, page, 3)).Close()
+	const huge = 2 << 20
+	b := mmap(t, 4*huge, 3)
+	b = b[(huge-int(addr(b))%huge)%huge:][:2*huge]
+	// Not reserved, so it needs no page of the pool, and is never touched.
+	if _, _, errno := unix.Syscall6(unix.SYS_MMAP, addr(b[huge:]), huge, 3, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_FIXED|unix.MAP_HUGETLB|unix.MAP_NORESERVE, ^uintptr(0), 0); errno != 0 {
+		t.Skip("no memory of the hugetlb pool: ", errno)
+	}
+	for name, r := range map[string][]byte{"all": b[huge:], "its second half": b} {
+		tr, err := track.New(r)
+		if err == nil {
+			tr.Close()
+		}
+		if !errors.Is(err, errors.ErrUnsupported) || errors.Is(err, track.ErrUnsupported) || !strings.Contains(err.Error(), "hugetlb pool") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	newTracker(t, b[:huge]).Close() // Nothing was left behind.
+}

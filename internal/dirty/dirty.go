@@ -57,6 +57,16 @@ func explain(err error) error {
 	return err
 }
 
+// Try returns an error if the mapping that at, the start of a page, lies in is of memory of which the kernel does
+// not tell all. Else the page is watched then.
+func (w *Watcher) Try(at uintptr) error {
+	err := w.watch(at, at+pageSize) // Of the hugetlb pool it is refused, as it is less than a page.
+	if errors.Is(err, sys.EINVAL) {
+		err = fmt.Errorf("%w: memory of the hugetlb pool or of a device, of which the kernel does not tell what was written: %w", errors.ErrUnsupported, err)
+	}
+	return err
+}
+
 // Add has [start, end), which is mapped, watched: all of it counts as written. An error has changed nothing.
 func (w *Watcher) Add(start, end uintptr) (*Area, error) {
 	if err := w.watch(start, end); err != nil {

@@ -8,7 +8,8 @@
 // never too little. A scan protects what it finds, page by page in one step of the kernel's.
 //
 // What is not seen: stores through another mapping of the same file, and what changes the file itself, be it
-// write(2) or a hole that is punched. (read(2) into the memory is seen.) Who does that says so.
+// write(2) or a hole that is punched. (read(2) into the memory is seen.) Who does that says so. Nor is what goes to pages
+// that the kernel holds: registered buffers of io_uring, direct I/O under way.
 //
 // On kernels before a fix of 2026 a page without a page table counts as clean: the kernel drops huge pages of files,
 // page table and state, when they are split or reclaimed, and what was written to them with that. MADV_DONTNEED drops pages, too,

@@ -84,6 +84,21 @@ var trackMutants = []mutant{
 		new:     "t.last, t.since = &c.done, pageSet{}",
 		test:    "TestCheckpoint_Since",
 	}, {
+		name:    "memory of all kinds",
+		mistake: "memory is tracked of which the kernel does not tell all",
+		file:    "track/track.go",
+		old:     "\t\tif err := w.Try(at); err != nil {",
+		new:     "\t\tif err := w.Try(at); false {",
+		test:    "TestNew_HugeTLB",
+	}, {
+		name:    "memory of all kinds, the first part",
+		mistake: "of a range of several mappings only the first is tried",
+		file:    "internal/dirty/range.go",
+		old:     "\t\tmappings = append(mappings, at)\n",
+		new:     "\t\tif mappings == nil {\n\t\t\tmappings = append(mappings, at)\n\t\t}\n",
+		pkg:     "track",
+		test:    "TestNew_HugeTLB",
+	}, {
 		name:    "cut off meanwhile",
 		mistake: "what a Truncate has cut off before its piece was copied counts as copied",
 		file:    "arena/checkpoint_copy.go",
