@@ -40,7 +40,9 @@ type Adoption struct {
 // b must be all or a part of one anonymous mapping, private, readable and writable, and of whole pages. Go memory
 // is refused, and so are the brk heap and stacks, whose owners count on their being private: malloc places what is large in
 // mappings of its own. The owner unmaps it as before; that takes nothing from the arena, nor does Free take b from its owner. What
-// the owner must know: MADV_DONTNEED does not clear it any more, a child of fork shares it, core dumps leave it out.
+// the owner must know: MADV_DONTNEED does not clear it any more, a child of fork shares it, core dumps leave it out, and what
+// mlock, mbind or madvise have said of it is forgotten. The kernel must hold no pages of it (buffers registered with io_uring): it would go on with
+// the old ones.
 //
 // An arena with it can be tracked (Track) once b is unmapped. Needs Linux 6.7: see track.ErrUnsupported. An error leaves b as it was
 // and the arena empty. Panics if the arena is not empty. Nobody else may use the arena meanwhile.
@@ -49,16 +51,20 @@ func (a *Arena) Adopt(b []byte, o AdoptOptions) (*Adoption, error) {
 		panic(fmt.Sprintf("arena: Adopt into %q, which has %d bytes", a.name, a.Len()))
 	}
 	m := &adopting{arena: a, from: dirty.RangeOf(b), b: b, opts: o}
-	err := m.run()
-	runtime.KeepAlive(b)
-	if err != nil {
-		if a.Len() > 0 {
-			a.Truncate(0)
-			_ = a.Trim() // It is empty all the same.
-		}
+	defer runtime.KeepAlive(b)
+	defer m.empty() // Also after a panic of the caller's functions.
+	if err := m.run(); err != nil {
 		return nil, fmt.Errorf("arena: adopt %v into %q: %w", m.from, a.name, err)
 	}
 	return &m.done, nil
+}
+
+// empty makes the arena empty, unless it has the memory now.
+func (m *adopting) empty() {
+	if !m.moved && m.arena.Len() > 0 {
+		m.arena.Truncate(0)
+		_ = m.arena.Trim() // It is empty all the same.
+	}
 }
 
 // adopting is memory that is being moved into an arena.
@@ -72,6 +78,7 @@ type adopting struct {
 	area    *dirty.Area
 	todo    pageSet // what was written and not copied
 	aside   dirty.Range
+	moved   bool // The arena's pages have taken its place.
 	done    Adoption
 }
 
@@ -117,7 +124,7 @@ func (m *adopting) run() error {
 	if err := m.find(); err != nil { // All of it.
 		return err
 	}
-	if err := m.copyAll(); err != nil {
+	if err := m.reading(m.copyAll); err != nil {
 		return err
 	}
 	for before := len(m.b); ; m.done.Rounds++ {
@@ -129,7 +136,9 @@ func (m *adopting) run() error {
 			break
 		}
 		before = left
-		m.copy()
+		if err := m.reading(m.copy); err != nil {
+			return err
+		}
 	}
 	return m.exchange()
 }
@@ -148,7 +157,9 @@ func (m *adopting) exchange() error {
 	if err := m.find(); err != nil {
 		return err
 	}
-	m.copy()
+	if err := m.reading(m.copy); err != nil {
+		return err
+	}
 	m.done.Rounds++
 	err := m.swap()
 	m.done.Pause = time.Since(start)
@@ -171,6 +182,7 @@ func (m *adopting) swap() error {
 		}
 		return fmt.Errorf("move the arena's pages in: %w", err)
 	}
+	m.moved = true
 	a.writable(len(m.b))
 	return nil
 }
@@ -242,12 +254,23 @@ func (m *adopting) copyAll() error {
 }
 
 // copy copies what was written.
-func (m *adopting) copy() {
+func (m *adopting) copy() error {
 	page, to := os.Getpagesize(), m.arena.load().Slice(0, len(m.b))
 	for first, last := range m.todo.runs(len(m.b) / page) {
 		m.done.Copied += int64(copy(to[first*page:last*page], m.b[first*page:]))
 	}
 	m.todo.clear()
+	return nil
+}
+
+// reading calls f, which reads the memory.
+func (m *adopting) reading(f func() error) error {
+	return catchFault(f, func(fault faultError) error {
+		if at := fault.Addr(); at >= m.from.Start && at < m.from.End {
+			return fmt.Errorf("%w: it cannot be read at %#x: it was unmapped meanwhile, or has a guard (MADV_GUARD_INSTALL)", sys.EFAULT, at)
+		}
+		return nil
+	})
 }
 
 // allZeros reports whether b is zero.

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/growarena/growarena/arena"
+	"github.com/growarena/growarena/internal/dirty"
 	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
 )
@@ -257,5 +258,47 @@ func TestAdopt_Faults(t *testing.T) {
 				break
 			}
 		}
+	}
+}
+
+// TestAdopt_Panic: a panic of the caller's functions leaves the memory as it was, and the arena empty or with all of it.
+func TestAdopt_Panic(t *testing.T) {
+	b := private(t, 0, 1<<20, unix.MADV_NOHUGEPAGE)
+	b[5] = 5
+	a := newArena(t, arena.Options{})
+	defer free(t, a)
+	mustPanic(t, "they do not stop", func() {
+		_, _ = a.Adopt(b, arena.AdoptOptions{Quiesce: func() error { panic("arena: they do not stop") }})
+	})
+	if a.Len() != 0 || b[5] != 5 {
+		t.Errorf("Quiesce has panicked: the arena has %d bytes", a.Len())
+	}
+	mustPanic(t, "nor go on", func() {
+		_, _ = a.Adopt(b, arena.AdoptOptions{Resume: func() { panic("arena: nor go on") }})
+	})
+	if b[6] = 6; !bytes.Equal(a.Bytes(), b) || b[5] != 5 {
+		t.Errorf("Resume has panicked: the arena has %d bytes, the memory %d", a.Len(), b[:7])
+	}
+}
+
+// TestAdopt_Gone: memory that cannot be read, or that is unmapped meanwhile, is an error.
+func TestAdopt_Gone(t *testing.T) {
+	page := os.Getpagesize()
+	a := newArena(t, arena.Options{})
+	defer free(t, a)
+	b := private(t, 0, 1<<20, unix.MADV_NOHUGEPAGE)
+	b[5], b[1<<20-1] = 5, 6
+	_, err := a.Adopt(b, arena.AdoptOptions{Quiesce: func() error { return sys.Unmap(dirty.RangeOf(b[8*page:]).Start, uintptr(2*page)) }})
+	if !errors.Is(err, unix.EFAULT) || a.Len() != 0 || b[5] != 5 || b[1<<20-1] != 6 {
+		t.Errorf("unmapped meanwhile: %v, the arena has %d bytes", err, a.Len())
+	}
+	c := private(t, 0, 1<<20, unix.MADV_NOHUGEPAGE)
+	c[5], c[1<<20-1] = 5, 6
+	if err := sys.Advise(dirty.RangeOf(c[8*page:]).Start, uintptr(page), sys.AdviseGuardInstall); err != nil {
+		t.Skip("no guards: ", err)
+	}
+	_, err = a.Adopt(c, arena.AdoptOptions{})
+	if !errors.Is(err, unix.EFAULT) || !strings.Contains(err.Error(), "has a guard") || a.Len() != 0 || c[5] != 5 || c[1<<20-1] != 6 {
+		t.Errorf("a guard in it: %v, the arena has %d bytes", err, a.Len())
 	}
 }

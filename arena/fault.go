@@ -40,26 +40,37 @@ func CatchFault(space *addrspace.Space, f func() error) (err error) {
 	if space == nil {
 		space = addrspace.Default()
 	}
+	return catchFault(f, func(fault faultError) error {
+		found := &FaultError{Addr: fault.Addr(), Offset: -1, Err: fault}
+		if w := space.Lookup(fault.Addr()); w != nil {
+			found.Window, found.Offset = w.Name(), int(fault.Addr()-w.Range().Start)
+		} else if !space.Places(fault.Addr()) {
+			return nil
+		}
+		return found
+	})
+}
+
+// faultError is what the runtime panics with.
+type faultError interface {
+	runtime.Error
+	Addr() uintptr
+}
+
+// catchFault calls f and returns what ours makes of a memory fault. If that is nil it goes on.
+func catchFault(f func() error, ours func(faultError) error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		r := recover()
 		if r == nil {
 			return
 		}
-		fault, ok := r.(interface {
-			runtime.Error
-			Addr() uintptr
-		})
-		if !ok {
-			panic(r)
+		if fault, ok := r.(faultError); ok {
+			if err = ours(fault); err != nil {
+				return
+			}
 		}
-		found := &FaultError{Addr: fault.Addr(), Offset: -1, Err: fault}
-		if w := space.Lookup(fault.Addr()); w != nil {
-			found.Window, found.Offset = w.Name(), int(fault.Addr()-w.Range().Start)
-		} else if !space.Places(fault.Addr()) {
-			panic(r)
-		}
-		err = found
+		panic(r)
 	}()
 	return f()
 }

@@ -135,10 +135,17 @@ var trackMutants = []mutant{
 		new:     "",
 		test:    "TestAdopt_Faults",
 	}, {
+		name:    "emptied after a panic",
+		mistake: "when Resume panics the arena is emptied, whose pages have taken the place of the memory",
+		file:    "arena/adopt.go",
+		old:     "\tm.moved = true\n",
+		new:     "",
+		test:    "TestAdopt_Panic",
+	}, {
 		name:    "last writes before the exchange",
 		mistake: "what was written since the last round is not copied before the pages are exchanged",
 		file:    "arena/adopt.go",
-		old:     "\tm.copy()\n\tm.done.Rounds++\n",
+		old:     "\tif err := m.reading(m.copy); err != nil {\n\t\treturn err\n\t}\n\tm.done.Rounds++\n",
 		new:     "\tm.done.Rounds++\n",
 		test:    "TestAdopt_Faults",
 	}, {
