@@ -164,7 +164,8 @@ func (s *Space) Lookup(addr uintptr) *Window {
 }
 
 // Places reports whether addr lies where s places windows, and nobody else puts anything
-// unless asked to: a fault there is a use of a window that was released.
+// unless asked to: a fault there is a use of a window that was released. Among 32 bits
+// the kernel chooses where windows go, and there is no such place.
 func (s *Space) Places(addr uintptr) bool {
 	s.pl.reg.mu.RLock()
 	defer s.pl.reg.mu.RUnlock()

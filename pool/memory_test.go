@@ -19,6 +19,9 @@ import (
 // TestPool_Keep checks that freed memory is kept within its bound, serves again,
 // and goes when trimmed.
 func TestPool_Keep(t *testing.T) {
+	if bits.UintSize == 32 {
+		t.Skip("no room for 2000 bands")
+	}
 	testutil.NeedsMoves(t)
 	testutil.NoLeaks(t, trim)
 	p := newPool(t, pool.Options{Keep: 16 * mib})

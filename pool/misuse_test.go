@@ -45,6 +45,9 @@ func TestPool_Misuse(t *testing.T) {
 		"negative reserve":           {"Reserve -1, want 0", func() { _, _ = pool.New(pool.Options{Reserve: -1}) }},
 		"beyond the end of all used": {"not a buffer of this pool", func() { p.Free(beyond(live, 1<<30)[1<<29:]) }},
 	}
+	if bits.UintSize == 32 {
+		delete(tests, "beyond the end of all used") // There may be no such addresses.
+	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) { mustPanic(t, tt.want, tt.f) })
 	}

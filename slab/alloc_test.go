@@ -2,6 +2,7 @@ package slab_test
 
 import (
 	"bytes"
+	"math/bits"
 	"testing"
 	"unsafe"
 
@@ -193,12 +194,17 @@ func TestRealloc_InPlace(t *testing.T) {
 	closeEmpty(t, a)
 }
 
-// TestRealloc_CopiesNothingLarge lets a buffer double to 1 GiB, of which only the
-// first and last bytes of each step are touched: they are still there in the end.
+// TestRealloc_CopiesNothingLarge lets a buffer double to 2 GiB (256 MiB among 32 bits), of
+// which only the first and last bytes of each step are touched: they are still there in the
+// end.
 func TestRealloc_CopiesNothingLarge(t *testing.T) {
+	last := 1 << 30
+	if bits.UintSize == 32 {
+		last = 128 * mib
+	}
 	a := newAllocator(t, slab.Options{})
 	b := mustAlloc(t, a, mib)
-	for n := mib; n <= 1<<30; n *= 2 {
+	for n := mib; n <= last; n *= 2 {
 		b[0]++
 		b[n-1] = 1
 		var err error
@@ -206,7 +212,7 @@ func TestRealloc_CopiesNothingLarge(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for n := mib; n <= 1<<30; n *= 2 {
+	for n := mib; n <= last; n *= 2 {
 		if b[n-1] != 1 {
 			t.Errorf("byte %d is lost", n-1)
 		}
