@@ -14,7 +14,7 @@ one() {
   grep -B 1 '^--- SKIP' $out | grep -vE '^(--$|--- PASS|=== )' | cut -c1-300 | sed "s/^/GA-SKIP $name /"
   if [ $code -ne 0 ]; then
     grep '^=== RUN' $out | tail -n 1 | sed "s/^/GA-OUT $name last: /"
-    grep -vE '^(=== | *--- (PASS|SKIP))' $out | head -n 100 | cut -c1-400 | sed "s/^/GA-OUT $name /"
+    grep -vE '^(=== | *--- (PASS|SKIP))' $out | awk '!seen[$0]++' | head -n 150 | cut -c1-400 | sed "s/^/GA-OUT $name /"
   fi
   rm -f $out
 }
