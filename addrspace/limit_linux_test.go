@@ -5,6 +5,7 @@ package addrspace
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"strings"
 	"syscall"
@@ -43,7 +44,8 @@ func TestLimit_MaxVMAs(t *testing.T) {
 	refusal(t, windows[1].MapFile(0, 2*mib, fd, 0, readWrite), "MaxVMAs")
 	refusal(t, w.Rehome(windows[1]), "addrspace: rehome", "MaxVMAs")
 	ok(t, w.MapFile(2*mib, 2*mib, fd, 2*mib, readWrite)) // no VMA more
-	refusal(t, w.Unmap(2*mib, 4096), "addrspace: unmap 4096 bytes", "MaxVMAs")
+	page := os.Getpagesize()
+	refusal(t, w.Unmap(2*mib, page), fmt.Sprintf("addrspace: unmap %d bytes", page), "MaxVMAs")
 	ok(t, windows[1].MapFile(0, 8*mib, fd, 0, readWrite)) // its only VMA
 	refusal(t, windows[1].Extend(2*mib), "addrspace: extend", "MaxVMAs")
 	ok(t, windows[2].Extend(2*mib))

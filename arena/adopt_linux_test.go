@@ -50,12 +50,13 @@ func needAdopt(t *testing.T) {
 
 // TestAdopt: memory that is written by others all the time is the arena's, at its old place, too, and grows.
 func TestAdopt(t *testing.T) {
+	page := os.Getpagesize()
 	for name, tt := range map[string]struct {
 		off, n, advice int
 	}{
 		"small pages": {0, 6 << 20, unix.MADV_NOHUGEPAGE},
 		"huge pages":  {0, 6 << 20, unix.MADV_HUGEPAGE},
-		"odd place":   {12 << 12, 5<<20 + 3<<12, unix.MADV_HUGEPAGE},
+		"odd place":   {12 * page, 5<<20 + 3*page, unix.MADV_HUGEPAGE},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := private(t, tt.off, tt.n, tt.advice)

@@ -116,7 +116,7 @@ func TestMoveKeep_Alignments(t *testing.T) {
 	t.Logf("seed %d", seed)
 	const preamble = 40 * mib
 	for _, c := range []struct{ n, from, to uintptr }{
-		{8 * kib, page, page}, {8 * kib, 3 * page, 0},
+		{2 * page, page, page}, {2 * page, 3 * page, 0},
 		{2 * mib, mib, page}, {2 * mib, mib, mib}, {2 * mib, 0, 0},
 		{4 * mib, 0, page}, {4 * mib, 0, mib}, {4 * mib, 0, 0}, {4 * mib, page, 0},
 		{5 * mib, mib, mib}, {5 * mib, 0, 3 * mib},
