@@ -124,15 +124,10 @@ func newArena(opts Options) (*Arena, error) {
 		return nil, fmt.Errorf("%w (%w), and there is no other way out of the first window: set Options.Rungs (%v) to have RungAlias, too", mapping.ErrNoRehome, missing(), rungs)
 	}
 	var err error
-	switch {
-	case opts.File != nil:
+	if opts.File != nil {
 		a.file, err = memfile.Adopt(opts.File, a.name, !opts.NoLock)
-	case opts.HugePages == HugeTLB2M:
-		a.file, err = memfile.New(a.name, 2<<20)
-	case opts.HugePages == HugeTLB1G:
-		a.file, err = memfile.New(a.name, 1<<30)
-	default:
-		a.file, err = memfile.New(a.name, 0)
+	} else {
+		a.file, err = memfile.New(a.name, opts.HugePages)
 	}
 	if err != nil {
 		return nil, err

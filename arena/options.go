@@ -34,9 +34,14 @@ const (
 	HugeAuto = memfile.HugeAuto
 	// HugeNever leaves all pages small.
 	HugeNever = memfile.HugeNever
-	// HugeAlways asks the kernel for huge pages everywhere (MADV_HUGEPAGE), also
-	// for memory that is touched at random. Effective where
-	// /sys/kernel/mm/transparent_hugepage/shmem_enabled is advise or more.
+	// HugeAlways asks the kernel for huge pages everywhere, also for memory that is touched at
+	// random. By advice (MADV_HUGEPAGE) that has an effect where
+	// /sys/kernel/mm/transparent_hugepage/shmem_enabled is advise or more. Elsewhere, and unless
+	// that is deny, memory comes from a tmpfs that is mounted for it alone, attached to no
+	// directory, if the process may mount one: as root, also root of a user namespace that has a
+	// mount namespace of its own, from Linux 5.2 on. Such a file knows no seals, and
+	// /proc/self/maps has no name for it. Where neither is to be had it does what HugeAuto does,
+	// whatever huge pages cost. Each touch takes 2 MiB: for memory all of which is going to be used.
 	HugeAlways = memfile.HugeAlways
 	// HugeTLB2M takes pages of 2 MiB from the system's reserved pool
 	// (vm.nr_hugepages); an empty pool is an error when growing.

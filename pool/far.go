@@ -53,7 +53,7 @@ func (f *farFile) take(off, n, least int) (g part, dirty int, err error) {
 		return g, dirty, nil
 	}
 	if f.file == nil {
-		file, err := memfile.New("pool tails", 0)
+		file, err := memfile.New("pool tails", memfile.HugeAuto)
 		if err != nil {
 			return part{}, 0, err
 		}

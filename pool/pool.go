@@ -173,7 +173,7 @@ func newPool(o Options) *Pool {
 // open makes the file and the first run.
 func (p *Pool) open() error {
 	var err error
-	if p.file, err = memfile.New(p.name, 0); err != nil {
+	if p.file, err = memfile.New(p.name, p.huge); err != nil {
 		return err
 	}
 	if err = p.moreBands(); err != nil {

@@ -136,7 +136,7 @@ func (s *sequence) open(what string, opts Options, sizes []int64) error {
 // openFiles makes a file for each track.
 func (s *sequence) openFiles() error {
 	for i := range s.tracks {
-		f, err := memfile.New(s.name, 0)
+		f, err := memfile.New(s.name, s.huge)
 		if err != nil {
 			return err
 		}

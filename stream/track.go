@@ -209,7 +209,7 @@ func (t *track) lengthen(s *sequence, v *view, least, most int64) error {
 	if !errors.Is(err, sys.EFBIG) || f.Size() == 0 {
 		return err
 	}
-	if f, err = memfile.New(s.name, 0); err != nil {
+	if f, err = memfile.New(s.name, s.huge); err != nil {
 		return err
 	}
 	if err = t.lengthenFile(s, v, f, least, least); err != nil && f.Size() == 0 {

@@ -7,7 +7,8 @@ import (
 	"github.com/growarena/growarena/benchmarks/internal/bench"
 )
 
-// Experiments returns the growth of a buffer to 1 and 4 GiB, to 64 MiB if quick.
+// Experiments returns the growth of a buffer to 1 and 4 GiB, to 64 MiB if quick, and
+// memory that is touched at random.
 func Experiments(quick bool) []bench.Experiment {
 	e := bench.Experiment{
 		Name:  name,
@@ -39,5 +40,5 @@ func Experiments(quick bool) []bench.Experiment {
 		e.Cases = []bench.Case{{Label: "64 MiB", Size: 64 << 20}}
 		e = e.Only("arena", "wazero-helpers", "mremap", "mremap of a memfd", "reserve+mprotect", mremapHuge, reserveHuge)
 	}
-	return []bench.Experiment{e, warm, cold}
+	return []bench.Experiment{e, warm, cold, random(quick)}
 }

@@ -14,6 +14,9 @@ const (
 	warmName   = "growth-warm"
 	coldName   = "growth-cold"
 	smallPages = "arena, small pages"
+
+	randomName = "random"
+	anonHuge   = "anonymous, huge pages"
 )
 
 // Goals returns the goals of growing.
@@ -44,6 +47,10 @@ func Goals() []bench.Goal {
 		{
 			Name: "grow-cold-worst", Row: 1, Experiment: coldName, Ours: "arena", Peers: []string{smallPages}, Metric: "worst-ns",
 			Text: "… worst write ≤ 1.1 × that with small pages", Rule: bench.RatioAtMost, Limit: 1.1,
+		},
+		{
+			Name: "grow-random", Row: 1, Experiment: randomName, Ours: "arena", Peers: []string{anonHuge},
+			Text: "memory touched at random (HugeAlways): ≤ 1.1 × anonymous huge pages", Rule: bench.RatioAtMost, Limit: 1.1,
 		},
 	}
 }

@@ -27,7 +27,7 @@ const extent = memfile.ExtentSize
 // newFile makes a file of n bytes, which ends with the test.
 func newFile(t *testing.T, n int) *memfile.File {
 	t.Helper()
-	f, err := memfile.New(t.Name(), 0)
+	f, err := memfile.New(t.Name(), memfile.HugeAuto)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,9 +9,19 @@ import (
 )
 
 // New creates an empty file that has no name: a memfd, sealed where the system knows
-// seals, or, where it refuses memfds, a file in a tmpfs (see inTmpfs). A huge page size
-// of 0 means ordinary pages.
-func New(name string, hugePage int) (*File, error) {
+// seals, or, where it refuses memfds, a file in a tmpfs (see inTmpfs). With HugeAlways it is
+// a file in a tmpfs of its own where memfds get no huge pages, and the process may mount one.
+func New(name string, pages HugePages) (*File, error) {
+	if pages == HugeAlways && noHugeAdvice() != nil {
+		if f, err := inOwnTmpfs(); err == nil {
+			return f, nil
+		}
+	}
+	return create(name, pages.reserved())
+}
+
+// create is New but for HugeAlways. A huge page size of 0 means ordinary pages.
+func create(name string, hugePage int) (*File, error) {
 	fd, err := sys.Memfd(name, hugePage)
 	if sys.IsDenied(err) && hugePage == 0 {
 		return inTmpfs(err)
@@ -25,6 +35,23 @@ func New(name string, hugePage int) (*File, error) {
 		// seals that is nobody's business all the same, and Grow looks at the length.
 		sealed: sys.Seal(fd, sys.SealShrink|sys.SealSeal) == nil,
 	}, nil
+}
+
+// inOwnTmpfs creates a file without a name in a tmpfs that nothing else is in, and which goes
+// with it. All its memory is huge pages, whatever shmem_enabled says but "deny". It knows no seals.
+func inOwnTmpfs() (*File, error) {
+	mount, err := sys.Tmpfs([2]string{"source", "growarena"}, [2]string{"huge", "always"}, [2]string{"size", "0"})
+	if err != nil {
+		return nil, err
+	}
+	fd, err := sys.TempFileIn(mount)
+	if closed := sys.Close(mount); err != nil || closed != nil {
+		if err == nil {
+			_ = sys.Close(fd)
+		}
+		return nil, errors.Join(err, closed)
+	}
+	return &File{fd: fd, page: os.Getpagesize(), memfd: true}, nil
 }
 
 // tmpfsDirs returns where files are looked for that are memory: the usual place, and the

@@ -57,7 +57,7 @@ func mapped(t *testing.T, f *File, n int) uintptr {
 
 func newFile(t *testing.T) *File {
 	t.Helper()
-	f, err := New(t.Name(), 0)
+	f, err := New(t.Name(), HugeAuto)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestNew_Denied(t *testing.T) {
 // TestNew_NoFile: where no file is to be had at all the error says what to change.
 func TestNew_NoFile(t *testing.T) {
 	deny(t, syscall.EPERM, sys.CallMemfdCreate, sys.CallOpen)
-	f, err := New("", 0)
+	f, err := New("", HugeAuto)
 	if f != nil || !errors.Is(err, syscall.EPERM) || !strings.Contains(err.Error(), "memfd_create: operation not permitted") ||
 		!strings.Contains(err.Error(), "TMPDIR") {
 		t.Errorf("%v, %v", f, err)
@@ -120,7 +120,7 @@ func TestNew_NoFile(t *testing.T) {
 	deny(t, syscall.ENOSYS, sys.CallMemfdCreate)
 	t.Cleanup(func() { tmpfsDirs = usualDirs })
 	tmpfsDirs = func() []string { return []string{"/proc", "/nowhere", "."} } // The last one is on a disk, as a rule.
-	if f, err = New("", 0); err == nil {
+	if f, err = New("", HugeAuto); err == nil {
 		f.Close()
 		t.Skip("the tests lie in a tmpfs")
 	}

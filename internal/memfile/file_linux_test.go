@@ -55,7 +55,7 @@ func (k kind) open(t *testing.T, look func(sys.Call)) (*File, *os.File) {
 		}
 		return f, theirs
 	}
-	f, err := New("test", 0)
+	f, err := New("test", HugeAuto)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +234,7 @@ func TestGrow_BesideAppending(t *testing.T) {
 
 // TestSeals: nobody who gets the file can cut it, or forbid that it grows.
 func TestSeals(t *testing.T) {
-	f, err := New("test", 0)
+	f, err := New("test", HugeAuto)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -359,5 +359,49 @@ func TestGrow_FileSizeLimit(t *testing.T) {
 		case <-time.After(10 * time.Second):
 			t.Fatal("the last signal has not come")
 		}
+	}
+}
+
+// TestNew_HugeAlways: a touch gives all of an extent memory, by advice or in a tmpfs of the file's own;
+// where that is refused the file is as any other.
+func TestNew_HugeAlways(t *testing.T) {
+	resident := func(f *File) int {
+		addr := mapped(t, f, 2*ExtentSize)
+		HugeAlways.Advise(addr, 2*ExtentSize)
+		bytesAt(sys.Pointer(addr), 2*ExtentSize)[ExtentSize+5] = 1
+		pages, err := sys.Resident(addr, 2*ExtentSize)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pages * os.Getpagesize()
+	}
+	create := func() *File {
+		f, err := New(t.Name(), HugeAlways)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(f.Close)
+		return f
+	}
+	t.Run("refused", func(t *testing.T) {
+		deny(t, syscall.EPERM, sys.CallFsopen)
+		want := os.Getpagesize()
+		if noHugeAdvice() == nil {
+			want = ExtentSize
+		}
+		if f := create(); resident(f) < want || !f.Memfd() {
+			t.Errorf("%+v", f)
+		}
+	})
+	if tmpfs, err := inOwnTmpfs(); err == nil {
+		t.Cleanup(tmpfs.Close)
+		if n := resident(tmpfs); n == os.Getpagesize() {
+			t.Skip("a tmpfs has no huge pages here: shmem_enabled is deny, or there are none free")
+		}
+	} else if noHugeAdvice() != nil {
+		t.Skip("no huge pages for memory that is touched:", err)
+	}
+	if n := resident(create()); n != ExtentSize {
+		t.Errorf("a touch gives %d bytes memory, want a huge page", n)
 	}
 }

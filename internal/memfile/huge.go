@@ -21,6 +21,17 @@ const (
 	HugeTLB1G
 )
 
+// reserved is the size of pages of the reserved pool, 0 for those that are none.
+func (h HugePages) reserved() int {
+	switch h {
+	case HugeTLB2M:
+		return 2 << 20
+	case HugeTLB1G:
+		return 1 << 30
+	}
+	return 0
+}
+
 // Advise tells the kernel about huge pages in [addr, addr+n), which was just
 // mapped.
 func (h HugePages) Advise(addr uintptr, n int) {

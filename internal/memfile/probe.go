@@ -47,6 +47,18 @@ var probes = []probe{
 	{"move page tables", "growing into a bigger window without page faults (mremap MREMAP_DONTUNMAP)", withTrial(tryRehome)},
 	{"duplicate", "aliases and followers without a descriptor (mremap of length 0)", withTrial(tryDuplicate)},
 	{"collapse", "huge pages ahead of the cursor whatever shmem_enabled says (MADV_COLLAPSE)", withTrial(tryCollapse)},
+	{"huge pages anywhere", "HugeAlways: huge pages for memory touched at random, by advice or in a tmpfs of one's own", func() error {
+		advice := withTrial(tryHugeAdvice)()
+		if advice == nil {
+			return nil
+		}
+		f, err := inOwnTmpfs()
+		if err != nil {
+			return errors.Join(err, advice)
+		}
+		f.Close()
+		return nil
+	}},
 	{"populate", "page tables filled ahead (MADV_POPULATE_WRITE)", withTrial(func(t *trial) error {
 		return sys.Advise(t.addr, ExtentSize, sys.AdvisePopulateWrite)
 	})},
@@ -74,6 +86,9 @@ var (
 	NoDuplicate = remember(withTrial(tryDuplicate))
 
 	NoCollapse = remember(withTrial(tryCollapse))
+
+	// noHugeAdvice: huge pages where a file without a name is touched, for the advice alone.
+	noHugeAdvice = remember(withTrial(tryHugeAdvice))
 
 	// NoGuard: guard pages that take no VMA, for mappings of files.
 	NoGuard = remember(withTrial(tryGuard))
@@ -165,7 +180,7 @@ func EndTrials(start ...uintptr) {
 func withTrial(f func(*trial) error) func() error {
 	return func() error {
 		EndTrials()
-		file, err := New("growarena probe", 0)
+		file, err := create("growarena probe", 0)
 		if err != nil {
 			return err
 		}
@@ -240,6 +255,18 @@ func tryCollapse(t *trial) error {
 	if !huge {
 		return err
 	}
+	if pages, err := sys.Resident(t.addr, ExtentSize); err == nil && pages < ExtentSize/os.Getpagesize() {
+		return errFaked
+	}
+	return nil
+}
+
+// tryHugeAdvice touches a byte, and looks whether all of the extent has memory then.
+func tryHugeAdvice(t *trial) error {
+	if err := sys.Advise(t.addr, ExtentSize, sys.AdviseHugePage); err != nil {
+		return err
+	}
+	bytesAt(sys.Pointer(t.addr), 1)[0] = 1
 	if pages, err := sys.Resident(t.addr, ExtentSize); err == nil && pages < ExtentSize/os.Getpagesize() {
 		return errFaked
 	}

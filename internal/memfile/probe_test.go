@@ -53,7 +53,7 @@ func TestFeatures_EachFailure(t *testing.T) {
 
 // TestFeatures_Seals: seals are missing where a file of ours has none, and nowhere else.
 func TestFeatures_Seals(t *testing.T) {
-	f, err := New("seals", 0)
+	f, err := New("seals", HugeAuto)
 	if err != nil {
 		t.Skip(err)
 	}

@@ -16,7 +16,7 @@ func TestCommit_AsksFirst(t *testing.T) {
 	if !CanCollapse() {
 		t.Skip("this kernel cannot be asked")
 	}
-	f, err := New(t.Name(), 0)
+	f, err := New(t.Name(), HugeAuto)
 	if err != nil {
 		t.Fatal(err)
 	}

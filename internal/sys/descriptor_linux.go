@@ -75,6 +75,18 @@ func TempFile(dir string) (fd int, err error) {
 	return fd, nil
 }
 
+// TempFileIn is TempFile in the directory that a descriptor is of, which knows such files.
+func TempFileIn(dir int) (fd int, err error) {
+	err = retry(CallOpen, func() (err error) {
+		fd, err = unix.Openat(dir, ".", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+		return err
+	})
+	if err != nil {
+		return -1, err
+	}
+	return fd, nil
+}
+
 // Opened tells how fd was opened: for reading and writing, and to append.
 func Opened(fd int) (readWrite, appends bool, err error) {
 	flags := 0

@@ -51,6 +51,7 @@ func Remap(old, oldSize, newSize, to uintptr, flags int) error {
 func Resident(addr, n uintptr) (int, error)   { return 0, unsupported(CallMincore) }
 func Name(addr, n uintptr, name string) error { return unsupported(CallPrctl) }
 func TempFile(dir string) (int, error)        { return -1, unsupported(CallOpen) }
+func TempFileIn(dir int) (int, error)         { return -1, unsupported(CallOpen) }
 func Opened(fd int) (readWrite, appends bool, err error) {
 	return false, false, unsupported(CallFlags)
 }

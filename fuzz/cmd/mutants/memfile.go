@@ -32,6 +32,13 @@ var memfileMutants = []mutant{
 		new:     "if took < 0 {",
 		test:    "TestWatch",
 	}, {
+		name:    "no tmpfs of its own",
+		mistake: "memory that is touched at random keeps small pages, whatever is asked for",
+		file:    "internal/memfile/create.go",
+		old:     "if pages == HugeAlways && noHugeAdvice() != nil {",
+		new:     "if pages == HugeAlways && noHugeAdvice() == nil {",
+		test:    "TestNew_HugeAlways",
+	}, {
 		name:    "no lock",
 		mistake: "two processes grow one file",
 		file:    "internal/memfile/adopt.go",

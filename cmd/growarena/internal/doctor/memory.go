@@ -13,7 +13,7 @@ func memoryRows(f files) []Row {
 	c := cgroupOf(f)
 	return []Row{
 		judgeMemory(f), judgeCgroup(c), judgeHigh(c), judgeGoLimit(c, debug.SetMemoryLimit(-1)),
-		judgeShmem(f("/sys/kernel/mm/transparent_hugepage/shmem_enabled"), canCollapse()), judgeOvercommit(f),
+		judgeShmem(f("/sys/kernel/mm/transparent_hugepage/shmem_enabled"), works("collapse"), works("huge pages anywhere")), judgeOvercommit(f),
 	}
 }
 
@@ -26,18 +26,19 @@ func judgeMemory(f files) Row {
 	return ok("memory", fmt.Sprintf("%s, of which %s are available", size(total), size(free)))
 }
 
-// canCollapse reports whether huge pages can be had whatever the setting says.
-func canCollapse() bool {
+// works reports whether the system has a feature.
+func works(name string) bool {
 	for _, f := range arena.Features() {
-		if f.Name == "collapse" {
+		if f.Name == name {
 			return f.Err == nil
 		}
 	}
 	return false
 }
 
-// judgeShmem judges shmem_enabled, "always within_size advise [never] deny force".
-func judgeShmem(setting string, collapse bool) Row {
+// judgeShmem judges shmem_enabled, "always within_size advise [never] deny force", where huge pages
+// are to be had all the same ahead of a writer, or anywhere.
+func judgeShmem(setting string, collapse, everywhere bool) Row {
 	const name, file = "huge pages for shared memory", "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
 	_, mode, _ := strings.Cut(setting, "[")
 	mode, _, _ = strings.Cut(mode, "]")
@@ -48,8 +49,10 @@ func judgeShmem(setting string, collapse bool) Row {
 		return costs(name, "shmem_enabled is deny", "no huge pages at all: filling takes some three times as long, and moving an arena is slower", "echo advise > "+file)
 	case mode == "never" && !collapse:
 		return costs(name, "shmem_enabled is never, and MADV_COLLAPSE does not work", "memory comes in small pages: filling takes some three times as long", "echo advise > "+file)
+	case mode == "never" && everywhere:
+		return ok(name, "shmem_enabled is never; MADV_COLLAPSE makes them all the same, and HugeAlways mounts a tmpfs of its own")
 	case mode == "never":
-		return costs(name, "shmem_enabled is never; MADV_COLLAPSE makes them all the same", "only where memory is touched at random: HugeAlways has no effect (memory ahead of a writer is made huge regardless)", "echo advise > "+file)
+		return costs(name, "shmem_enabled is never; MADV_COLLAPSE makes them all the same", "only where memory is touched at random: HugeAlways has no effect (memory ahead of a writer is made huge regardless)", "echo advise > "+file+", or run as root: HugeAlways then mounts a tmpfs of its own")
 	}
 	return ok(name, "shmem_enabled is "+mode)
 }
