@@ -10,6 +10,7 @@ import (
 
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/sys"
+	"github.com/growarena/growarena/track"
 )
 
 // machine is a made-up one: files by path.
@@ -113,6 +114,10 @@ func TestJudge(t *testing.T) {
 		"an old kernel":                  {feature("populate", os.NewSyscallError("madvise", sys.EINVAL)), Missing, "Linux 5.14"},
 		"a sandbox":                      {feature("memfd", os.NewSyscallError("memfd_create", sys.EPERM)), Missing, "seccomp"},
 		"not Linux":                      {feature("memfd", fmt.Errorf("memfd_create: %w", errors.ErrUnsupported)), Missing, "Linux"},
+		"written pages":                  {judgeTracking(nil), OK, "PAGEMAP_SCAN"},
+		"written pages, an old kernel":   {judgeTracking(fmt.Errorf("%w: ioctl: %w", track.ErrUnsupported, sys.EINVAL)), Missing, "Linux 6.7"},
+		"written pages, a sandbox":       {judgeTracking(fmt.Errorf("%w: userfaultfd: %w", track.ErrUnsupported, sys.EPERM)), Missing, "seccomp"},
+		"written pages, no /proc":        {judgeTracking(fmt.Errorf("%w: %w", track.ErrUnsupported, sys.ENOENT)), Missing, "mount /proc"},
 		"a feature nobody knows":         {feature("telepathy", errDeaf), Missing, "you do without: for this"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -148,4 +153,14 @@ func TestExamine(t *testing.T) {
 			t.Errorf("%+v", row)
 		}
 	}
+	// What it says of written pages is what who asks for them gets.
+	for _, row := range r.Rows {
+		if row.Name == "written pages" {
+			if err := tryTracking(); (row.Verdict == OK) != (err == nil) || err != nil && !errors.Is(err, errors.ErrUnsupported) {
+				t.Errorf("%+v: %v", row, err)
+			}
+			return
+		}
+	}
+	t.Error("nothing is said of written pages")
 }

@@ -35,7 +35,7 @@ func Examine() Report {
 	var r Report
 	r.add("machine", append(machineRows(disk), insideRows(disk)...))
 	r.add("growth", rungs)
-	r.add("kernel features", featureRows())
+	r.add("kernel features", append(featureRows(), trackingRow()))
 	r.add("memory", memoryRows(disk))
 	r.add("prices", priceRows())
 	r.add("limits", limitRows(disk))
