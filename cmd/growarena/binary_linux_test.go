@@ -9,7 +9,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // build makes the real binary, without the race detector: its shadow memory does
@@ -93,5 +95,42 @@ func TestBinary_Interrupt(t *testing.T) {
 	cmd.Wait() // The exit code is looked at below.
 	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.Contains(string(rest), "interrupted") {
 		t.Errorf("exit code %d, stderr %q", code, rest)
+	}
+}
+
+// TestBinary_Terminated: a signal that ends share or follow leaves no name behind.
+func TestBinary_Terminated(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the program")
+	}
+	program := build(t)
+	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		for command, made := range map[string]string{"share": "x.control", "follow": "x.wait"} {
+			dir := shmDir(t)
+			args := []string{command, "-dir", dir, "x"}
+			if command == "share" {
+				args = []string{command, "-dir", dir, "-name", "x"}
+			}
+			cmd := exec.Command(program, args...)
+			stdin, err := cmd.StdinPipe() // Gives nothing.
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			for _, err := os.Stat(filepath.Join(dir, made)); err != nil && t.Context().Err() == nil; _, err = os.Stat(filepath.Join(dir, made)) {
+				time.Sleep(time.Millisecond)
+			}
+			if err := cmd.Process.Signal(sig); err != nil {
+				t.Fatal(err)
+			}
+			cmd.Wait() // The exit code is looked at below.
+			stdin.Close()
+			left, err := os.ReadDir(dir)
+			if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || len(left) > 0 || err != nil {
+				t.Errorf("%s, %v: exit code %d, left: %v, %v", command, sig, code, left, err)
+			}
+		}
 	}
 }

@@ -20,7 +20,7 @@ const (
 	exitUnreadable  = 3
 	exitGone        = 4
 	exitCorrupt     = 5
-	exitInterrupted = 130 // as a shell reports SIGINT
+	exitInterrupted = 130 // as a shell reports SIGINT; of SIGTERM and SIGHUP, too
 )
 
 const overview = `growarena reads real input into an arena that grows while it is being read,
@@ -45,7 +45,7 @@ Exit codes:
 	3    some files could not be read; all else is well
 	4    follow: the writer has died; all that it had published is written
 	5    follow: the buffer is corrupt
-	130  interrupted
+	130  interrupted, by SIGINT (Ctrl-C), SIGTERM or SIGHUP
 `
 
 // commands are those that have a help of their own.
