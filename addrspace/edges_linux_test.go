@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/growarena/growarena/internal/census"
 	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
 )
@@ -185,4 +187,42 @@ func TestSpace_StuckMakesRoom(t *testing.T) {
 	if any {
 		t.Error("there was nothing to give back")
 	}
+}
+
+// TestSpace_Floor: windows do not lie below the lowest zone, but where the caller says which there are; and it is
+// known that there is a Space, besides the one of the process.
+func TestSpace_Floor(t *testing.T) {
+	s, own := newSpace(t, Options{}), newSpace(t, Options{Zones: testZones(gib)})
+	for _, one := range []*Space{s, own, Default()} {
+		w := reserve(t, one, 2*mib, ReserveOptions{})
+		if got := slices.Contains(census.Mentioned(), any(one)); got != (one != Default()) {
+			t.Errorf("it is known that there is a Space: %v", got)
+		}
+		if w.String() != w.Range().String() {
+			t.Errorf("a window without a name is %v", w)
+		}
+	}
+	lowest := s.Zones()[0].Start
+	for _, z := range s.Zones() {
+		lowest = min(lowest, z.Start)
+	}
+	if s.floor != lowest || own.floor != 0 {
+		t.Errorf("the lowest are %#x and %#x, want %#x and 0", s.floor, own.floor, lowest)
+	}
+	for _, bits := range []int{0, 36, 57} {
+		New(Options{AddressBits: bits})
+	}
+}
+
+// TestSpace_NamesIgnored: names that the kernel does not take are counted.
+func TestSpace_NamesIgnored(t *testing.T) {
+	s := newSpace(t, Options{Zones: testZones(gib)})
+	restore := testutil.FailAll(sys.CallPrctl, syscall.ENOMEM)
+	for n := range uint64(3) {
+		reserve(t, s, 2*mib, ReserveOptions{Name: "a name"})
+		if st := s.Stats(); st.AdviceIgnored != n+1 {
+			t.Errorf("%d times, want %d", st.AdviceIgnored, n+1)
+		}
+	}
+	restore()
 }

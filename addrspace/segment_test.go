@@ -81,6 +81,22 @@ func TestSegments_Model(t *testing.T) {
 		if !slices.Equal(l, want) || l.vmas(size) != vmas || l.bytes() != uintptr(bytes) {
 			t.Fatalf("segments %+v of %d VMAs, want %+v of %d", l, l.vmas(size), want, vmas)
 		}
+		off, n = rng.IntN(size), 1+rng.IntN(8)
+		covered, whole, inOne := off+n <= size, segment{}, false
+		for i := off; i < min(off+n, size); i++ {
+			covered = covered && units[i] != 0
+		}
+		for _, g := range want {
+			if g.off <= uintptr(off) && uintptr(off+n) <= g.end() {
+				whole, inOne = segment{off: uintptr(off), n: uintptr(n), fd: units[off] / 1000, fileOff: int64(units[off] % 1000)}, true
+			}
+		}
+		if l.covers(uintptr(off), uintptr(n)) != covered {
+			t.Fatalf("covers(%d, %d) = %v in %v", off, n, !covered, units)
+		}
+		if g, ok := l.part(uintptr(off), uintptr(n)); g != whole || ok != inOne {
+			t.Fatalf("part(%d, %d) = %+v, %v in %v", off, n, g, ok, units)
+		}
 		i := rng.IntN(size)
 		if units[i] == 0 {
 			lo, hi := i, i+1
@@ -101,7 +117,7 @@ func TestSegments_Covers(t *testing.T) {
 	for _, tt := range []struct {
 		off, n uintptr
 		want   bool
-	}{{0, 4, true}, {1, 2, true}, {0, 8, true}, {2, 6, true}, {0, 9, false}, {8, 1, false}, {9, 2, false}, {10, 2, true}, {10, 3, false}, {20, 1, false}} {
+	}{{0, 4, true}, {1, 2, true}, {0, 8, true}, {2, 6, true}, {0, 9, false}, {8, 1, false}, {9, 2, false}, {10, 2, true}, {10, 3, false}, {20, 1, false}, {4, 5, false}, {7, 1, true}} {
 		if got := l.covers(tt.off, tt.n); got != tt.want {
 			t.Errorf("[%d, %d) covered: %v", tt.off, tt.off+tt.n, got)
 		}

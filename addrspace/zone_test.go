@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -72,6 +73,68 @@ func TestZones(t *testing.T) {
 					t.Errorf("%s/%d: %v reaches into %s", tt.arch, tt.bits, z, a.what)
 				}
 			}
+		}
+	}
+}
+
+// TestZones_Small: of small spaces zones are fractions, and of very large ones what is above 2^48 comes first.
+func TestZones_Small(t *testing.T) {
+	for bits := 34; bits < 47; bits++ {
+		unit := uintptr(1) << (bits - 5) // a 32nd
+		if got, want := zonesFor("arm64", bits), []zone{{Range{8 * unit, 15 * unit}, 0}, {Range{2 * unit, 8 * unit}, 1}}; !slices.Equal(got, want) {
+			t.Errorf("%d bits: %v, want %v", bits, got, want)
+		}
+	}
+	if got := zonesFor("arm64", 33); got != nil {
+		t.Errorf("33 bits: %v", got)
+	}
+	for _, tt := range []struct {
+		arch       string
+		bits, low  int
+		start, end uint64
+	}{
+		{"amd64", 57, 47, 1 << 53, 1 << 55}, {"riscv64", 56, 47, 1 << 52, 1 << 54}, {"s390x", 53, 47, 1 << 49, 1 << 51},
+		{"arm64", 52, 48, 1 << 48, 1 << 50}, {"ppc64le", 51, 47, 1 << 48, 1<<48 + 1<<49}, {"ppc64le", 49, 47, 1 << 48, 1<<48 + 1<<47},
+	} {
+		want := []zone{{Range{uintptr(tt.start), uintptr(tt.end)}, 0}}
+		for _, z := range zonesFor(tt.arch, tt.low) {
+			want = append(want, zone{z.Range, z.tier + 1})
+		}
+		if got := zonesFor(tt.arch, tt.bits); !slices.Equal(got, want) {
+			t.Errorf("%s/%d: %v, want %v", tt.arch, tt.bits, got, want)
+		}
+	}
+}
+
+// TestZones_Cut: what is left of a zone is in units of a GiB where it was cut, and nowhere empty.
+func TestZones_Cut(t *testing.T) {
+	const g = uintptr(alignmentBig)
+	z := zone{Range{10*g + 1, 20 * g}, 3}
+	for _, tt := range []struct {
+		r    Range
+		want []Range
+	}{
+		{Range{20 * g, 21 * g}, []Range{z.Range}},
+		{Range{15*g + 1, 16*g + 1}, []Range{{10*g + 1, 15 * g}, {17 * g, 20 * g}}},
+		{Range{15 * g, 16 * g}, []Range{{10*g + 1, 15 * g}, {16 * g, 20 * g}}},
+		{Range{15*g - 1, 16*g - 1}, []Range{{10*g + 1, 14 * g}, {16 * g, 20 * g}}},
+		{Range{9 * g, 16 * g}, []Range{{16 * g, 20 * g}}},
+		{Range{16 * g, 30 * g}, []Range{{10*g + 1, 16 * g}}},
+		{Range{16 * g, 20 * g}, []Range{{10*g + 1, 16 * g}}},
+		{Range{10*g + 1, 16 * g}, []Range{{16 * g, 20 * g}}},
+		{Range{9 * g, 20 * g}, nil},
+	} {
+		var want []zone
+		for _, r := range tt.want {
+			want = append(want, zone{r, 3})
+		}
+		if got := awayFromHeap([]zone{z}, []Range{tt.r}); !slices.Equal(got, want) {
+			t.Errorf("without %v: %v, want %v", tt.r, got, want)
+		}
+	}
+	for heap, want := range map[uint64]int{1<<heapBitsOnAMD64 - 1: 2, 1 << heapBitsOnAMD64: 1} {
+		if got := heapReaches("amd64", 47, heap); len(got) != want {
+			t.Errorf("a heap at %#x reaches %v", heap, got)
 		}
 	}
 }
