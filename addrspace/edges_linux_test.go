@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -225,4 +226,27 @@ func TestSpace_NamesIgnored(t *testing.T) {
 		}
 	}
 	restore()
+}
+
+// TestLimit_KeepsSome: of a limit on addresses some is left to the Go runtime; the limit is read anew, and here there
+// is none, where that would be taken.
+func TestLimit_KeepsSome(t *testing.T) {
+	if sys.LimitAS() != math.MaxUint64 || sys.AddressesUsed() == 0 {
+		t.Skip("RLIMIT_AS is set, or there is no /proc")
+	}
+	const limit = 1 << 44
+	for _, tt := range []struct {
+		left uint64
+		fits bool
+	}{{addressesKept + addressesKept/2, true}, {addressesKept / 2, false}} {
+		s := newSpace(t, Options{Zones: testZones(gib)})
+		reserve(t, s, 2*mib, ReserveOptions{})
+		s.mu.Lock()
+		s.limitAS = limit
+		err := s.addressBudgetLocked(uintptr(limit - sys.AddressesUsed() - tt.left))
+		if fits := s.limitAS == limit; err != nil || fits != tt.fits {
+			t.Errorf("%d bytes are left: it fits: %v, %v", tt.left, fits, err)
+		}
+		s.mu.Unlock()
+	}
 }

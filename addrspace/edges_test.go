@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 
@@ -185,6 +186,11 @@ func TestLimits(t *testing.T) {
 		err := tt.l.refusal(tt.n, sys.ENOMEM)
 		if !errors.Is(err, ErrNoSpace) || !errors.Is(err, sys.ENOMEM) || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%+v for %d: %v, want %q", tt.l, tt.n, err, tt.says)
+		}
+	}
+	if err := (limits{none, 1, 10, 100}).refusal(1, sys.ENOMEM); strings.Contains(err.Error(), "not known") {
+		if _, e := os.ReadFile("/proc/sys/vm/overcommit_memory"); e == nil {
+			t.Errorf("what can be read is not said: %v", err)
 		}
 	}
 	for limit, want := range map[uint64]uint64{0: 0, 800: 100, 8 * addressesKept: addressesKept, 1 << 50: addressesKept} {

@@ -130,7 +130,7 @@ var addrspaceMutants = []mutant{
 		name:    "RLIMIT_AS ignored",
 		mistake: "windows may take all addresses that RLIMIT_AS leaves, and the Go heap cannot grow",
 		file:    "addrspace/limit.go",
-		old:     "return used+kept <= s.limitAS && uint64(n) <= s.limitAS-kept-used",
+		old:     "return fitsIn(s.limitAS, used+kept, uint64(n))",
 		new:     "return used+kept <= s.limitAS || true",
 		test:    "TestLimit_LeavesRoomForTheRuntime",
 	}, {
