@@ -4,7 +4,7 @@
 #
 #   kernels.sh [MACHINE...]   fetches, builds, runs, and prints the table (default: all machines)
 #   kernels.sh list           the machines
-#   kernels.sh short          a minute: what this machine can run of 386 and linux6.1
+#   kernels.sh short          a minute or three: what this machine can run of 386 and linux6.1
 #   kernels.sh table          the table of what has run so far
 #
 # DIR is where everything goes, half a gigabyte. TIME: seconds that a test binary may
@@ -135,7 +135,7 @@ short() {
   else
     echo "386: this machine runs no 32-bit x86 programs"
   fi
-  if ! command -v qemu-system-x86_64 cpio apt-get >/dev/null; then
+  if ! command -v qemu-system-x86_64 >/dev/null || ! command -v cpio >/dev/null || ! command -v apt-get >/dev/null; then
     echo "linux6.1: QEMU, cpio or apt-get is not installed"
   elif ! (fetch amd64 "$(machines | awk '$1 == "linux6.1" { print $4 }')" 'boot/vmlinuz-*' && fetch amd64 busybox-static bin/busybox) >/dev/null; then
     echo "linux6.1: no kernel"
@@ -188,7 +188,7 @@ table() {
       $1 == "GA-RESULT" {
         n++; pass += $4; skip += $6
         if ($3 == 0) good++
-        else if ($3 == 124 || $3 == 137) bad = bad sep $2 " (not in time)"
+        else if ($3 == 124 || $3 == 137) bad = bad sep $2 " (not in time" ($5 ? ", " $5 " tests" : "") ")"
         else bad = bad sep $2 " (" ($5 ? $5 " tests" : "code " $3) ")"
         if (bad != "") sep = ", "
         if ($3 != 0) failed = 1
