@@ -54,11 +54,14 @@ func lockNamed(fd int, path string) error {
 	return stillNamed(fd, path)
 }
 
-// stillNamed returns an error if a file is not the one that has the name.
+// stillNamed returns an error if a file is not the one that has the name, or cannot be a buffer's.
 func stillNamed(fd int, path string) error {
 	info, err := sys.Stat(fd)
 	if err != nil {
 		return err
+	}
+	if !info.Regular {
+		return fmt.Errorf("%s is no regular file, so it is of no buffer: remove it by hand", path)
 	}
 	id, err := sys.IDOf(path)
 	if errors.Is(err, sys.ENOENT) || err == nil && id != info.ID {

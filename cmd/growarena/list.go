@@ -32,7 +32,7 @@ one goes on with what he has. A buffer that has a writer stays: end that first.
 // listed is what ls tells of a buffer.
 type listed struct {
 	Name       string    `json:"name"`
-	State      string    `json:"state"` // live, closed, dead, incomplete, corrupt, init
+	State      string    `json:"state"` // live, closed, dead, incomplete, corrupt, unreadable, init
 	Published  int       `json:"published"`
 	Front      int       `json:"front"` // bytes of these that are dropped
 	Memory     int64     `json:"memory"`
@@ -109,8 +109,10 @@ func stateOf(i shm.Info) string {
 	switch {
 	case i.Leftover:
 		return "incomplete"
-	case i.Err != nil:
+	case errors.Is(i.Err, shm.ErrCorrupt):
 		return "corrupt"
+	case i.Err != nil:
+		return "unreadable" // It may be another user's.
 	case i.State == shm.StateLive && !i.Alive:
 		return "dead"
 	}
