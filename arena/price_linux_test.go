@@ -3,6 +3,7 @@
 package arena_test
 
 import (
+	"syscall"
 	"testing"
 	"time"
 
@@ -34,7 +35,10 @@ func TestArena_HugePagesThatPay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer memfile.FixPrices(tt.price, time.Millisecond)()
+			// No tmpfs of its own, in which HugeAlways has huge pages without calls.
+			restore := testutil.FailAll(sys.CallFsopen, syscall.EPERM)
 			a := newArena(t, arena.Options{HugePages: tt.huge})
+			restore()
 			calls := testutil.CountCalls(func() {
 				for a.Len() < extents<<21 {
 					off := a.Len()
