@@ -102,7 +102,9 @@ func (c *checkpoint) run() error {
 	if c.opts.Since != nil && c.opts.Since != c.t.last {
 		return errNotLast
 	}
-	c.lookAtFile()
+	if err := c.lookAtFile(); err != nil {
+		return err
+	}
 	if c.opts.Since != nil {
 		c.todo = c.t.since.clone()
 	} else {

@@ -94,15 +94,21 @@ func (c *checkpoint) write(off int, b []byte) error {
 	return nil
 }
 
-// lookAtFile finds out what dst is.
-func (c *checkpoint) lookAtFile() {
+// lookAtFile finds out what dst is, and returns an error if it is a file that cannot have the bytes of Since.
+func (c *checkpoint) lookAtFile() error {
 	f, ok := c.dst.(*os.File)
 	if !ok {
-		return
+		return nil
 	}
-	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
-		c.file, c.sparse = f, info.Size() == 0 && c.opts.Since == nil
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return nil
 	}
+	c.file, c.sparse = f, info.Size() == 0 && c.opts.Since == nil
+	if s := c.opts.Since; s != nil && info.Size() < int64(s.Len) {
+		return fmt.Errorf("%s has %d bytes, and CheckpointOptions.Since has %d: give it the file that has that one, or make a full one", f.Name(), info.Size(), s.Len)
+	}
+	return nil
 }
 
 // stage holds what was copied while the writers were stopped.

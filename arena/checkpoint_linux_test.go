@@ -109,6 +109,14 @@ func TestCheckpoint_File(t *testing.T) {
 	}
 	b[5000]++
 	b[3<<20]++ // A hole until now.
+	other, err := os.Create(filepath.Join(t.TempDir(), "other"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := a.Checkpoint(other, arena.CheckpointOptions{Since: first}); err == nil || !strings.Contains(err.Error(), "has 0 bytes") {
+		t.Errorf("into a file that has not the first: %v", err)
+	}
 	second := checkpoint(t, a, f, arena.CheckpointOptions{Since: first})
 	same("incremental")
 	if most := int64(3 * os.Getpagesize()); second.Copied > most { // And the page it ends in.

@@ -99,6 +99,13 @@ var trackMutants = []mutant{
 		pkg:     "track",
 		test:    "TestNew_HugeTLB",
 	}, {
+		name:    "since into another file",
+		mistake: "a file that is too short to have the last checkpoint gets what has changed since",
+		file:    "arena/checkpoint_copy.go",
+		old:     "info.Size() < int64(s.Len) {",
+		new:     "info.Size() < 0 {",
+		test:    "TestCheckpoint_File",
+	}, {
 		name:    "cut off meanwhile",
 		mistake: "what a Truncate has cut off before its piece was copied counts as copied",
 		file:    "arena/checkpoint_copy.go",
