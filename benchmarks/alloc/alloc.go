@@ -19,7 +19,7 @@ const batch = 1 << 18
 func Experiments(quick bool) []bench.Experiment {
 	batches, fresh, rounds := 80, 8, 7
 	if quick {
-		batches, fresh, rounds = 3, 2, 5
+		batches, fresh, rounds = 2, 2, 5
 	}
 	e := again(batches, rounds)
 	if quick {

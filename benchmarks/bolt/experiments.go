@@ -44,7 +44,7 @@ func Experiments(quick bool) []bench.Experiment {
 	held, durable := []bench.Case{of(64, 2000)}, []bench.Case{of(16, 2000)}
 	byHold := []bench.Case{of(64, 10), of(64, 30), of(64, 100), of(64, 300), of(64, 1000)}
 	if quick {
-		alone, held, durable, byHold = []bench.Case{of(4, 0)}, []bench.Case{of(8, 200)}, []bench.Case{of(1, 200)}, []bench.Case{of(2, 5), of(2, 20)}
+		alone, held, durable, byHold = []bench.Case{of(4, 0)}, []bench.Case{of(4, 120)}, []bench.Case{of(1, 120)}, []bench.Case{of(2, 5), of(2, 20)}
 	}
 	const growing = "A database grows from a sixteenth of the size of the case to all of it, by Updates of 24 new keys and 8 old ones with values of 512 bytes. " +
 		"A second goroutine makes a View of one key every 100 µs, and its latency counts from the moment it was due. "

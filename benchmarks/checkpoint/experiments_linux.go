@@ -5,11 +5,11 @@ import (
 	"github.com/growarena/growarena/benchmarks/internal/work"
 )
 
-// Experiments returns copies of 256 MiB to 8 GiB, of 64 MiB if quick.
+// Experiments returns copies of 256 MiB to 8 GiB, of 32 MiB if quick.
 func Experiments(quick bool) []bench.Experiment {
 	cases := []bench.Case{{Label: "256 MiB", Size: 256 << 20}, {Label: "1 GiB", Size: 1 << 30}, {Label: "8 GiB", Size: 8 << 30}}
 	if quick {
-		cases = []bench.Case{{Label: "64 MiB", Size: 64 << 20}}
+		cases = []bench.Case{{Label: "32 MiB", Size: 32 << 20}}
 	}
 	room := func(of bench.Case) string { return work.NoRoom(of.Size*21/10 + 1<<30) }
 	all := []bench.Experiment{

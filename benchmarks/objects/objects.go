@@ -2,6 +2,7 @@ package objects
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -18,6 +19,7 @@ func Experiments(quick bool) []bench.Experiment {
 	for i, e := range all {
 		e.Memory = bench.Fixed(64 << 20)
 		all[i] = e.Only("slab.Local", "make", "sync.Pool", "modernc.org/memory")
+		all[i].Cases = slices.DeleteFunc(e.Cases, func(c bench.Case) bool { return c.Label == "1 KiB" })
 	}
 	return all
 }

@@ -7,10 +7,10 @@ const row = 7
 
 // Goals returns what doubling must reach.
 func Goals() []bench.Goal {
-	large := []string{"64 MiB", "1 GiB", "4 GiB"} // the first in a quick run
+	large := []string{"32 MiB", "1 GiB", "4 GiB"} // the first in a quick run
 	return []bench.Goal{
 		{
-			Name: "realloc", Row: row, Experiment: "realloc", Text: "doubling a buffer to 1 GiB and above (64 MiB in a quick run) ≥ 100 × faster than every allocator",
+			Name: "realloc", Row: row, Experiment: "realloc", Text: "doubling a buffer to 1 GiB and above (32 MiB in a quick run) ≥ 100 × faster than every allocator",
 			Rule: bench.FactorAtLeast, Limit: 100, Ours: "slab.Realloc", Cases: large,
 		},
 		{

@@ -16,7 +16,7 @@ func Experiments(quick bool) []bench.Experiment {
 	cases := []bench.Case{{Label: "128 MiB", Size: 128 << 20}, {Label: "1 GiB", Size: 1 << 30}, {Label: "4 GiB", Size: 4 << 30}}
 	rounds := 5
 	if quick {
-		cases = []bench.Case{{Label: "64 MiB", Size: 64 << 20}}
+		cases = []bench.Case{{Label: "32 MiB", Size: 32 << 20}}
 	}
 	e := bench.Experiment{
 		Name: "realloc", Title: "Doubling a buffer",

@@ -5,7 +5,7 @@ import "github.com/growarena/growarena/benchmarks/internal/bench"
 const name = "rehome"
 
 // quickCopy is what is copied in a quick run.
-const quickCopy = "64 MiB"
+const quickCopy = "32 MiB"
 
 // pageSize is that of the pages that move, but for those of 2 MiB.
 const pageSize = 4096
@@ -30,7 +30,7 @@ func Goals() []bench.Goal {
 		},
 		{
 			Name: "rehome-copy", Row: 2, Experiment: name, Ours: "arena", Cases: append(big, quickCopy), Peers: []string{"copy"},
-			Text: "… ≥ 500 × faster than copying (64 MiB in a quick run)", Rule: bench.FactorAtLeast, Limit: 500,
+			Text: "… ≥ 500 × faster than copying (32 MiB in a quick run)", Rule: bench.FactorAtLeast, Limit: 500,
 		},
 	}
 }

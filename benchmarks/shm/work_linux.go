@@ -176,7 +176,7 @@ func rehome(o shm.Options) func(c bench.Case) (bench.Sample, error) {
 			return s, err
 		}
 		touch := func(b []byte) error {
-			for i := 0; i < len(b); i += 64 << 10 {
+			for i := 0; i < len(b); i += 1 << 20 {
 				if b[i] != 0 {
 					return fmt.Errorf("byte %d is %d", i, b[i])
 				}

@@ -27,7 +27,7 @@ func Experiments(quick bool) []bench.Experiment {
 	if quick {
 		all := []bench.Experiment{
 			table8(7e5).Only(ours, ofChunks, presized), retention(2e6).Only(ours, ofChunks),
-			appending(64<<20).Only(ours, copying), appendingTogether(64<<20).Only(together, alone), following(16<<20, 4).Only(ours, lockedBy),
+			appending(64<<20).Only(ours, copying), appendingTogether(64<<20).Only(together, alone), following(8<<20, 4).Only(ours, lockedBy),
 		}
 		all[0].Cases, all[1].Cases = all[0].Cases[:1], all[1].Cases[:1]
 		return all

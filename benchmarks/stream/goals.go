@@ -51,7 +51,7 @@ func Goals() []bench.Goal {
 		},
 		{
 			Name: "http-total", Experiment: "stream-http", Peers: []string{lockedBy}, Limit: 1,
-			Text: "256 MiB to 8 followers by HTTP (16 MiB to 4 in a quick run): total ≤ slice and RWMutex",
+			Text: "256 MiB to 8 followers by HTTP (8 MiB to 4 in a quick run): total ≤ slice and RWMutex",
 		},
 		{
 			Name: "http-memory", Experiment: "stream-http", Metric: "peak-rss-bytes", Peers: []string{lockedBy}, Limit: 1,
