@@ -130,7 +130,7 @@ can386() {
 short() {
   local ran=()
   if can386; then
-    ONLY="internal/sys addrspace internal/memfile internal/mapping internal/pageheap pool" TIME=60 here 386 386
+    ONLY="internal/sys internal/pageheap epoch" TIME=60 here 386 386
     ran+=(386)
   else
     echo "386: this machine runs no 32-bit x86 programs"
