@@ -15,6 +15,7 @@
 //
 //	go run ./fuzz/cmd/mutants              all of them
 //	go run ./fuzz/cmd/mutants -list        what there is
+//	go run ./fuzz/cmd/mutants -part 1/3    a third of them
 //	go run ./fuzz/cmd/mutants -run arena -v
 //
 // The exit code is 1 if a mistake survives, does not build, hangs the tests, or

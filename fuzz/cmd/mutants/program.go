@@ -67,6 +67,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	flags := flag.NewFlagSet("mutants", flag.ContinueOnError)
 	flags.SetOutput(p.err)
 	only := flags.String("run", "", "only mutants whose name or package matches this `regexp`")
+	part := flags.String("part", "1/1", "of these only `K/N`: every Nth, from the Kth on")
 	list := flags.Bool("list", false, "list the mutants, run nothing")
 	flags.IntVar(&p.parallel, "p", 2, "how many run at once")
 	flags.BoolVar(&p.verbose, "v", false, "say what each catching test complained of")
@@ -74,6 +75,11 @@ func (p *program) run(ctx context.Context, args []string) int {
 		return 2
 	}
 	match, err := regexp.Compile(*only)
+	var k, n int
+	if _, scanned := fmt.Sscanf(*part, "%d/%d", &k, &n); scanned != nil || k < 1 || k > n {
+		fmt.Fprintf(p.err, "mutants: -part is %q: want K/N with 1 <= K <= N\n", *part)
+		return 2
+	}
 	if err != nil || flags.NArg() > 0 || p.parallel < 1 {
 		fmt.Fprintf(p.err, "mutants: what to do is said by flags alone: %v %v\n", flags.Args(), err)
 		return 2
@@ -88,6 +94,8 @@ func (p *program) run(ctx context.Context, args []string) int {
 			chosen = append(chosen, m)
 		}
 	}
+	every := 0
+	chosen = slices.DeleteFunc(chosen, func(mutant) bool { every++; return (every-k)%n != 0 })
 	if *list {
 		p.list(chosen)
 		return 0

@@ -160,7 +160,7 @@ func TestProgram(t *testing.T) {
 // TestProgram_Usage: what cannot be done is an error of its own.
 func TestProgram_Usage(t *testing.T) {
 	root := writeModule(t)
-	for _, args := range [][]string{{"-run", "("}, {"-p", "0"}, {"more"}, {"-run", "nothing of the kind"}, {"-x"}} {
+	for _, args := range [][]string{{"-run", "("}, {"-p", "0"}, {"more"}, {"-run", "nothing of the kind"}, {"-x"}, {"-part", "0/2"}, {"-part", "3/2"}, {"-part", "1"}} {
 		var out, errs bytes.Buffer
 		p := &program{out: &out, err: &errs, root: root, mutants: []mutant{planted("m", "a", "b", "TestSum")}}
 		if code := p.run(t.Context(), args); code != 2 || errs.Len() == 0 {
@@ -183,5 +183,27 @@ func TestProgram_List(t *testing.T) {
 	}
 	if n := strings.Count(out.String(), "TestExplore/"); n < 26 {
 		t.Errorf("%d of the explorer's mutants are listed", n)
+	}
+}
+
+// TestProgram_Part: the parts are all mutants, each once, and as many in each.
+func TestProgram_Part(t *testing.T) {
+	var all []mutant
+	for i := range 7 {
+		all = append(all, planted(string(rune('a'+i)), "x", "y", "TestSum"))
+	}
+	seen := ""
+	for _, part := range []string{"1/3", "2/3", "3/3"} {
+		var out, errs bytes.Buffer
+		p := &program{out: &out, err: &errs, root: ".", mutants: all}
+		if code := p.run(t.Context(), []string{"-list", "-part", part}); code != 0 {
+			t.Fatalf("exit code %d: %s", code, &errs)
+		}
+		for line := range strings.Lines(out.String()) {
+			seen += strings.Fields(line)[1]
+		}
+	}
+	if seen != "adgbecf" {
+		t.Errorf("the parts are %q", seen)
 	}
 }
