@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -105,6 +106,9 @@ func TestBinary_Terminated(t *testing.T) {
 	}
 	program := build(t)
 	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if signal.Ignored(sig) {
+			continue // The tests run under nohup(1), and so does what they start.
+		}
 		for command, made := range map[string]string{"share": "x.control", "follow": "x.wait"} {
 			dir := shmDir(t)
 			args := []string{command, "-dir", dir, "x"}
