@@ -39,9 +39,9 @@ const (
 	// /sys/kernel/mm/transparent_hugepage/shmem_enabled is advise or more. Elsewhere, and unless
 	// that is deny, memory comes from a tmpfs that is mounted for it alone, attached to no
 	// directory, if the process may mount one: as root, also root of a user namespace that has a
-	// mount namespace of its own, from Linux 5.2 on. Such a file knows no seals, and
-	// /proc/self/maps has no name for it. Where neither is to be had it does what HugeAuto does,
-	// whatever huge pages cost. Each touch takes 2 MiB: for memory all of which is going to be used.
+	// mount namespace of its own, from Linux 5.2 on. Such a file knows no seals. Where neither
+	// is to be had it does what HugeAuto does, whatever huge pages cost. Each touch takes 2 MiB: for
+	// memory all of which is going to be used.
 	HugeAlways = memfile.HugeAlways
 	// HugeTLB2M takes pages of 2 MiB from the system's reserved pool
 	// (vm.nr_hugepages); an empty pool is an error when growing.

@@ -173,7 +173,7 @@ func (m *arenaModel) checkSize(f *os.File) error {
 	if size < int64(m.capacity) || size%arenaUnit != 0 && size != int64(m.size) && m.others == 0 {
 		return fmt.Errorf("the file is %d bytes, the capacity %d", size, m.capacity)
 	}
-	if m.disk == nil && size > 0 {
+	if m.disk == nil && size > 0 && m.run.opts.HugePages != arena.HugeAlways { // Which may have no seals.
 		if err := f.Truncate(size - 1); !errors.Is(err, os.ErrPermission) {
 			return fmt.Errorf("making the file shorter: %v", err)
 		}

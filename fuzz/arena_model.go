@@ -219,13 +219,16 @@ func (m *arenaModel) compareStats() error {
 	}
 	// What is not touched may be prepared, but not beyond the last unit.
 	there := roundUp(max(m.capacity, m.others))
-	if m.disk != nil {
+	if page := os.Getpagesize(); m.disk != nil || m.run.opts.HugePages == arena.HugeAlways {
+		if m.disk == nil {
+			page = arenaUnit // It may be in a tmpfs of its own.
+		}
 		// Making the file longer takes the page at its end, also if growing fails then.
 		size, _, err := m.fileSize(0)
 		if err != nil {
 			return err
 		}
-		there += (1 + max(size-there, 0)/arenaUnit) * os.Getpagesize()
+		there += (1 + max(size-there, 0)/arenaUnit) * page
 	}
 	if s.Committed < 0 || s.Committed > there {
 		return fmt.Errorf("%d bytes are committed, of a capacity of %d", s.Committed, m.capacity)

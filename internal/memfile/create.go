@@ -13,7 +13,7 @@ import (
 // a file in a tmpfs of its own where memfds get no huge pages, and the process may mount one.
 func New(name string, pages HugePages) (*File, error) {
 	if pages == HugeAlways && noHugeAdvice() != nil {
-		if f, err := inOwnTmpfs(); err == nil {
+		if f, err := inOwnTmpfs(name); err == nil {
 			return f, nil
 		}
 	}
@@ -37,14 +37,14 @@ func create(name string, hugePage int) (*File, error) {
 	}, nil
 }
 
-// inOwnTmpfs creates a file without a name in a tmpfs that nothing else is in, and which goes
+// inOwnTmpfs creates a file in a tmpfs that nothing else is in, and which goes
 // with it. All its memory is huge pages, whatever shmem_enabled says but "deny". It knows no seals.
-func inOwnTmpfs() (*File, error) {
+func inOwnTmpfs(name string) (*File, error) {
 	mount, err := sys.Tmpfs([2]string{"source", "growarena"}, [2]string{"huge", "always"}, [2]string{"size", "0"})
 	if err != nil {
 		return nil, err
 	}
-	fd, err := sys.TempFileIn(mount)
+	fd, err := sys.TempFileIn(mount, name)
 	if closed := sys.Close(mount); err != nil || closed != nil {
 		if err == nil {
 			_ = sys.Close(fd)

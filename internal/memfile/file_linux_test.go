@@ -393,7 +393,7 @@ func TestNew_HugeAlways(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 	})
-	if tmpfs, err := inOwnTmpfs(); err == nil {
+	if tmpfs, err := inOwnTmpfs("a/b"); err == nil {
 		t.Cleanup(tmpfs.Close)
 		if n := resident(tmpfs); n == os.Getpagesize() {
 			t.Skip("a tmpfs has no huge pages here: shmem_enabled is deny, or there are none free")

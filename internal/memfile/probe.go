@@ -52,7 +52,7 @@ var probes = []probe{
 		if advice == nil {
 			return nil
 		}
-		f, err := inOwnTmpfs()
+		f, err := inOwnTmpfs("growarena probe")
 		if err != nil {
 			return errors.Join(err, advice)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -75,13 +76,19 @@ func TempFile(dir string) (fd int, err error) {
 	return fd, nil
 }
 
-// TempFileIn is TempFile in the directory that a descriptor is of, which knows such files.
-func TempFileIn(dir int) (fd int, err error) {
+// TempFileIn is TempFile in a directory that a descriptor is of, in which nothing else has the name:
+// /proc/self/maps shows it as it shows a memory file of that name.
+func TempFileIn(dir int, name string) (fd int, err error) {
+	name = "memfd:" + strings.ReplaceAll(name, "/", "_")
 	err = retry(CallOpen, func() (err error) {
-		fd, err = unix.Openat(dir, ".", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+		fd, err = unix.Openat(dir, name, unix.O_CREAT|unix.O_EXCL|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
 		return err
 	})
 	if err != nil {
+		return -1, err
+	}
+	if err := retry(CallUnlink, func() error { return unix.Unlinkat(dir, name, 0) }); err != nil {
+		_ = Close(fd)
 		return -1, err
 	}
 	return fd, nil

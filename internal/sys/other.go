@@ -48,10 +48,10 @@ func unsupported(c Call) error {
 func Remap(old, oldSize, newSize, to uintptr, flags int) error {
 	return unsupported(CallMremap)
 }
-func Resident(addr, n uintptr) (int, error)   { return 0, unsupported(CallMincore) }
-func Name(addr, n uintptr, name string) error { return unsupported(CallPrctl) }
-func TempFile(dir string) (int, error)        { return -1, unsupported(CallOpen) }
-func TempFileIn(dir int) (int, error)         { return -1, unsupported(CallOpen) }
+func Resident(addr, n uintptr) (int, error)        { return 0, unsupported(CallMincore) }
+func Name(addr, n uintptr, name string) error      { return unsupported(CallPrctl) }
+func TempFile(dir string) (int, error)             { return -1, unsupported(CallOpen) }
+func TempFileIn(dir int, name string) (int, error) { return -1, unsupported(CallOpen) }
 func Opened(fd int) (readWrite, appends bool, err error) {
 	return false, false, unsupported(CallFlags)
 }
