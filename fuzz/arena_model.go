@@ -219,16 +219,18 @@ func (m *arenaModel) compareStats() error {
 	}
 	// What is not touched may be prepared, but not beyond the last unit.
 	there := roundUp(max(m.capacity, m.others))
-	if page := os.Getpagesize(); m.disk != nil || m.run.opts.HugePages == arena.HugeAlways {
-		if m.disk == nil {
-			page = arenaUnit // It may be in a tmpfs of its own.
-		}
+	switch {
+	case m.disk != nil:
 		// Making the file longer takes the page at its end, also if growing fails then.
 		size, _, err := m.fileSize(0)
 		if err != nil {
 			return err
 		}
-		there += (1 + max(size-there, 0)/arenaUnit) * page
+		there += (1 + max(size-there, 0)/arenaUnit) * os.Getpagesize()
+	case m.run.opts.HugePages == arena.HugeAlways:
+		// In a tmpfs of its own the file has huge pages also behind the capacity, where a growth that
+		// failed has made it longer.
+		there = math.MaxInt
 	}
 	if s.Committed < 0 || s.Committed > there {
 		return fmt.Errorf("%d bytes are committed, of a capacity of %d", s.Committed, m.capacity)

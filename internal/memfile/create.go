@@ -51,7 +51,7 @@ func inOwnTmpfs(name string) (*File, error) {
 		}
 		return nil, errors.Join(err, closed)
 	}
-	return &File{fd: fd, page: os.Getpagesize(), memfd: true}, nil
+	return &File{fd: fd, page: os.Getpagesize(), memfd: true, alone: true}, nil
 }
 
 // tmpfsDirs returns where files are looked for that are memory: the usual place, and the

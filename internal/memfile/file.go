@@ -39,6 +39,7 @@ type File struct {
 	shared bool // others write, too: the caller wants no lock
 	disk   bool // what it holds is disk, and not memory
 	owned  bool // by its owner alone, if made by us
+	alone  bool // made by us in a tmpfs of its own, and nobody else was given a descriptor
 }
 
 // Grow makes the file at least n bytes long and never shorter, whatever others do to
@@ -111,6 +112,9 @@ func (f *File) look() error {
 
 // extend makes the file n bytes long, or leaves it alone if it is longer.
 func (f *File) extend(n int) error {
+	if f.alone { // Nobody makes it longer between the look before this and here.
+		return sys.Truncate(f.fd, int64(n))
+	}
 	if f.sealed {
 		err := sys.Truncate(f.fd, int64(n)) // Takes no memory, and cannot cut.
 		if !errors.Is(err, sys.EPERM) {
@@ -179,6 +183,7 @@ func (f *File) Open(write bool) (int, error) {
 		}
 		f.owned = true
 	}
+	f.alone = false // Who has one that reads opens another that writes, if he is the same user.
 	fd, err := f.reopen(write)
 	switch {
 	case err == nil || errors.Is(err, sys.EMFILE) || errors.Is(err, sys.ENFILE):
