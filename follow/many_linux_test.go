@@ -272,7 +272,7 @@ func TestFollower_OtherProcess(t *testing.T) {
 		t.Error(child)
 	}
 	for _, l := range followers {
-		if g := l.Stats().Growth; g.Rehomed+g.Aliased < 2 {
+		if g := l.Stats().Growth; g.Rehomed+g.Aliased < 1 { // Less often where the writer is far ahead.
 			t.Errorf("%+v", g)
 		}
 		ok(t, l.Close())

@@ -112,11 +112,9 @@ func (f *File) look() error {
 
 // extend makes the file n bytes long, or leaves it alone if it is longer.
 func (f *File) extend(n int) error {
-	if f.alone { // Nobody makes it longer between the look before this and here.
-		return sys.Truncate(f.fd, int64(n))
-	}
-	if f.sealed {
-		err := sys.Truncate(f.fd, int64(n)) // Takes no memory, and cannot cut.
+	if f.sealed || f.alone {
+		// Takes no memory, and cannot cut: nobody makes one longer meanwhile that is ours alone.
+		err := sys.Truncate(f.fd, int64(n))
 		if !errors.Is(err, sys.EPERM) {
 			return err
 		}
