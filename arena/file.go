@@ -12,7 +12,8 @@ import (
 // File opens the backing file for reading: for another process, for sendfile and the
 // like. Offsets in it are offsets in the arena, it has an offset of its own, and it
 // outlives the arena; the caller closes it. A memfd of ours is its owner's alone
-// (mode 0600), so nobody else can make it a writable one; and nobody can cut or seal it.
+// (mode 0600), so nobody else can make it a writable one; and nobody can cut or seal it (but see
+// [HugeAlways]).
 //
 // It is longer than Len, with zeros behind: who copies from it copies so much, as
 // io.CopyN(conn, f, int64(a.Len())) does, or takes [Arena.NewReader].

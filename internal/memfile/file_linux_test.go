@@ -405,3 +405,30 @@ func TestNew_HugeAlways(t *testing.T) {
 		t.Errorf("a touch gives %d bytes memory, want a huge page", n)
 	}
 }
+
+// TestFile_OwnTmpfs: a file in a tmpfs of its own takes no memory by growing, and once somebody else has it, is not
+// cut where he makes it longer.
+func TestFile_OwnTmpfs(t *testing.T) {
+	f, err := inOwnTmpfs("shown")
+	if err != nil {
+		t.Skip("a tmpfs may not be mounted here: ", err)
+	}
+	defer f.Close()
+	if err := f.Grow(2 * ExtentSize); err != nil || f.Allocated() != 0 {
+		t.Errorf("%v, it has %d bytes of memory", err, f.Allocated())
+	}
+	fd, err := f.Open(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sys.Close(fd)
+	if err := sys.Truncate(fd, 8*ExtentSize); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.extend(4 * ExtentSize); err != nil { // He was faster than the look before it.
+		t.Error(err)
+	}
+	if info, err := sys.Stat(fd); err != nil || info.Size != 8*ExtentSize {
+		t.Errorf("%+v, %v: it was made shorter", info, err)
+	}
+}

@@ -54,40 +54,33 @@ func memfdCreate(name string, flags int) (int, error) {
 // TempFile creates a file without a name in a directory: for its owner alone, closed on
 // exec. Where the file system knows no such files it has a name for a moment.
 func TempFile(dir string) (fd int, err error) {
-	open := func(path string, flags int) error {
-		return retry(CallOpen, func() (err error) {
-			fd, err = unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC|flags, 0o600)
-			return err
-		})
-	}
-	err = open(dir, unix.O_TMPFILE)
+	err = retry(CallOpen, func() (err error) {
+		fd, err = unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+		return err
+	})
 	// EISDIR: a kernel that does not know the flag.
 	if !IsDenied(err) && !errors.Is(err, unix.EISDIR) {
 		return fd, err
 	}
-	path := fmt.Sprintf("%s/growarena-%016x", dir, rand.Uint64())
-	if err := open(path, unix.O_CREAT|unix.O_EXCL); err != nil {
-		return -1, err
-	}
-	if err := retry(CallUnlink, func() error { return unix.Unlink(path) }); err != nil {
-		_ = Close(fd)
-		return -1, err
-	}
-	return fd, nil
+	return unnamed(unix.AT_FDCWD, fmt.Sprintf("%s/growarena-%016x", dir, rand.Uint64()))
 }
 
 // TempFileIn is TempFile in a directory that a descriptor is of, in which nothing else has the name:
 // /proc/self/maps shows it as it shows a memory file of that name.
 func TempFileIn(dir int, name string) (fd int, err error) {
-	name = "memfd:" + strings.ReplaceAll(name, "/", "_")
+	return unnamed(dir, "memfd:"+strings.ReplaceAll(name, "/", "_"))
+}
+
+// unnamed creates a file and takes its name away.
+func unnamed(dir int, path string) (fd int, err error) {
 	err = retry(CallOpen, func() (err error) {
-		fd, err = unix.Openat(dir, name, unix.O_CREAT|unix.O_EXCL|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+		fd, err = unix.Openat(dir, path, unix.O_CREAT|unix.O_EXCL|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
 		return err
 	})
 	if err != nil {
 		return -1, err
 	}
-	if err := retry(CallUnlink, func() error { return unix.Unlinkat(dir, name, 0) }); err != nil {
+	if err := retry(CallUnlink, func() error { return unix.Unlinkat(dir, path, 0) }); err != nil {
 		_ = Close(fd)
 		return -1, err
 	}

@@ -39,6 +39,13 @@ var memfileMutants = []mutant{
 		new:     "if pages == HugeAlways && noHugeAdvice() == nil {",
 		test:    "TestNew_HugeAlways",
 	}, {
+		name:    "ours alone for ever",
+		mistake: "a file that others have been given is cut where they make it longer",
+		file:    "internal/memfile/file.go",
+		old:     "f.alone = false // Who has one",
+		new:     "// Who has one",
+		test:    "TestFile_OwnTmpfs",
+	}, {
 		name:    "no lock",
 		mistake: "two processes grow one file",
 		file:    "internal/memfile/adopt.go",

@@ -89,13 +89,15 @@ func (p *program) run(ctx context.Context, args []string) int {
 		return 2
 	}
 	var chosen []mutant
+	matched := 0
 	for _, m := range p.mutants {
-		if match.MatchString(m.under() + ": " + m.name) {
+		if !match.MatchString(m.under() + ": " + m.name) {
+			continue
+		}
+		if matched++; (matched-k)%n == 0 {
 			chosen = append(chosen, m)
 		}
 	}
-	every := 0
-	chosen = slices.DeleteFunc(chosen, func(mutant) bool { every++; return (every-k)%n != 0 })
 	if *list {
 		p.list(chosen)
 		return 0

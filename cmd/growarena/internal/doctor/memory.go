@@ -9,11 +9,11 @@ import (
 )
 
 // memoryRows says how much memory there is, and of what kind.
-func memoryRows(f files) []Row {
+func memoryRows(f files, features []arena.Feature) []Row {
 	c := cgroupOf(f)
 	return []Row{
 		judgeMemory(f), judgeCgroup(c), judgeHigh(c), judgeGoLimit(c, debug.SetMemoryLimit(-1)),
-		judgeShmem(f("/sys/kernel/mm/transparent_hugepage/shmem_enabled"), works("collapse"), works("huge pages anywhere")), judgeOvercommit(f),
+		judgeShmem(f("/sys/kernel/mm/transparent_hugepage/shmem_enabled"), works(features, "collapse"), works(features, "huge pages anywhere")), judgeOvercommit(f),
 	}
 }
 
@@ -27,8 +27,8 @@ func judgeMemory(f files) Row {
 }
 
 // works reports whether the system has a feature.
-func works(name string) bool {
-	for _, f := range arena.Features() {
+func works(features []arena.Feature, name string) bool {
+	for _, f := range features {
 		if f.Name == name {
 			return f.Err == nil
 		}

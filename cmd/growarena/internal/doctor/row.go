@@ -1,5 +1,7 @@
 package doctor
 
+import "github.com/growarena/growarena/arena"
+
 // Verdict is what a row comes to.
 type Verdict string
 
@@ -33,10 +35,11 @@ type Report struct {
 func Examine() Report {
 	rungs := rungRows()
 	var r Report
+	features := arena.Features() // Tried once.
 	r.add("machine", append(machineRows(disk), insideRows(disk)...))
 	r.add("growth", rungs)
-	r.add("kernel features", append(featureRows(), trackingRow()))
-	r.add("memory", memoryRows(disk))
+	r.add("kernel features", append(featureRows(features), trackingRow()))
+	r.add("memory", memoryRows(disk, features))
 	r.add("prices", priceRows())
 	r.add("limits", limitRows(disk))
 	for _, rung := range rungs {
