@@ -215,7 +215,8 @@ func (s *Space) zones() []zone {
 		numbers = append([]int{s.opts.AddressBits}, numbers...)
 	}
 	for _, b := range numbers {
-		if zones := s.alive(zonesOf(runtime.GOARCH, b, uint64(heapAddress()), raceEnabled)); len(zones) > 0 {
+		zones := awayFromHeap(zonesFor(runtime.GOARCH, b), heapReaches(runtime.GOARCH, b, uint64(heapAddress())))
+		if zones = s.alive(zones); len(zones) > 0 {
 			return zones
 		}
 	}

@@ -172,8 +172,8 @@ func (c *checkpoint) find() error {
 	err := c.t.scan(c.arena)
 	c.t.set.Lock()
 	defer c.t.set.Unlock()
-	c.todo.addAll(&c.t.found) // Also after an error: it is forgotten here.
-	c.t.since.addAll(&c.t.found)
+	c.todo.addAll(&c.t.found)
+	c.t.since.addAll(&c.t.found) // Also after an error: it is forgotten here.
 	c.t.found.clear()
 	return err
 }

@@ -700,3 +700,47 @@ func TestCheckpoint_CutMeanwhile(t *testing.T) {
 		t.Errorf("byte %d is wrong", differs(image.b, a.Bytes()))
 	}
 }
+
+// TestCheckpoint_SinceAfterFault: what a checkpoint has found in one window, and forgets as it fails in another, is in
+// the next incremental one.
+func TestCheckpoint_SinceAfterFault(t *testing.T) {
+	a := newArena(t, arena.Options{Reserve: 2 << 20, Rungs: arena.RungAlias, HugePages: arena.HugeNever})
+	defer free(t, a)
+	first := alloc(t, a, 1<<20)
+	for a.Stats().Windows < 3 {
+		alloc(t, a, 2<<20)
+	}
+	startTracking(t, a)
+	m := &memory{}
+	last := checkpoint(t, a, m, arena.CheckpointOptions{})
+	for n := 0; ; n++ {
+		first[n*os.Getpagesize()]++
+		a.Bytes()[a.Len()-1-n*os.Getpagesize()]++
+		var c *arena.Checkpoint
+		var err error
+		scans := 0
+		testutil.Tap(func() { c, err = a.Checkpoint(m, arena.CheckpointOptions{Since: last}) }, func(_ int, call sys.Call) syscall.Errno {
+			if call != sys.CallPagemapScan {
+				return 0
+			}
+			if scans++; scans-1 != n {
+				return 0
+			}
+			return syscall.EFAULT // No other is known to be no reason for an error.
+		})
+		if (err == nil) != (n >= scans) {
+			t.Fatalf("scan %d of %d failed: %v", n, scans, err)
+		}
+		if err == nil {
+			last = c
+		} else {
+			last = checkpoint(t, a, m, arena.CheckpointOptions{Since: last})
+		}
+		if !bytes.Equal(m.b, a.Bytes()) {
+			t.Fatalf("after scan %d failed (%v): byte %d is wrong", n, err, differs(m.b, a.Bytes()))
+		}
+		if err == nil {
+			break
+		}
+	}
+}

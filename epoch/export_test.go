@@ -1,6 +1,9 @@
 package epoch
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // VersionMax is the last version.
 const VersionMax = versionMax
@@ -107,3 +110,49 @@ func (d *Domain) Waits() int {
 	defer d.mu.Unlock()
 	return len(d.waits)
 }
+
+// Traced reports whether pins record their stacks: since the first stall was told.
+func (d *Domain) Traced() bool {
+	d.mu.Lock() // so that a look under way has ended
+	defer d.mu.Unlock()
+	return d.traced.Load() != 0
+}
+
+// Claim claims a slot for a pin with the hash h and returns its number.
+func (d *Domain) Claim(h uint64) int {
+	s, _, _, _ := d.claim(h, 1)
+	return d.slotNumber(s)
+}
+
+// StackHashes returns what stackHash says in n goroutines that are there at once.
+func StackHashes(n int) []uint64 {
+	c, end := make(chan uint64), make(chan struct{})
+	for range n {
+		go func() {
+			c <- stackHash()
+			<-end
+		}()
+	}
+	hashes := make([]uint64, n)
+	for i := range hashes {
+		hashes[i] = <-c
+	}
+	close(end)
+	return hashes
+}
+
+// An Event is what the reaper waits for.
+type Event struct{ e event }
+
+// NewEvent is newEvent.
+func NewEvent() *Event { return &Event{newEvent()} }
+
+// Set is event.set.
+func (e *Event) Set() { e.e.set() }
+
+// Wait is event.wait.
+func (e *Event) Wait(timeout time.Duration) { e.e.wait(timeout) }
+
+// The tests run in a process that is older than any age in them: an age is a difference of
+// times, and no time.
+func init() { processStart = processStart.Add(-1000 * time.Hour) }

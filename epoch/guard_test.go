@@ -185,6 +185,22 @@ func TestGuard_DebugChecksTheWord(t *testing.T) {
 	}
 }
 
+// TestGuard_LostAreMany: all that are lost are told, and the first 64 remembered.
+func TestGuard_LostAreMany(t *testing.T) {
+	var told atomic.Int64
+	d := epoch.NewDomain(epoch.Options{Debug: true, OnStall: func(epoch.Stall) { told.Add(1) }})
+	for range 70 {
+		loseGuard(t, d)
+	}
+	eventually(t, "told", func() bool {
+		runtime.GC()
+		return told.Load() == 70
+	})
+	if n := len(d.Stats().Lost); n != 64 {
+		t.Errorf("%d remembered", n)
+	}
+}
+
 // A guard that is dropped without Unpin is reported with its stack, and keeps
 // its pin.
 func TestGuard_LostIsReported(t *testing.T) {

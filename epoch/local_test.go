@@ -68,6 +68,9 @@ func TestLocal_Nested(t *testing.T) {
 		publish(t, d, "a")
 		l := d.NewLocal()
 		pinLocal(t, l)
+		pinLocal(t, l)
+		wantPanic(t, func() { l.Refresh() }, "within 1 pins") // also when nothing new was published
+		l.Unpin()
 		publish(t, d, "b", freed.retired(2, 1))
 		if v := pinLocal(t, l); v != "a" {
 			t.Errorf("the inner pin is of %v", v)
@@ -117,6 +120,7 @@ func TestLocal_ClosedDomain(t *testing.T) {
 		if _, err := other.Pin(); !errors.Is(err, epoch.ErrClosed) {
 			t.Errorf("Pin: %v", err)
 		}
+		wantPanic(t, func() { other.Refresh() }, "Refresh", "that is not pinned")
 		other.Close()
 		if err := d.Shutdown(ctx); err != nil {
 			t.Error(err)
@@ -155,6 +159,10 @@ func TestLocal_TwoGoroutines(t *testing.T) {
 	publish(t, d, nil)
 	wantPanic(t, func() { l.Refresh() }, text)
 	wantPanic(t, l.Unpin, text)
+	second := d.NewLocal()
+	pinLocal(t, second)
+	second.SetWord(7)
+	wantPanic(t, second.Unpin, "of Local 1 in domain")
 }
 
 // TestLocal_Numbers: reports name Locals by number, and a number is used again.
@@ -191,6 +199,10 @@ func TestLocal_Numbers(t *testing.T) {
 	}
 	g.Unpin()
 	b.Unpin()
+	a.Close()
+	if a = d.NewLocal(); d.LocalsLen() != 3 {
+		t.Errorf("%d places for three locals", d.LocalsLen())
+	}
 	for _, l := range []*epoch.Local{c, b, a} {
 		l.Close()
 	}

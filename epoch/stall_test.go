@@ -57,7 +57,7 @@ func TestStall_RefreshedIsAnother(t *testing.T) {
 
 // TestStall_ErrorsNameFour: an error names a few of those who hold.
 func TestStall_ErrorsNameFour(t *testing.T) {
-	d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
+	d := epoch.NewDomain(epoch.Options{Name: "d", StallAfter: testutil.NoStall})
 	var guards [6]epoch.Guard
 	for i := range guards {
 		guards[i] = pin(t, d)
@@ -66,9 +66,118 @@ func TestStall_ErrorsNameFour(t *testing.T) {
 	if n := strings.Count(text, "\nslot "); n != 4 || !strings.Contains(text, "\nand 2 more") {
 		t.Errorf("%d named: %s", n, text)
 	}
+	guards[0].Unpin()
+	guards[1].Unpin()
+	if text := d.Shutdown(ended()).Error(); strings.Contains(text, "more") {
+		t.Errorf("four pins are more than four: %s", text)
+	}
+	for i := range guards[2:] {
+		guards[i+2].Unpin()
+	}
+}
+
+// TestStall_NotYet: a pin that has held something for less than StallAfter is not told, nor
+// shown, whatever the time.
+func TestStall_NotYet(t *testing.T) {
+	d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall, OnStall: func(s epoch.Stall) { t.Error("told:", s) }})
+	g := pin(t, d)
+	d.Retire(epoch.Retired{})
+	eventually(t, "looked at", d.Counting)
+	if s := d.Stats().Stalled; len(s) != 0 || d.Traced() {
+		t.Errorf("stalled %v, traced %v", s, d.Traced())
+	}
+	g.Unpin()
+	eventually(t, "idle", d.Idle)
+}
+
+// TestStall_Lifetimes: by the exact rule a pin holds what lived in its version, and is shown for
+// nothing else.
+func TestStall_Lifetimes(t *testing.T) {
+	d := epoch.NewDomain(epoch.Options{StallAfter: 1, Slots: 8})
+	var guards []epoch.Guard
+	for v := uint64(1); v <= 5; v++ {
+		guards = append(guards, pin(t, d)) // of version v
+		var drop []epoch.Retired
+		if v == 3 {
+			drop = []epoch.Retired{{Birth: 2, Bytes: 7}} // in versions 2 and 3
+		}
+		publish(t, d, v, drop...)
+	}
+	d.Stats()
+	got := map[uint64]int64{}
+	for _, s := range d.Stats().Stalled {
+		got[s.Version] = s.Bytes
+	}
+	if len(got) != 2 || got[2] != 7 || got[3] != 7 {
+		t.Errorf("held by version: %v", got)
+	}
 	for i := range guards {
 		guards[i].Unpin()
 	}
+	eventually(t, "idle", d.Idle)
+}
+
+// TestStall_String: who is not known has no lines; who is known comes first, Pin's caller.
+func TestStall_String(t *testing.T) {
+	if s := (epoch.Stall{Slot: 3, Version: 7, Bytes: 5}).String(); strings.Contains(s, "\n") {
+		t.Errorf("of nobody: %q", s)
+	}
+	d := epoch.NewDomain(epoch.Options{Trace: true})
+	g, _ := d.Pin()
+	l := d.NewLocal()
+	l.Pin()
+	for _, s := range d.Pins(2) {
+		lines := strings.Split(s.String(), "\n")
+		if len(lines) < 2 || !strings.HasSuffix(lines[1], "TestStall_String") {
+			t.Errorf("pinned by %q", lines)
+		}
+	}
+	l.Unpin()
+	g.Unpin()
+}
+
+// TestHolders_LocalGone: an error names who pinned at the last look, of which a Local may have
+// gone since.
+func TestHolders_LocalGone(t *testing.T) {
+	d := epoch.NewDomain(epoch.Options{Name: "d", StallAfter: testutil.NoStall, Trace: true})
+	l := d.NewLocal()
+	a, b := pin(t, d), pin(t, d)
+	pinLocal(t, l)
+	d.Retire(epoch.Retired{})
+	eventually(t, "looked at", d.Counting)
+	l.Unpin() // One of three does not make the reaper look again.
+	l.Close()
+	if err := d.Barrier(ended()); err == nil || !strings.Contains(err.Error(), "local 0: version 1") {
+		t.Errorf("Barrier: %v", err)
+	}
+	a.Unpin()
+	b.Unpin()
+	eventually(t, "idle", d.Idle)
+}
+
+// TestEvent: who waits without a time limit waits until it is told; one that was told before
+// goes on at once, and then waits again.
+func TestEvent(t *testing.T) {
+	e := epoch.NewEvent()
+	e.Set()
+	e.Set()
+	e.Wait(0)
+	told := make(chan struct{})
+	woken := make(chan struct{})
+	go func() {
+		e.Wait(0)
+		select {
+		case <-told:
+		default:
+			t.Error("woken by nobody")
+		}
+		close(woken)
+	}()
+	time.Sleep(5 * time.Millisecond)
+	close(told)
+	e.Set()
+	<-woken
+	e.Wait(time.Microsecond)
 }
 
 // TestStats_WhileFreeing: what is being freed counts as retired until its Free has

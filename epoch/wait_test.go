@@ -97,6 +97,58 @@ func TestDomain_Shutdown(t *testing.T) {
 	})
 }
 
+// TestDomain_CloseStartsNobody: where nothing waits there is nothing to do for a reaper.
+func TestDomain_CloseStartsNobody(t *testing.T) {
+	for range 20 {
+		d := epoch.NewDomain(epoch.Options{})
+		if err := d.Close(); err != nil || d.Reaping() {
+			t.Fatalf("%v, reaping %v", err, d.Reaping())
+		}
+	}
+}
+
+// TestDomain_TryReclaim: what the reaper has not come to is freed, and counted.
+func TestDomain_TryReclaim(t *testing.T) {
+	d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
+	freeing, end := make(chan struct{}), make(chan struct{})
+	d.Retire(epoch.Retired{Free: func() { close(freeing); <-end }})
+	<-freeing // The reaper has its hands full.
+	var c counter
+	for range 3 {
+		d.Retire(c.retired(0, 1))
+	}
+	if n := d.TryReclaim(); n != 3 || c.n.Load() != 3 {
+		t.Errorf("%d freed, said %d", c.n.Load(), n)
+	}
+	close(end)
+	eventually(t, "idle", d.Idle)
+}
+
+// TestDomain_WakesNobody: neither pins of versions in which nothing that waits has lived, nor
+// versions that drop nothing, make the reaper look again.
+func TestDomain_WakesNobody(t *testing.T) {
+	d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
+	g := pin(t, d)
+	d.Retire(epoch.Retired{})
+	eventually(t, "looked at", d.Counting)
+	scans := d.Scans()
+	local := d.NewLocal()
+	for range 100 {
+		h := pin(t, d)
+		h.Unpin()
+		pinLocal(t, local)
+		local.Unpin()
+		publish(t, d, nil)
+		runtime.Gosched()
+	}
+	local.Close()
+	if n := d.Scans(); n != scans {
+		t.Errorf("looked %d times for nothing", n-scans)
+	}
+	g.Unpin()
+	eventually(t, "idle", d.Idle)
+}
+
 func TestDomain_Close(t *testing.T) {
 	t.Run("nothing pinned", func(t *testing.T) {
 		d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})

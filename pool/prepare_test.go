@@ -315,10 +315,10 @@ func TestPool_PrepareFails(t *testing.T) {
 			testutil.NoLeaks(t, trim)
 			p := preparingPool(t, pool.Options{})
 			defer closePool(t, p)
-			b := alloc(t, p, 5*mib) // Twice as much is an extent more, also where bands begin without a guard.
+			b := alloc(t, p, 3*mib)
 			fill(b, 0)
 			restore := testutil.FailAll(tt.call, tt.errno)
-			b, err := p.Grow(b, 15*mib)
+			b, err := p.Grow(b, 9*mib)
 			restore()
 			if err != nil {
 				t.Fatal(err)
@@ -326,7 +326,7 @@ func TestPool_PrepareFails(t *testing.T) {
 			if s := p.Stats(); s.PreparedOff != tt.off {
 				t.Errorf("%+v", s)
 			}
-			if k := check(b[:5*mib], 0); k >= 0 || !isZero(b[5*mib:]) {
+			if k := check(b[:3*mib], 0); k >= 0 || !isZero(b[3*mib:]) {
 				t.Errorf("byte %d is wrong", k)
 			}
 			p.Free(b)
@@ -453,6 +453,45 @@ func TestPool_PreparedModel(t *testing.T) {
 				t.Errorf("all freed: %+v", s)
 			} else {
 				t.Logf("%+v", s)
+			}
+		})
+	}
+}
+
+// TestPool_PreparedIsKnown: memory that was prepared beyond the end of a buffer goes back with it, and what a
+// Shrink has given back is prepared again when the buffer is full once more.
+func TestPool_PreparedIsKnown(t *testing.T) {
+	for name, size := range map[string]int{"in its band": 7 * mib / 2, "in a window": 35 * mib / 2} {
+		t.Run(name, func(t *testing.T) {
+			testutil.NoLeaks(t, trim)
+			p := preparingPool(t, pool.Options{})
+			defer closePool(t, p)
+			b := alloc(t, p, size)
+			touch(b)
+			for range 2 {
+				before := p.Stats().Prepared
+				b = grow(t, p, b, size+mib)
+				s := p.Stats()
+				if s.PreparedOff {
+					t.Skip("no memory for huge pages")
+				}
+				if s.Prepared == before {
+					t.Errorf("nothing was prepared: %+v", s)
+				}
+				if s.Committed <= s.Len+100*kib {
+					t.Errorf("nothing was prepared behind its end: %+v", s)
+				}
+				b = p.Shrink(b, 100*kib)
+				b = grow(t, p, b, size)
+				touch(b)
+			}
+			b = grow(t, p, b, size+mib)
+			p.Free(b)
+			if err := p.Trim(); err != nil {
+				t.Error(err)
+			}
+			if s := p.Stats(); s.Committed != 0 || s.Kept != 0 {
+				t.Errorf("all freed: %+v", s)
 			}
 		})
 	}

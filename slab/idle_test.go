@@ -183,3 +183,22 @@ func await(t *testing.T, happened func() bool) {
 	}
 	t.Fatal("it has not happened")
 }
+
+// TestIdle_BesideLarge: free pages go back though large objects come and go all the time, whose own
+// memory stays for the next one.
+func TestIdle_BesideLarge(t *testing.T) {
+	a := newAllocator(t, slab.Options{})
+	var held [][]byte
+	for range 32 {
+		held = append(held, mustAlloc(t, a, mib))
+	}
+	for _, b := range held {
+		fillWith(b, 1)
+		a.Free(b)
+	}
+	await(t, func() bool {
+		a.Free(mustAlloc(t, a, 2*mib))
+		return a.Stats().Returned >= 24*mib
+	})
+	closeEmpty(t, a)
+}

@@ -249,14 +249,19 @@ func (t *track) lengthenFile(s *sequence, v *view, f *memfile.File, least, most 
 //
 // Preconditions: s.mu is held; v shows that.
 func (t *track) take(s *sequence, v *view, to int64) error {
-	for at := t.taken; at < to; {
+	for at := t.taken; at < to; at += extentSize {
 		p := t.partOf(at)
-		end := min(p.end, to)
-		r := p.run(at, end)
-		if err := memfile.Commit(p.file.Fd(), r.from, v.addr(at), int(r.len()), s.makesHuge()); err != nil {
-			return errors.Join(err, t.untake(v, end))
+		off := p.run(at, at).from
+		huge, err := false, error(nil)
+		if s.makesHuge() {
+			huge, err = memfile.MakeHuge(p.file.Fd(), off, v.addr(at))
 		}
-		at = end
+		if !huge && !memfile.IsMemory(err) {
+			err = memfile.Commit(p.file.Fd(), off, v.addr(at), extentSize)
+		}
+		if err != nil {
+			return errors.Join(err, t.untake(v, at+extentSize))
+		}
 	}
 	t.taken = to
 	return nil

@@ -220,5 +220,26 @@ var epochMutants = []mutant{
 		old:     "\td.addLocked(version, drop)\n\tg := d.addGateLocked(version)\n",
 		new:     "\tg := d.addGateLocked(version)\n",
 		test:    "TestDomain_Shutdown/nothing_pinned",
+	}, {
+		name:    "held before its birth",
+		mistake: "a pin counts as holding what lived in older versions only",
+		file:    "epoch/stall.go",
+		old:     "d.marks[to]--",
+		new:     "d.marks[to]++",
+		test:    "TestStall_Lifetimes",
+	}, {
+		name:    "a Local that has gone is named",
+		mistake: "an error that names a Local closed since the last look panics",
+		file:    "epoch/trace.go",
+		old:     "if i < len(d.locals) && d",
+		new:     "if i <= len(d.locals) && d",
+		test:    "TestHolders_LocalGone",
+	}, {
+		name:    "times for ages",
+		mistake: "a stall is told as if the pin had held something since the process began",
+		file:    "epoch/stall.go",
+		old:     "(t - p.since); rest",
+		new:     "t; rest",
+		test:    "TestStall_NotYet",
 	},
 }

@@ -28,7 +28,6 @@ const (
 type plan struct {
 	Go       string // the go command
 	Dir      string // of the package
-	Binary   string // its tests with the schema
 	IDs      map[string]int
 	Tests    []test // those that pass, the quickest first
 	Patience int
@@ -37,9 +36,20 @@ type plan struct {
 
 // A test is a top level test of the package.
 type test struct {
-	Name string
-	Took time.Duration
-	Met  []byte // by the number of a change: 1 if the test met it
+	Name, Binary string
+	Flags        []string
+	Took         time.Duration
+	Met          []byte // by the number of a change: 1 if the test met it
+}
+
+// An explorer is what runs a package's code through all interleavings: some of its tests, under
+// a tag.
+type explorer struct{ tag, tests, short string }
+
+// explorers are those of packages. By itself such a test builds the package anew, without the change.
+var explorers = map[string]explorer{
+	"epoch":  {"explore", "^TestExplore$", "-explore.executions=1000"},
+	"stream": {"explorestream", "^TestExplore$", ""},
 }
 
 // newPlan builds the schema of a package and looks which test meets which change.
@@ -48,7 +58,7 @@ func (p *program) newPlan(ctx context.Context, dir, pkg string) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &plan{Dir: path, Binary: filepath.Join(dir, "schema.test"), Patience: p.patience, Short: p.short}
+	l := &plan{Dir: path, Patience: p.patience, Short: p.short}
 	if l.Go, err = exec.LookPath("go"); err != nil {
 		return nil, err
 	}
@@ -70,12 +80,33 @@ func (p *program) newPlan(ctx context.Context, dir, pkg string) (*plan, error) {
 		err = os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600)
 	}
 	if err == nil {
-		_, err = l.output(ctx, nil, l.Go, "test", "-c", "-vet=off", "-overlay", filepath.Join(dir, "overlay.json"), "-o", l.Binary, ".")
+		err = l.build(ctx, dir, "", "^(Test|Example|Fuzz)")
+	}
+	if x, ok := explorers[pkg]; ok && err == nil {
+		var flags []string
+		if p.short && x.short != "" {
+			flags = []string{x.short}
+		}
+		err = l.build(ctx, dir, x.tag, x.tests, flags...)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return l, l.look(ctx, dir, p.err)
+}
+
+// build builds the package's tests with the schema under a tag, and lists those that match.
+func (l *plan) build(ctx context.Context, dir, tag, tests string, flags ...string) error {
+	binary := filepath.Join(dir, "schema"+tag+".test")
+	overlay := filepath.Join(dir, "overlay.json")
+	if _, err := l.output(ctx, nil, l.Go, "test", "-c", "-vet=off", "-tags", tag, "-overlay", overlay, "-o", binary, "."); err != nil {
+		return err
+	}
+	names, err := l.output(ctx, nil, binary, "-test.list", tests)
+	for _, name := range strings.Fields(string(names)) {
+		l.Tests = append(l.Tests, test{Name: name, Binary: binary, Flags: flags})
+	}
+	return err
 }
 
 // schema makes the schema of the package.
@@ -107,24 +138,23 @@ func (l *plan) schema(ctx context.Context) (*schema, error) {
 
 // look runs each test by itself with no change made, for how long it takes and what it meets.
 func (l *plan) look(ctx context.Context, dir string, told io.Writer) error {
-	names, err := l.output(ctx, nil, l.Binary, "-test.list", "^(Test|Example|Fuzz)")
-	if err != nil {
-		return err
-	}
 	met := filepath.Join(dir, "met")
-	for _, name := range strings.Fields(string(names)) {
+	all := l.Tests
+	l.Tests = nil
+	for _, t := range all {
 		if err := os.WriteFile(met, make([]byte, len(l.IDs)+1), 0o600); err != nil {
 			return err
 		}
 		began := time.Now()
-		if _, err := l.output(ctx, []string{metVariable + "=" + met}, l.Binary, l.flags("^"+name+"$")...); err != nil {
+		if _, err := l.output(ctx, []string{metVariable + "=" + met}, t.Binary, l.flags(t.Flags, "^"+t.Name+"$")...); err != nil {
 			if ctx.Err() != nil {
 				return err
 			}
 			fmt.Fprintf(told, "left out, as it fails with no change made: %v\n", err)
 			continue
 		}
-		t := test{Name: name, Took: time.Since(began)}
+		t.Took = time.Since(began)
+		var err error
 		if t.Met, err = os.ReadFile(met); err != nil {
 			return err
 		}
@@ -138,9 +168,9 @@ func (l *plan) look(ctx context.Context, dir string, told io.Writer) error {
 	return nil
 }
 
-// flags are those of the test binary.
-func (l *plan) flags(run string) []string {
-	return []string{"-test.failfast", "-test.short=" + strconv.FormatBool(l.Short), "-test.run", run}
+// flags are those of a test binary.
+func (l *plan) flags(more []string, run string) []string {
+	return append([]string{"-test.failfast", "-test.short=" + strconv.FormatBool(l.Short), "-test.run", run}, more...)
 }
 
 // output runs a command in the package's directory and returns what it says.
@@ -175,17 +205,26 @@ func (l *plan) passes(id int) bool {
 // pass reports whether tests pass with the change made that has this number. Who takes far
 // longer than without a change hangs.
 func (l *plan) pass(id int, tests []test) bool {
-	if len(tests) == 0 {
-		return true
+	for len(tests) > 0 {
+		first, took := tests[0], time.Second
+		var names []string
+		var rest []test // those of another binary
+		for _, t := range tests {
+			if t.Binary != first.Binary {
+				rest = append(rest, t)
+				continue
+			}
+			took += t.Took
+			names = append(names, t.Name)
+		}
+		tests = rest
+		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(l.Patience)*took)
+		_, err := l.output(ctx, []string{activeVariable + "=" + strconv.Itoa(id)}, first.Binary,
+			l.flags(first.Flags, "^("+strings.Join(names, "|")+")$")...)
+		cancel()
+		if err != nil {
+			return false
+		}
 	}
-	took := time.Second
-	var names []string
-	for _, t := range tests {
-		took += t.Took
-		names = append(names, t.Name)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(l.Patience)*took)
-	defer cancel()
-	_, err := l.output(ctx, []string{activeVariable + "=" + strconv.Itoa(id)}, l.Binary, l.flags("^("+strings.Join(names, "|")+")$")...)
-	return err == nil
+	return true
 }

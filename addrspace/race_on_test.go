@@ -1,0 +1,5 @@
+//go:build race
+
+package addrspace
+
+const raceEnabled = true
