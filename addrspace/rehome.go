@@ -1,9 +1,11 @@
 package addrspace
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
+	"github.com/growarena/growarena/internal/dirty"
 	"github.com/growarena/growarena/internal/sys"
 )
 
@@ -75,12 +77,41 @@ func (w *Window) rehome(off, n uintptr, dst *Window, to uintptr) error {
 		// the caller maps the file again instead.
 		return fail(sys.EINVAL)
 	}
+	if dirty.IsPartlyWatched(w.start+off, w.start+off+n) {
+		return fail(fmt.Errorf("%w: a part of it is tracked (package track), so it is several mappings: close the Tracker, or have it track all of the window", sys.EINVAL))
+	}
 	g.off = to
-	if err := dst.put(g, func() error { return mremapMoveKeep(w.start+off, n, dst.start+to) }); err != nil {
+	if err := dst.put(g, func() error { return dst.moveHere(w.start+off, n, to) }); err != nil {
 		return fail(err)
 	}
 	dst.setSegs(dst.segs.add(g))
 	return nil
+}
+
+// moveHere moves the page tables of [from, from+n) to offset to of w. An error has moved nothing: what is several mappings to the
+// kernel, since somebody has locked or advised a part, is refused, but since Linux 6.17 only when the first ones have moved.
+func (w *Window) moveHere(from, n, to uintptr) error {
+	err := mremapMoveKeep(from, n, w.start+to)
+	if !errors.Is(err, sys.EFAULT) {
+		return err
+	}
+	var file sys.FileID
+	var there []sys.VMA
+	_ = sys.Maps(func(v sys.VMA) bool {
+		switch {
+		case v.Start <= from && from < v.End:
+			file = v.File
+		case v.Start >= w.start+to && v.End <= w.start+to+n:
+			there = append(there, v)
+		}
+		return true
+	})
+	for _, v := range there {
+		if v.File == file && v.File != (sys.FileID{}) { // Nobody else maps that here.
+			_ = w.space.cover(Range{v.Start, v.End}) // Else it stays so until w is released.
+		}
+	}
+	return err
 }
 
 // mremapMoveKeep moves the page tables of [from, from+n), and leaves the place mapped. The

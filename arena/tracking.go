@@ -79,6 +79,7 @@ func (t *tracking) leave(w *addrspace.Window) {
 	}
 	if area := t.areas[w]; area != nil {
 		delete(t.areas, w)
+		defer t.watcher.Forget(area.Start())
 		// It may have lost its page tables since, and been watched no more.
 		if t.watcher.Extend(area, area.End()) == nil && t.watcher.Scan(area, area.Start(), area.End(), t.finder(area)) == nil {
 			return

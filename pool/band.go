@@ -6,8 +6,8 @@ import (
 	"reflect"
 
 	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/dirty"
 	"github.com/growarena/growarena/internal/memfile"
-	"github.com/growarena/growarena/internal/sys"
 )
 
 // bandState says what a band is used for; see [Pool].
@@ -251,7 +251,7 @@ func (p *Pool) guardBand(addr uintptr) {
 	if p.guard == 0 {
 		return
 	}
-	if sys.Advise(addr, uintptr(p.guard), sys.AdviseGuardInstall) != nil {
+	if dirty.Guard(addr, addr+uintptr(p.guard)) != nil {
 		// A net that is missing is no reason to refuse the rope.
 		p.mu.Lock()
 		p.stats.GuardsRefused++

@@ -25,7 +25,7 @@ type Stats struct {
 	Extended      int // or its window was made longer instead.
 	TablesMoved   int // Parts of buffers whose page tables moved along.
 	Punches       int // Times memory was given back.
-	GuardsRefused int // Guard pages the kernel did not give.
+	GuardsRefused int // Guard pages the kernel did not give, or that would lie in memory that is tracked (package track).
 
 	Prepared    int  // Huge pages made when buffers grew, before anyone touched them.
 	PreparedOff bool // That failed within the last second, and is left alone for now.

@@ -34,8 +34,12 @@
 //   - what the kernel or a device writes to pages that it holds, as it got them before: buffers that are registered with
 //     io_uring, direct I/O (O_DIRECT) that is under way while Dirty is called.
 //
-// Fork does not inherit it. Memory that is unmapped, or mapped anew, is an error of Dirty. Do not
-// install guards (MADV_GUARD_INSTALL) in shared memory that is tracked: Linux 6.18 never returns from that.
+// Fork does not inherit it. Memory that is unmapped, or mapped anew, is an error of Dirty. What is given back and stays mapped,
+// such as a buffer of a pool, is tracked on, whoever has it next.
+//
+// Do not install guards (MADV_GUARD_INSTALL) in shared memory that is tracked: Linux 6.18 never returns from that. This library
+// does not: a pool leaves out those that would lie there, and counts them (GuardsRefused). An arena of which a part is
+// tracked grows by mapping its file again, or refuses if its Rungs do not allow that: page tables of several mappings do not move.
 //
 // # What it costs
 //

@@ -100,22 +100,34 @@ func (w *Watcher) Extend(a *Area, end uintptr) error {
 }
 
 func (w *Watcher) watch(start, end uintptr) error {
+	watched.mu.Lock()
+	defer watched.mu.Unlock()
+	undo := w.enterLocked(start, end)
 	err := sys.WatchRange(w.uffd, start, end-start)
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.Is(err, sys.EBUSY):
+	}
+	undo()
+	if errors.Is(err, sys.EBUSY) {
 		err = fmt.Errorf("%w: another userfaultfd has it: end that first", err)
 	}
 	return fmt.Errorf("watch [%#x, %#x): %w", start, end, err)
 }
 
-// Remove ends watching [start, end), which is mapped. To end all, Close is cheaper.
+// Remove ends watching [start, end), an area, which is mapped. To end all, Close is cheaper.
 func (w *Watcher) Remove(start, end uintptr) error {
 	if err := sys.UnwatchRange(w.uffd, start, end-start); err != nil {
 		return fmt.Errorf("unwatch [%#x, %#x): %w", start, end, err)
 	}
+	w.Forget(start)
 	return nil
+}
+
+// Forget is told that the area that begins at start is being unmapped, which ends watching it.
+func (w *Watcher) Forget(start uintptr) {
+	watched.mu.Lock()
+	defer watched.mu.Unlock()
+	w.leaveLocked(start)
 }
 
 // Close ends watching, and clears all protection: some 10 ms for each GiB of small pages.
@@ -125,6 +137,9 @@ func (w *Watcher) Close() {
 			panic(fmt.Sprintf("dirty: BUG: close of descriptor %d: %v", fd, err))
 		}
 	}
+	watched.mu.Lock()
+	defer watched.mu.Unlock()
+	delete(watched.by, w)
 }
 
 // IsGone reports whether err of a scan says that what was watched is so no more: it was mapped anew.

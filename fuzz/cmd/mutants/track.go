@@ -47,6 +47,27 @@ var trackMutants = []mutant{
 		new:     "_ = sys.IsMapped",
 		test:    "TestTracker_Gone",
 	}, {
+		name:    "guard in tracked memory",
+		mistake: "guards are installed in memory that is tracked",
+		file:    "internal/dirty/watched.go",
+		old:     "watchedLocked(start, end); some {",
+		new:     "watchedLocked(start, end); some && start > end {",
+		test:    "TestGuard",
+	}, {
+		name:    "watch that failed",
+		mistake: "what could not be watched counts as watched",
+		file:    "internal/dirty/dirty.go",
+		old:     "\tundo()\n",
+		new:     "\t_ = undo\n",
+		test:    "TestGuard",
+	}, {
+		name:    "window tracked in part",
+		mistake: "page tables of a window of which a part is tracked are moved",
+		file:    "addrspace/rehome.go",
+		old:     "if dirty.IsPartlyWatched(",
+		new:     "if n == 0 && dirty.IsPartlyWatched(",
+		test:    "TestRehome_PartlyTracked",
+	}, {
 		name:    "Go memory",
 		mistake: "Go heap may be tracked",
 		file:    "internal/dirty/range.go",
