@@ -215,8 +215,7 @@ func (s *Space) zones() []zone {
 		numbers = append([]int{s.opts.AddressBits}, numbers...)
 	}
 	for _, b := range numbers {
-		zones := awayFromHeap(zonesFor(runtime.GOARCH, b), heapReaches(runtime.GOARCH, b, uint64(heapAddress())))
-		if zones = s.alive(zones); len(zones) > 0 {
+		if zones := s.alive(zonesOf(runtime.GOARCH, b, uint64(heapAddress()), raceEnabled)); len(zones) > 0 {
 			return zones
 		}
 	}

@@ -22,7 +22,9 @@ type zone struct {
 //	                shadow, mapped over whatever lies in 0x2000…–0x4000…
 //	0x5500…–0x56ff… position-independent executables, at 2/3 of the space plus
 //	                2^40 of randomness, and the brk heap behind them
-//	0x7c00…–0x7fff… what the kernel places by itself, from the top down; stack, vdso
+//	0x7c00…–0x7fff… what the kernel places by itself, from the top down; stack, vdso.
+//	                With vm.mmap_rnd_bits above 30 it begins at 0x7000… or later, and
+//	                executables up to 0x6555…: strangers in a zone, who are learned
 //
 // Elsewhere the Go heap is at random below 2^47, which can be in a zone: see
 // awayFromHeap. Tier 0 of amd64 is also legal for MSan. All numbers in the table are ×2^32.
@@ -118,7 +120,32 @@ func heapReaches(arch string, addressBits int, heap uint64) []Range {
 	for _, at := range []uint64{heap, (heap + round/256*userArenaHint) % round} {
 		all = append(all, rangeAround(at, heapBehind, heapReach))
 	}
+	if heap < 1<<40 { // By chance, or the base is not random: then a hint is 2^40 further on than the one before.
+		all = append(all, rangeAround(heap+userArenaHint<<40, heapBehind, heapReach))
+	}
 	return all
+}
+
+// raceShadows returns what the race detector keeps for itself and maps over whatever lies there, as
+// far as it can be in a zone: the layouts of Go in LLVM's tsan_platform.h.
+func raceShadows(arch string, addressBits int) []Range {
+	switch {
+	case arch == "s390x":
+		return []Range{rangeAround(0x4000<<32, 0, 0x2000<<32), rangeAround(0x9000<<32, 0, 0x800<<32)}
+	case arch == "riscv64" && addressBits < heapBits:
+		return []Range{rangeAround(0x10<<32, 0, 0x30<<32)}
+	}
+	return nil
+}
+
+// zonesOf returns the zones of a process whose Go heap has an object at heap, on a machine with
+// so many bits of addresses.
+func zonesOf(arch string, addressBits int, heap uint64, race bool) []zone {
+	away := heapReaches(arch, addressBits, heap)
+	if race {
+		away = append(away, raceShadows(arch, addressBits)...)
+	}
+	return awayFromHeap(zonesFor(arch, addressBits), away)
 }
 
 // rangeAround returns the addresses from so many before at to so many behind.

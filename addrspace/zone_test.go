@@ -160,7 +160,7 @@ func TestZones_AwayFromHeap(t *testing.T) {
 				hintBits = heapBitsOnAMD64
 			}
 			heap := rng.Uint64N(1 << min(tt.bits, hintBits))
-			zones := awayFromHeap(zonesFor(tt.arch, tt.bits), heapReaches(tt.arch, tt.bits, heap))
+			zones := zonesOf(tt.arch, tt.bits, heap, false)
 			if n := uint64(sum(zones)); n < tt.least {
 				t.Fatalf("%s/%d: heap at %#x: %d bytes of zones", tt.arch, tt.bits, heap, n)
 			}
@@ -189,6 +189,64 @@ func TestZones_AwayFromHeap(t *testing.T) {
 			if tt.bits > 48 && heap%(1<<20) != 0 && uint64(zones[0].Start) < 1<<48 {
 				t.Fatalf("%s/%d: the best zone %v is in the Go heap's reach", tt.arch, tt.bits, zones[0])
 			}
+		}
+	}
+}
+
+// TestZones_HeapNotRandom: where the base is not drawn (GOEXPERIMENT=norandomizedheapbase64) hints
+// are 2^40 apart, and those of user arenas begin in a zone.
+func TestZones_HeapNotRandom(t *testing.T) {
+	for _, tt := range []struct {
+		arch string
+		bits int
+		heap uint64
+	}{{"amd64", 47, 0xc0 << 32}, {"amd64", 57, 0xc0 << 32}, {"arm64", 48, 0x40 << 32}, {"arm64", 47, 0x40 << 32}, {"riscv64", 47, 0xc0 << 32}} {
+		zones := zonesOf(tt.arch, tt.bits, tt.heap+5<<30, false)
+		for _, first := range []int{0, userArenaHint} {
+			for i := first; i < first+8; i++ {
+				hint := rangeAround(tt.heap+uint64(i)<<40, 0, 256<<30)
+				for _, z := range zones {
+					if z.Overlaps(hint) {
+						t.Errorf("%s/%d: %v reaches into hint %d, %v", tt.arch, tt.bits, z, i, hint)
+					}
+				}
+			}
+		}
+		if n := sum(zones); n < 16<<40 {
+			t.Errorf("%s/%d: %d bytes of zones", tt.arch, tt.bits, n)
+		}
+	}
+}
+
+// TestZones_AwayFromRace: no zone of a build with -race reaches into what the race detector maps
+// over whatever lies there, which is, for its heap, as tsan_platform.h has it (MappingGo*).
+func TestZones_AwayFromRace(t *testing.T) {
+	for _, tt := range []struct {
+		arch    string
+		bits    int
+		heap    uint64
+		shadows []Range
+		least   uint64
+	}{
+		{"amd64", 47, 0xc0 << 32, []Range{rangeAround(0x2000<<32, 0, 0x2000<<32)}, 24 << 40},
+		{"arm64", 48, 0xc0 << 32, []Range{rangeAround(0x2000<<32, 0, 0x1200<<32)}, 39 << 40},
+		{"ppc64le", 47, 0xc0 << 32, []Range{rangeAround(0x2000<<32, 0, 0x1200<<32)}, 24 << 40},
+		{"ppc64le", 46, 0xc0 << 32, []Range{rangeAround(0x2000<<32, 0, 0x470<<32)}, 8 << 40},
+		{"loong64", 47, 0xc0 << 32, []Range{rangeAround(0x2000<<32, 0, 0x1200<<32)}, 24 << 40},
+		{"riscv64", 47, 0xc0 << 32, []Range{rangeAround(0x2000<<32, 0, 0x2000<<32)}, 24 << 40},
+		{"riscv64", 38, 0x13 << 28, []Range{rangeAround(0x10<<32, 0, 0x30<<32)}, 20 << 30},
+		{"s390x", 53, 0xc0 << 32, []Range{rangeAround(0x4000<<32, 0, 0x2000<<32), rangeAround(0x9000<<32, 0, 0x800<<32)}, 1 << 49},
+	} {
+		zones := zonesOf(tt.arch, tt.bits, tt.heap, true)
+		for _, z := range zones {
+			for _, s := range tt.shadows {
+				if z.Overlaps(s) {
+					t.Errorf("%s/%d: %v reaches into %v", tt.arch, tt.bits, z, s)
+				}
+			}
+		}
+		if n := sum(zones); n < tt.least {
+			t.Errorf("%s/%d: %d bytes of zones", tt.arch, tt.bits, n)
 		}
 	}
 }

@@ -136,7 +136,7 @@ func (m *LinearMemory) commit(n int) (err error) {
 	defer a.mu.Unlock()
 	to, _ := align.Up(n, a.file.Page())
 	if to < extentSize {
-		err = memfile.Commit(a.file.Fd(), int64(m.committed), a.load().Addr(m.committed), to-m.committed)
+		err = memfile.Commit(a.file.Fd(), int64(m.committed), a.load().Addr(m.committed), to-m.committed, false)
 	} else {
 		to, _ = align.Up(n, extentSize) // As the size of the file is.
 		err = a.commitRange(a.load(), m.committed, to)

@@ -70,8 +70,9 @@ type Options struct {
 	// store. The holes of a File get memory when the arena is made, what Trim gave
 	// back when it is grown into again; what Decommit gave back does not. One limit
 	// stays a signal: a memory cgroup's (SIGKILL by the OOM killer) where the kernel
-	// has no MADV_COLLAPSE, as Linux before 6.1. Without Commit the kernel gives
-	// a page when it is first touched.
+	// has no MADV_COLLAPSE, as Linux before 6.1. Elsewhere growing is refused when less
+	// than 2 MiB would be left below that limit, which are for the rest of the process.
+	// Without Commit the kernel gives a page when it is first touched.
 	Commit bool
 
 	// HugePages says how to use huge pages.

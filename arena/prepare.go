@@ -92,27 +92,7 @@ func (a *Arena) commitExtents(v *view, from, to int) error {
 	if a.file.Page() >= extentSize {
 		return memfile.Allocate(a.file.Fd(), int64(from), v.Addr(from), to-from)
 	}
-	small := func(from, to int) error {
-		return memfile.Commit(a.file.Fd(), int64(from), v.Addr(from), to-from)
-	}
-	head, _ := align.Up(from, extentSize)
-	if head = min(head, to); !a.makesHuge() {
-		head = to
-	}
-	if err := small(from, head); err != nil {
-		return err
-	}
-	off := head
-	for ; off+extentSize <= to; off += extentSize {
-		huge, err := memfile.MakeHuge(a.file.Fd(), int64(off), v.Addr(off))
-		if !huge && !memfile.IsMemory(err) {
-			err = small(off, off+extentSize) // Small pages will do.
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return small(off, to)
+	return memfile.Commit(a.file.Fd(), int64(from), v.Addr(from), to-from, a.makesHuge())
 }
 
 // fillHoles gives the content of a caller's file from an offset on memory where it has none, and
@@ -124,7 +104,7 @@ func (a *Arena) fillHoles(v *view, from int) error {
 	if !a.commit || from >= to || a.file.Allocated() >= to {
 		return nil
 	}
-	if err := memfile.Commit(a.file.Fd(), int64(from), v.Addr(from), to-from); err != nil {
+	if err := memfile.Commit(a.file.Fd(), int64(from), v.Addr(from), to-from, false); err != nil {
 		return fmt.Errorf("fill the holes of %d bytes: %w", v.Cap-from, err)
 	}
 	return nil

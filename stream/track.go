@@ -249,19 +249,14 @@ func (t *track) lengthenFile(s *sequence, v *view, f *memfile.File, least, most 
 //
 // Preconditions: s.mu is held; v shows that.
 func (t *track) take(s *sequence, v *view, to int64) error {
-	for at := t.taken; at < to; at += extentSize {
+	for at := t.taken; at < to; {
 		p := t.partOf(at)
-		off := p.run(at, at).from
-		huge, err := false, error(nil)
-		if s.makesHuge() {
-			huge, err = memfile.MakeHuge(p.file.Fd(), off, v.addr(at))
+		end := min(p.end, to)
+		r := p.run(at, end)
+		if err := memfile.Commit(p.file.Fd(), r.from, v.addr(at), int(r.len()), s.makesHuge()); err != nil {
+			return errors.Join(err, t.untake(v, end))
 		}
-		if !huge && !memfile.IsMemory(err) {
-			err = memfile.Commit(p.file.Fd(), off, v.addr(at), extentSize)
-		}
-		if err != nil {
-			return errors.Join(err, t.untake(v, at+extentSize))
-		}
+		at = end
 	}
 	t.taken = to
 	return nil

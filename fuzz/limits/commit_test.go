@@ -11,6 +11,7 @@ import (
 
 	"github.com/growarena/growarena/arena"
 	"github.com/growarena/growarena/internal/sys"
+	"github.com/growarena/growarena/stream"
 )
 
 // TestMemoryGroup_CommittedInEveryWay: at a memory cgroup's limit there is an error and
@@ -23,6 +24,18 @@ func TestMemoryGroup_CommittedInEveryWay(t *testing.T) {
 	}
 	ways := map[string]func() error{
 		"small pages": func() error { return takeAll(arena.Options{Commit: true, HugePages: arena.HugeNever}) },
+		"huge pages":  func() error { return takeAll(arena.Options{Commit: true, HugePages: arena.HugeAlways}) },
+		"a stream": func() error {
+			s, err := stream.New(stream.Options{Name: "way", Commit: true})
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			for p := make([]byte, mib); err == nil; {
+				_, err = s.Append(p)
+			}
+			return err
+		},
 		"small memories": func() error {
 			var all []*arena.LinearMemory
 			defer func() {

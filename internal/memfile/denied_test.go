@@ -34,13 +34,14 @@ func deny(t *testing.T, errno syscall.Errno, calls ...sys.Call) {
 // denials are what systems and filters answer for a call that is not to be had.
 var denials = []syscall.Errno{syscall.EPERM, syscall.ENOSYS, syscall.EINVAL, syscall.EOPNOTSUPP}
 
-// mapped maps n bytes of f, which it grows to that, and returns where.
+// mapped maps n bytes of f, which it grows to that, and returns where: at a multiple of ExtentSize.
 func mapped(t *testing.T, f *File, n int) uintptr {
 	t.Helper()
 	if err := f.Grow(n); err != nil {
 		t.Fatal(err)
 	}
-	addr, err := sys.Reserve(0, uintptr(n))
+	start, err := sys.Reserve(0, uintptr(n)+ExtentSize)
+	addr := (start + ExtentSize - 1) &^ (ExtentSize - 1)
 	if err == nil {
 		err = sys.MapShared(addr, uintptr(n), f.Fd(), 0, sys.ProtRead|sys.ProtWrite)
 	}
@@ -48,7 +49,7 @@ func mapped(t *testing.T, f *File, n int) uintptr {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := sys.Unmap(addr, uintptr(n)); err != nil {
+		if err := sys.Unmap(start, uintptr(n)+ExtentSize); err != nil {
 			t.Error(err)
 		}
 	})

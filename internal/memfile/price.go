@@ -201,6 +201,9 @@ func Prices() (huge, small time.Duration) {
 	return huge, p.small
 }
 
+// pricedExtents is how many huge pages are made to know what one costs.
+const pricedExtents = 3
+
 // tryPrices makes huge pages, all before one is given back: one that was is at hand for the next.
 // It returns what the dearest has cost.
 func (p *prices) tryPrices() (dearest time.Duration) {
@@ -210,7 +213,7 @@ func (p *prices) tryPrices() (dearest time.Duration) {
 	}
 	p.tryFaults()
 	_ = withTrial(func(t *trial) error { // Without memory nothing is known.
-		for off := 0; off < trialExtents*ExtentSize; off += ExtentSize {
+		for off := 0; off < pricedExtents*ExtentSize; off += ExtentSize {
 			took, _, err := makeHuge(t.fd, int64(off), t.addr+uintptr(off))
 			if err != nil {
 				return err

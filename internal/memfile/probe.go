@@ -152,7 +152,7 @@ type trial struct {
 
 const (
 	// trialExtents is how many extents the memfd has.
-	trialExtents = 3
+	trialExtents = roomExtents + 1
 
 	// trialSize is room for them and the spare one, aligned, with one between them.
 	trialSize = (trialExtents + 3) * ExtentSize

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -99,22 +100,44 @@ func (s State) added() string {
 	return b.String()
 }
 
-// windows lists the mappings that can only be ours: of memfds, and anonymous
-// inaccessible ones where neither the Go heap nor the kernel puts any, or longer
-// than those that they make while a program runs.
+// windows lists the mappings that can only be ours.
 func windows() []string {
 	var w []string
+	heap := uint64(reflect.ValueOf(new([64 << 10]byte)).Pointer()) // an address in the Go heap
 	_ = sys.Maps(func(v sys.VMA) bool {
-		memfd := strings.HasPrefix(v.Path, "/memfd:")
-		named := strings.HasPrefix(v.Path, "[anon:growarena")
-		zone := v.Perms == "---p" && uint64(v.Start) >= 0x4000<<32 && uint64(v.End) < 0x7c00<<32
-		long := v.Perms == "---p" && uint64(v.End-v.Start) >= 1<<30
-		if memfd || named || zone || long {
+		if isWindow(v, runtime.GOARCH, heap) {
 			w = append(w, fmt.Sprintf("%x-%x %s %s", v.Start, v.End, v.Perms, v.Path))
 		}
 		return true
 	})
 	return w
+}
+
+// isWindow reports whether v can only be ours, in a process of such machines whose Go heap has
+// an object at heap: a memfd, or anonymous inaccessible memory where neither the Go heap nor the
+// kernel puts any, or more of it than they take while a program runs.
+//
+// The zones of package addrspace lie in these places, and those of tests. The heap is below
+// them on amd64; elsewhere it is at random below 2^47, and what it has reserved and not yet used
+// is inaccessible, too.
+func isWindow(v sys.VMA, arch string, heap uint64) bool {
+	if strings.HasPrefix(v.Path, "/memfd:") || strings.HasPrefix(v.Path, "[anon:growarena") {
+		return true
+	}
+	start, end := uint64(v.Start), uint64(v.End)
+	if v.Perms != "---p" {
+		return false
+	}
+	if end-start >= 1<<30 {
+		return true
+	}
+	const reach = 1 << 40 // Tests need less than that.
+	if start < heap+reach && heap < end+reach {
+		return false
+	}
+	return start >= 0x4000<<32 && end < 0x7c00<<32 ||
+		arch == "arm64" && start >= 0x8000<<32 && end <= 0xdc00<<32 ||
+		start >= 1<<48 && end <= 1<<56 // The rest is the kernel's own.
 }
 
 // files lists the open descriptors with what they refer to.

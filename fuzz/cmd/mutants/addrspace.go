@@ -11,6 +11,20 @@ var addrspaceMutants = []mutant{
 		new:     "all = append(all, rangeAround(at, 0, 64<<20))",
 		test:    "TestZones_AwayFromHeap",
 	}, {
+		name:    "user arenas of a heap that is not random",
+		mistake: "with GOEXPERIMENT=arenas,norandomizedheapbase64 a released address becomes Go heap",
+		file:    "addrspace/zone.go",
+		old:     "if heap < 1<<40 {",
+		new:     "if heap < 1<<20 {",
+		test:    "TestZones_HeapNotRandom",
+	}, {
+		name:    "zones in the race detector's shadow",
+		mistake: "on riscv64 with 39 bits the race detector maps its shadow over windows",
+		file:    "addrspace/zone.go",
+		old:     "if race {",
+		new:     "if race && addressBits > 38 {",
+		test:    "TestZones_AwayFromRace",
+	}, {
 		name:    "no use of addresses counted as none",
 		mistake: "without /proc windows take what the Go runtime needs, which ends the process",
 		file:    "addrspace/limit.go",

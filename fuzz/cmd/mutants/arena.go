@@ -257,10 +257,10 @@ var arenaMutants = []mutant{
 		test:    "TestArena_Decommit",
 	}, {
 		name:    "commit does not take memory",
-		mistake: "with Commit every other extent is taken, the rest is left to the OOM killer",
+		mistake: "with Commit half of the memory is taken, the rest is left to the OOM killer",
 		file:    "arena/prepare.go",
-		old:     "for ; off+extentSize <= to; off += extentSize {",
-		new:     "for ; off+extentSize <= to; off += 2 * extentSize {",
+		old:     "v.Addr(from), to-from, a.makesHuge())",
+		new:     "v.Addr(from), (to-from)/2, a.makesHuge())",
 		test:    "TestArena_Commit",
 	}, {
 		name:    "alias leaks",

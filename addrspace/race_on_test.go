@@ -1,5 +1,0 @@
-//go:build race
-
-package addrspace
-
-const raceEnabled = true
