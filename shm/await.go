@@ -31,7 +31,7 @@ func Await(ctx context.Context, dir, name string, opts FollowOptions) (*Follower
 	defer func() {
 		if mark >= 0 {
 			_, _ = clearAwaited(mark, n.await) // What is left the next one takes away.
-			_ = sys.Close(mark)
+			letGo(mark)
 		}
 	}()
 	for {
@@ -67,7 +67,7 @@ func markAwaited(dir, path string) (int, error) {
 			return fd, nil
 		}
 		if fd >= 0 {
-			_ = sys.Close(fd)
+			letGo(fd)
 		}
 		// EEXIST, EAGAIN, ErrNotExist: somebody else makes it, or takes it away.
 		if !errors.Is(err, sys.EEXIST) && !errors.Is(err, sys.EAGAIN) && (fd < 0 || !errors.Is(err, fs.ErrNotExist)) {
@@ -138,6 +138,6 @@ func (w *Writer) awaited() (bool, error) {
 	case err != nil:
 		return false, explain(err)
 	}
-	defer sys.Close(fd)
+	defer letGo(fd)
 	return clearAwaited(fd, n.await)
 }

@@ -152,7 +152,7 @@ func clearLeftover(n names) error {
 	if err != nil {
 		return explain(err)
 	}
-	defer sys.Close(fd)
+	defer letGo(fd)
 	if err := lockNamed(fd, n.data); err != nil {
 		return err
 	}
@@ -204,7 +204,7 @@ func remove(n names, only [2]uint64) error {
 	case err != nil:
 		return explain(err)
 	}
-	defer sys.Close(control)
+	defer letGo(control)
 	if err := lockControl(control, n.control); err != nil {
 		return err
 	}
@@ -216,7 +216,7 @@ func remove(n names, only [2]uint64) error {
 	// The data, too: nobody makes a new buffer of the name before this is done.
 	data, err := sys.OpenName(n.data, true)
 	if err == nil {
-		defer sys.Close(data)
+		defer letGo(data)
 		if err := lockNamed(data, n.data); err != nil {
 			return err
 		}

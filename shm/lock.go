@@ -70,6 +70,13 @@ func stillNamed(fd int, path string) error {
 	return err
 }
 
+// letGo closes what may have a lock. That would go with the descriptor, but a process that another
+// goroutine is just starting has all descriptors until it runs its program.
+func letGo(fd int) {
+	_ = sys.Unlock(fd)
+	_ = sys.Close(fd)
+}
+
 // notNamed says that a file has lost its name.
 func notNamed(path string) error {
 	return fmt.Errorf("%w: %s has just been taken away", fs.ErrNotExist, path)

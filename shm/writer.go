@@ -213,6 +213,9 @@ func (w *Writer) end() error {
 		}
 	}
 	w.l, w.b = nil, nil
+	if w.control != nil {
+		_ = sys.Unlock(fdOf(w.control)) // See letGo.
+	}
 	for _, f := range []*os.File{w.data, w.bell, w.control} {
 		if f != nil {
 			errs = append(errs, f.Close())

@@ -284,5 +284,12 @@ var shmMutants = []mutant{
 		old:     "\t\tmode = 0o700\n",
 		new:     "\t\tmode = 0o777\n",
 		test:    "TestMount_Options",
+	}, {
+		name:    "lock outlives its writer",
+		mistake: "a process that is just being started keeps the lock of a writer that has ended",
+		file:    "shm/writer.go",
+		old:     "\t\t_ = sys.Unlock(fdOf(w.control)) // See letGo.\n",
+		new:     "",
+		test:    "TestLocks_Fork",
 	},
 }
