@@ -25,7 +25,7 @@ const (
 )
 
 // killTotal is how many bytes a writer that is killed would have published.
-const killTotal = 5 << 20
+const killTotal = 3 << 20
 
 func init() {
 	// killed makes, fills, syncs, closes and removes a buffer, and is killed before its
@@ -95,11 +95,13 @@ func init() {
 // TestKill_EachCall kills a writer before each of its system calls. What is left is nothing, or
 // left over, or a prefix that can be followed and taken over.
 func TestKill_EachCall(t *testing.T) {
+	t.Parallel() // Most of it is waiting for one process.
 	places(t, func(t *testing.T, dir string) { killEach(t, dir, "") })
 }
 
 // TestKill_EachCallDropping is TestKill_EachCall of a writer that drops the front as it goes.
 func TestKill_EachCallDropping(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		killEach(t, tmpfsDir(t), "yes")
 		return
@@ -223,11 +225,17 @@ func prefix(t *testing.T, dir string, front, length int) {
 
 // TestKill_Anywhere kills a writer that publishes as fast as it can at any moment, between any
 // two stores, while it is being followed, and has the next one go on.
-func TestKill_Anywhere(t *testing.T) { killAnywhere(t, "") }
+func TestKill_Anywhere(t *testing.T) {
+	t.Parallel()
+	killAnywhere(t, "")
+}
 
 // TestKill_AnywhereDropping is TestKill_Anywhere of a writer that drops the front as fast as it
 // can: the follower sees no zeros that it is not told of.
-func TestKill_AnywhereDropping(t *testing.T) { killAnywhere(t, "yes") }
+func TestKill_AnywhereDropping(t *testing.T) {
+	t.Parallel()
+	killAnywhere(t, "yes")
+}
 
 func killAnywhere(t *testing.T, drop string) {
 	dir, rounds := tmpfsDir(t), 100

@@ -445,37 +445,6 @@ func check(f *Follower) int {
 	}
 }
 
-// TestProcesses has many processes follow one buffer as it grows.
-func TestProcesses(t *testing.T) {
-	count, total := 1000, 1<<20
-	if testing.Short() || testutil.Race {
-		count = 20
-	}
-	w := create(t, Options{Arena: arena.Options{Reserve: 2 << 20}})
-	write(t, w, 5)
-	files, err := w.Files()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer files.Close()
-	var children []*child
-	for range count {
-		children = append(children, start(t, "follow", files[:], "GOMAXPROCS=1"))
-	}
-	for w.Published() < total {
-		write(t, w, min(100_001, total-w.Published()))
-		time.Sleep(time.Millisecond)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range children {
-		if code := c.code(t); code != 0 || c.out.String() != strconv.Itoa(total)+"\n" {
-			t.Errorf("exit code %d: %s", code, c.out.String())
-		}
-	}
-}
-
 // slowTurns has those who wait look by themselves that late.
 func slowTurns(t *testing.T, first, longest time.Duration) {
 	t.Helper()
