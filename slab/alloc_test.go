@@ -223,3 +223,34 @@ func TestRealloc_CopiesNothingLarge(t *testing.T) {
 	a.Free(b)
 	closeEmpty(t, a)
 }
+
+// TestAlloc_BetweenKinds: where every class has objects at hand, what is of none gets none of them: no bytes, one
+// more than the largest class has, or fewer than none.
+func TestAlloc_BetweenKinds(t *testing.T) {
+	a := newAllocator(t, slab.Options{})
+	l := a.NewLocal()
+	for n := 1; n <= 32<<10; n += 1 + n/16 {
+		a.Free(mustAlloc(t, a, n))
+		b, err := l.Alloc(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Free(b)
+	}
+	before := a.Stats().Objects
+	for name, alloc := range map[string]func(int) ([]byte, error){
+		"Alloc": a.Alloc, "AllocZero": a.AllocZero, "Local.Alloc": l.Alloc, "Local.AllocZero": l.AllocZero,
+	} {
+		if b, err := alloc(0); err != nil || len(b) != 0 || cap(b) != 0 || a.Stats().Objects != before {
+			t.Errorf("%s(0): capacity %d, %v, %d objects after %d", name, cap(b), err, a.Stats().Objects, before)
+		}
+		if b, err := alloc(32<<10 + 1); err != nil || len(b) != 32<<10+1 || cap(b) != 40<<10 {
+			t.Errorf("%s of one more than small objects have: %d of %d bytes, %v", name, len(b), cap(b), err)
+		} else {
+			a.Free(b)
+		}
+		mustFail(t, func() { alloc(-1) }, "slab: Alloc of -1 bytes")
+	}
+	l.Close()
+	closeEmpty(t, a)
+}

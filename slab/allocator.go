@@ -133,7 +133,7 @@ func (a *Allocator) Alloc(n int) ([]byte, error) {
 		if g := a.shard().current[c].Load(); g != 0 {
 			gr := a.groups.at(g)
 			v := gr.word.Load()
-			if uint32(v) != 0 && v>>ownedShift == c<<2|1 {
+			if canTake(v, c) {
 				if gr.word.CompareAndSwap(v, v&(v-1)) {
 					size := kinds[c].size
 					return bytesAt(gr.base.Load()+uintptr(bits.TrailingZeros64(v))*uintptr(size), n, int(size)), nil

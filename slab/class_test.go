@@ -2,6 +2,7 @@ package slab
 
 import (
 	"reflect"
+	"runtime"
 	"testing"
 
 	"github.com/growarena/growarena/internal/pointerfree"
@@ -69,6 +70,44 @@ func TestTables_PointerFree(t *testing.T) {
 		typ := reflect.TypeOf(table)
 		if path := pointerfree.In(typ); path != "" {
 			t.Errorf("%v has a pointer: %s", typ, path)
+		}
+	}
+}
+
+// TestShards: there are a power of two of shards, four for each processor at least, and every number masked is one.
+func TestShards(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	for procs, want := range map[int]int{1: 4, 2: 8, 3: 16, 4: 16, 5: 32} {
+		runtime.GOMAXPROCS(procs)
+		a := New(Options{})
+		if len(a.shards) != want || a.shardMask != uint32(want-1) {
+			t.Errorf("%d shards with mask %#x for %d processors, want %d", len(a.shards), a.shardMask, procs, want)
+		}
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestApart_BitOf: of a group that a Local has, each object has its bit, and nothing else has any.
+func TestApart_BitOf(t *testing.T) {
+	for c := 1; c < classCount; c++ {
+		k := &kinds[c]
+		h := apartGroup{base: 1 << 20, size: k.size, magic: k.magic, objects: min(k.objects, groupLen)}
+		for i := range uintptr(groupLen + 2) {
+			p, want := h.base+i*uintptr(k.size), uint32(1)<<i
+			if i >= uintptr(h.objects) {
+				want = 0
+			}
+			if got := h.bitOf(p, int(k.size)); got != want {
+				t.Fatalf("object %d of %d bytes: %#x, want %#x", i, k.size, got, want)
+			}
+			if h.bitOf(p+1, int(k.size)) != 0 || h.bitOf(p, int(k.size)-1) != 0 {
+				t.Fatalf("what is no object of %d bytes has a bit", k.size)
+			}
+		}
+		if h.bitOf(h.base-uintptr(k.size), int(k.size)) != 0 {
+			t.Fatalf("what lies before the group has a bit")
 		}
 	}
 }

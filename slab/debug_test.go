@@ -70,6 +70,10 @@ func TestDebug_Canary(t *testing.T) {
 		mustFail(t, func() { a.Free(b) }, "0x7 was written 0 bytes behind its end, allocated by", "slab_test.mustAlloc")
 		mustFail(t, func() { a.Realloc(b, 2*n) }, "0x7 was written 0 bytes behind its end")
 		*behind = was
+		further := (*byte)(unsafe.Add(unsafe.Pointer(&b[0]), n+3))
+		*further = 9
+		mustFail(t, func() { a.Free(b) }, "0x9 was written 3 bytes behind its end")
+		*further = was
 		a.Free(b)
 		closeEmpty(t, a)
 	}

@@ -73,14 +73,19 @@ func TestLocal_FreeTwice(t *testing.T) {
 func TestLocal_FreeTwiceBeforeClose(t *testing.T) {
 	a := newAllocator(t, slab.Options{})
 	l := a.NewLocal()
-	b, err := l.Alloc(100)
+	first, err := l.Alloc(100)
 	if err != nil {
 		t.Fatal(err)
 	}
+	b, err := l.Alloc(100) // Not the first of its group.
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Free(first)
 	l.Free(b)
 	a.Free(b)
-	if said := panics(func() { _ = l.Close() }); !strings.Contains(said, "freed twice") {
-		t.Errorf("Close panicked with %q", said)
+	if said := panics(func() { _ = l.Close() }); !strings.Contains(said, fmt.Sprintf("at %p: freed twice", &b[0])) {
+		t.Errorf("Close panicked with %q, want that of %p", said, &b[0])
 	}
 	closeEmpty(t, a)
 }

@@ -44,8 +44,8 @@ func TestMany(t *testing.T) {
 		all[i] = a
 	}
 	runtime.ReadMemStats(&after)
-	if got := space.Stats().ReservedBytes / uint64(n); got > addresses {
-		t.Errorf("an allocator takes %d bytes of addresses, want at most %d", got, addresses)
+	if got := space.Stats().ReservedBytes / uint64(n); got > addresses || got == 0 {
+		t.Errorf("an allocator takes %d bytes of the space's addresses, want some, and at most %d", got, addresses)
 	}
 	if got := (after.TotalAlloc - before.TotalAlloc) / uint64(n); got > heap {
 		t.Errorf("an allocator takes %d bytes of Go heap, want at most %d", got, heap)

@@ -78,6 +78,9 @@ func (a *Allocator) allShards() iter.Seq[*shard] {
 	}
 }
 
+// canTake reports whether v is the word of an owned group of class c that has a free object.
+func canTake(v, c uint64) bool { return uint32(v) != 0 && v>>ownedShift == c<<2|1 }
+
 // take takes a free object from the shard's current group of class c and returns
 // its address, and whether it is zero, or 0 if there is none.
 //
@@ -92,13 +95,12 @@ func (a *Allocator) take(s *shard, c int) (p uintptr, isZero bool) {
 	gr := a.groups.at(g)
 	for {
 		v := gr.word.Load()
-		free := uint32(v)
-		if free == 0 || v>>ownedShift != uint64(c)<<2|1 {
+		if !canTake(v, uint64(c)) {
 			return 0, false
 		}
 		if gr.word.CompareAndSwap(v, v&(v-1)) { // without the lowest bit
 			// The object is ours, so the group stays alive, and its base what it is.
-			return gr.base.Load() + uintptr(bits.TrailingZeros32(free))*uintptr(kinds[c&int(kindMask)].size), v&fresh != 0
+			return gr.base.Load() + uintptr(bits.TrailingZeros64(v))*uintptr(kinds[c&int(kindMask)].size), v&fresh != 0
 		}
 		a.collided(&gr.word, v)
 	}

@@ -33,11 +33,21 @@ func goCommand(planned string, args []string) int {
 		}
 		return 1
 	}
+	binary, err := os.CreateTemp("", "mutation-*.test")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mutation:", err)
+		return 3
+	}
+	defer os.Remove(binary.Name())
+	binary.Close()
 	// With go test what does not compile looks like a test that fails; gremlins takes 2 for it.
-	if l.run([]string{"test", "-c", "-vet=off", "-o", os.DevNull, args[len(args)-1]}) != 0 {
+	if l.run([]string{"test", "-c", "-vet=off", "-o", binary.Name(), args[len(args)-1]}) != 0 {
 		return 2
 	}
-	return l.run(args)
+	if l.passesAs(binary.Name()) {
+		return 0
+	}
+	return 1
 }
 
 // run runs the go command.

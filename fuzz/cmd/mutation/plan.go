@@ -28,6 +28,7 @@ const (
 type plan struct {
 	Go       string // the go command
 	Dir      string // of the package
+	Binary   string // its tests with the schema
 	IDs      map[string]int
 	Tests    []test // those that pass, the quickest first
 	Patience int
@@ -58,7 +59,7 @@ func (p *program) newPlan(ctx context.Context, dir, pkg string) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &plan{Dir: path, Patience: p.patience, Short: p.short}
+	l := &plan{Dir: path, Binary: filepath.Join(dir, "schema.test"), Patience: p.patience, Short: p.short}
 	if l.Go, err = exec.LookPath("go"); err != nil {
 		return nil, err
 	}
@@ -189,10 +190,28 @@ func (l *plan) output(ctx context.Context, env []string, name string, args ...st
 // passes reports whether the tests pass that meet the change with this number, the quick ones
 // first.
 func (l *plan) passes(id int) bool {
+	return l.passQuick(id, func(t test) bool { return t.Met[id] != 0 })
+}
+
+// passesAs reports whether the tests of a binary of its own pass, which has its change without being told.
+func (l *plan) passesAs(binary string) bool {
+	own := *l
+	own.Tests = nil
+	for _, t := range l.Tests {
+		if t.Binary == l.Binary {
+			t.Binary = binary
+			own.Tests = append(own.Tests, t)
+		}
+	}
+	return own.passQuick(0, func(test) bool { return true })
+}
+
+// passQuick reports whether those of the tests pass that are wanted, the quick ones first.
+func (l *plan) passQuick(id int, wanted func(test) bool) bool {
 	var quick, slow []test
 	for _, t := range l.Tests {
 		switch {
-		case t.Met[id] == 0:
+		case !wanted(t):
 		case t.Took < 200*time.Millisecond:
 			quick = append(quick, t)
 		default:
