@@ -111,3 +111,25 @@ func TestApart_BitOf(t *testing.T) {
 		}
 	}
 }
+
+// TestCanTake: only of an owned group of its class that has a free object, and that nobody has apart.
+func TestCanTake(t *testing.T) {
+	const c = 7
+	word := func(class, state, free uint64) uint64 { return class<<classShift | state | 3<<genShift | fresh | free }
+	for name, tt := range map[string]struct {
+		word uint64
+		want bool
+	}{
+		"owned":               {word(c, owned, 1<<31), true},
+		"owned, in use":       {word(c, owned, 0), false},
+		"listed":              {word(c, listed, 1), false},
+		"apart":               {word(c, owned|apart, 1), false},
+		"of the class before": {word(c-1, owned, 1), false},
+		"of the class behind": {word(c+1, owned, 1), false},
+		"dead":                {0, false},
+	} {
+		if got := canTake(tt.word, c); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
