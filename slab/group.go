@@ -74,6 +74,9 @@ type group struct {
 	base atomic.Uintptr
 }
 
+// canTake reports whether v is the word of an owned group of class c that has a free object.
+func canTake(v, c uint64) bool { return uint32(v) != 0 && v>>ownedShift == c<<2|1 }
+
 // groupsShift is log2 of the length of the group table's first chunk: two spans at least.
 const groupsShift = 6
 

@@ -78,9 +78,6 @@ func (a *Allocator) allShards() iter.Seq[*shard] {
 	}
 }
 
-// canTake reports whether v is the word of an owned group of class c that has a free object.
-func canTake(v, c uint64) bool { return uint32(v) != 0 && v>>ownedShift == c<<2|1 }
-
 // take takes a free object from the shard's current group of class c and returns
 // its address, and whether it is zero, or 0 if there is none.
 //

@@ -1,6 +1,6 @@
 package main
 
-// missedMutants are mistakes that somebody has planted to see whether the tests of a package notice them: those that none did.
+// missedMutants are mistakes that somebody has planted to see whether the tests of a package notice them, or gremlins has: those that none did.
 var missedMutants = []mutant{
 	{
 		name:    "missed: watched after an error",
@@ -149,5 +149,19 @@ var missedMutants = []mutant{
 		old:     "\t\t\ts.ahead.cut(p.start(i) + keep)\n",
 		new:     "",
 		test:    "TestPool_PreparedIsKnown/in_its_band",
+	}, {
+		name:    "missed: one byte too many",
+		mistake: "an allocation of one byte more than small objects have gets a small object",
+		file:    "slab/allocator.go",
+		old:     "\tif uint(n-1) < smallMax && a.watch == nil {\n\t\tc := uint64(",
+		new:     "\tif uint(n-1) <= smallMax && a.watch == nil {\n\t\tc := uint64(",
+		test:    "TestAlloc_BetweenKinds",
+	}, {
+		name:    "missed: anybody's group",
+		mistake: "objects are taken from groups of other classes, or that are others' alone",
+		file:    "slab/group.go",
+		old:     "return uint32(v) != 0 && v>>ownedShift == c<<2|1 }",
+		new:     "return uint32(v) != 0 }",
+		test:    "TestCanTake",
 	},
 }

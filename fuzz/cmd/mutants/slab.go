@@ -290,19 +290,5 @@ var slabMutants = []mutant{
 		new:     "(size+pageSize-1)/pageSize",
 		test:    "TestDebug_LargePages",
 		long:    true,
-	}, {
-		name:    "one byte too many",
-		mistake: "an allocation of one byte more than small objects have gets a small object",
-		file:    "slab/allocator.go",
-		old:     "\tif uint(n-1) < smallMax && a.watch == nil {\n\t\tc := uint64(",
-		new:     "\tif uint(n-1) <= smallMax && a.watch == nil {\n\t\tc := uint64(",
-		test:    "TestAlloc_BetweenKinds",
-	}, {
-		name:    "anybody's group",
-		mistake: "objects are taken from groups of other classes, or that are others' alone",
-		file:    "slab/shard.go",
-		old:     "return uint32(v) != 0 && v>>ownedShift == c<<2|1 }",
-		new:     "return uint32(v) != 0 }",
-		test:    "TestCanTake",
 	},
 }
