@@ -76,8 +76,10 @@ func (a *Arena) Checkpoint(dst io.WriterAt, o CheckpointOptions) (*Checkpoint, e
 	if err := c.run(); err != nil {
 		return nil, fmt.Errorf("arena: checkpoint of %q: %w", a.name, err)
 	}
-	// What lies beyond Len is not in dst yet.
-	t.last, t.since = &c.done, c.todo
+	t.set.Lock()
+	defer t.set.Unlock()
+	t.last, t.since = &c.done, c.todo // What lies beyond Len is not in dst yet.
+	t.made++
 	return t.last, nil
 }
 

@@ -36,8 +36,10 @@ type tracking struct {
 	set   sync.Mutex
 	found pageSet // what was written since the last scan was taken. Protected by set.
 
-	since pageSet     // what was written since last, or is not in it. Protected by one.
-	last  *Checkpoint // that succeeded; nil for none. Protected by one.
+	// Protected by one, and changed with set as well.
+	since pageSet     // what was written since last, or is not in it
+	last  *Checkpoint // that succeeded; nil for none
+	made  int         // how many have
 }
 
 // look has all windows watched, and what has become longer or has lost its page tables to another one.

@@ -20,6 +20,7 @@ import (
 	"github.com/growarena/growarena/shm"
 	"github.com/growarena/growarena/slab"
 	"github.com/growarena/growarena/stream"
+	"github.com/growarena/growarena/track"
 )
 
 // pinsMax is how many pins of a domain are described.
@@ -110,7 +111,10 @@ func (s *state) askThing(seen census.Seen) (question, bool) {
 	case *arena.Arena:
 		return askedOf(seen, &s.Arenas, arenaState{Domain: nameOf(key.Domain())}, func(r *arenaState) {
 			r.Stats = key.Stats()
+			r.Tracking, r.Tracked = key.TrackStats()
 		}), true
+	case *track.Tracker:
+		return askedOf(seen, &s.Trackers, trackerState{}, func(r *trackerState) { r.Stats = key.Stats() }), true
 	case *pool.Pool:
 		return askedOf(seen, &s.Pools, poolState{}, func(r *poolState) { r.Stats = key.Stats() }), true
 	case sequence:
@@ -223,6 +227,7 @@ func (s *state) sort() {
 	sorted(s.Followers)
 	sorted(s.ShmWriters)
 	sorted(s.ShmFollowers)
+	sorted(s.Trackers)
 	slices.SortStableFunc(s.Slabs, func(a, b slabState) int { return cmp.Compare(b.Stats.Charged, a.Stats.Charged) })
 	slices.SortStableFunc(s.Domains, func(a, b domainState) int {
 		return cmp.Or(cmp.Compare(b.Stats.RetiredBytes, a.Stats.RetiredBytes), cmp.Compare(b.Stats.Pinned, a.Stats.Pinned))

@@ -1,6 +1,10 @@
 package debug
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/growarena/growarena/arena"
+)
 
 func (f *families) slab(a *slabState) {
 	l, s := []string{"name", a.Name}, &a.Stats
@@ -52,6 +56,30 @@ func (f *families) shmFollower(a *shmFollowerState) {
 	}
 	f.gauge("shm_followed_bytes", "What could be read when somebody last looked.", a.Len, l...)
 	f.gauge("shm_writer_alive", "How many of the followers have a writer that lives.", oneIf(a.Alive), l...)
+}
+
+func (f *families) tracker(a *trackerState) {
+	l := []string{"kind", a.Kind, "name", a.Name}
+	if !f.is("trackers", &a.label, l) {
+		return
+	}
+	f.tracked(a.Stats.Bytes, a.Stats.Written, l)
+	f.gauge("tracked_reports", "Times that was reported, of trackers that live.", a.Stats.Reports, l...)
+	f.gauge("tracked_reported_bytes", "Bytes that were reported, of trackers that live.", a.Stats.Reported, l...)
+}
+
+func (f *families) tracked(n, written int, l []string) {
+	f.gauge("tracked_bytes", "Memory whose writes are tracked.", n, l...)
+	f.gauge("tracked_written_bytes", "Of that, written since it was last copied or reported.", written, l...)
+}
+
+// tracking adds what is known of an arena of n bytes that is tracked.
+func (f *families) tracking(n int, s *arena.TrackStats, l []string) {
+	f.tracked(n, s.Written, l)
+	f.gauge("checkpoints", "Checkpoints made of arenas that are tracked.", s.Checkpoints, l...)
+	f.gauge("checkpoint_length_bytes", "Length of the last one.", s.Last.Len, l...)
+	f.gauge("checkpoint_copied_bytes", "What the last one has copied.", int(s.Last.Copied), l...)
+	f.add("gauge", "growarena_checkpoint_pause_seconds", "How long the last one has stopped the writers.", s.Last.Pause.Seconds(), l...)
 }
 
 func (f *families) domain(d *domainState) {

@@ -62,6 +62,7 @@ func newPage(s *state) page {
 	cut(&p, "followers", &short.Followers)
 	cut(&p, "writers", &short.ShmWriters)
 	cut(&p, "shared", &short.ShmFollowers)
+	cut(&p, "trackers", &short.Trackers)
 	cut(&p, "domains", &short.Domains)
 	return p
 }

@@ -63,7 +63,7 @@ func parsePage(t *testing.T, page string) (all []*node) {
 // TestPage: everything that lives is on the page, under names that remain text whatever they
 // hold.
 func TestPage(t *testing.T) {
-	newScene(t, hostile)
+	scene := newScene(t, hostile)
 	w := get(t, Handler(), "html")
 	policy := w.Header().Get("Content-Security-Policy")
 	if got := w.Header().Get("Content-Type"); got != "text/html; charset=utf-8" {
@@ -122,6 +122,16 @@ func TestPage(t *testing.T) {
 		}) {
 			t.Errorf("below %s is no row of the name with %q in\n%q", want.heading, want.has, rows)
 		}
+	}
+	if has := slices.ContainsFunc(rows, func(row string) bool {
+		return strings.HasPrefix(row, "Tracked: ") && strings.Contains(row, name) && strings.Contains(row, "1.0 MiB2 windows")
+	}); has != scene.tracked {
+		t.Errorf("below Tracked the arena is: %v, in\n%q", has, rows)
+	}
+	if has := slices.ContainsFunc(rows, func(row string) bool {
+		return strings.HasPrefix(row, "Tracked: ") && strings.Contains(row, "1.0 MiB1 ranges") && strings.Contains(row, "1.0 MiB in all")
+	}); has != scene.tracked {
+		t.Errorf("below Tracked the tracker is: %v, in\n%q", has, rows)
 	}
 	if !strings.Contains(page, "debug.holdPin scene_test.go:") {
 		t.Error("who pins is not there")

@@ -105,6 +105,9 @@ func prometheus(s *state) []byte {
 	for i := range s.ShmFollowers {
 		f.shmFollower(&s.ShmFollowers[i])
 	}
+	for i := range s.Trackers {
+		f.tracker(&s.Trackers[i])
+	}
 	for i := range s.Domains {
 		f.domain(&s.Domains[i])
 	}
@@ -182,6 +185,9 @@ func (f *families) arena(a *arenaState) {
 	f.prepared("writer", s.PreparedByWriter, l)
 	f.prepared("helper", s.PreparedByHelper, l)
 	f.headroomOff(s.HeadroomOff, l)
+	if a.Tracked {
+		f.tracking(s.Len, &a.Tracking, l)
+	}
 }
 
 func (f *families) stream(a *streamState) {

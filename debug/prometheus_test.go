@@ -2,6 +2,7 @@ package debug
 
 import (
 	"fmt"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -115,7 +116,7 @@ func (m *metric) parseLabels(s string) (rest string, err error) {
 // TestPrometheus: a strict parser takes the text, and finds every name as it is, with what
 // was made.
 func TestPrometheus(t *testing.T) {
-	newScene(t, hostile)
+	scene := newScene(t, hostile)
 	twin, err := arena.NewArena(arena.Options{Name: hostile}) // The same labels: one sample.
 	if err != nil {
 		t.Fatal(err)
@@ -147,11 +148,12 @@ func TestPrometheus(t *testing.T) {
 		t.Errorf("no %s %q", metric, labels)
 		return 0
 	}
-	for _, test := range []struct {
+	type sample struct {
 		metric      string
 		least, most float64
 		labels      []string
-	}{
+	}
+	samples := []sample{
 		{"things", 2, 2, []string{"kind", "arena", "name", name}},
 		{"length_bytes", mib, mib, []string{"kind", "arena", "name", name}},
 		{"committed_bytes", mib, 64 * mib, []string{"kind", "arena", "name", name}},
@@ -169,7 +171,21 @@ func TestPrometheus(t *testing.T) {
 		{"space_max_vmas", 1, 1e12, []string{"space", "default"}},
 		{"space_reserves_total", 5, 1e12, []string{"space", "default"}},
 		{"look_seconds", 1e-9, 1e6, nil},
-	} {
+	}
+	if page := float64(os.Getpagesize()); scene.tracked {
+		samples = append(samples, []sample{
+			{"tracked_bytes", mib, mib, []string{"kind", "arena", "name", name}},
+			{"tracked_written_bytes", page, page, []string{"kind", "arena", "name", name}},
+			{"checkpoints", 1, 1, []string{"kind", "arena", "name", name}},
+			{"checkpoint_copied_bytes", mib, mib, []string{"kind", "arena", "name", name}},
+			{"checkpoint_pause_seconds", 1e-9, 1e6, []string{"kind", "arena", "name", name}},
+			{"trackers", 1, 1, []string{"kind", "tracker", "name", ""}},
+			{"tracked_bytes", mib, mib, []string{"kind", "tracker", "name", ""}},
+			{"tracked_written_bytes", 2 * page, 2 * page, []string{"kind", "tracker", "name", ""}},
+			{"tracked_reports", 1, 1, []string{"kind", "tracker", "name", ""}},
+		}...)
+	}
+	for _, test := range samples {
 		if got := value(test.metric, test.labels...); got < test.least || got > test.most {
 			t.Errorf("%s %q is %v, want %v to %v", test.metric, test.labels, got, test.least, test.most)
 		}

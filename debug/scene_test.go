@@ -2,6 +2,7 @@ package debug
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -16,6 +17,7 @@ import (
 	"github.com/growarena/growarena/shm"
 	"github.com/growarena/growarena/slab"
 	"github.com/growarena/growarena/stream"
+	"github.com/growarena/growarena/track"
 )
 
 const mib = 1 << 20
@@ -27,6 +29,8 @@ const hostile = "<script>alert('x')</script>\"&\\\r\n\nevent: steps\ndata: \xff<
 type scene struct {
 	name  string
 	arena *arena.Arena // It has moved, and a guard keeps the old window.
+
+	tracked bool // arena, with a checkpoint and a page written since, and some other memory with two, where the system can
 }
 
 // newScene makes one of everything, until the end of the test.
@@ -120,8 +124,45 @@ func newScene(t *testing.T, name string) *scene {
 	window, err := space.Reserve(4*mib, addrspace.ReserveOptions{Name: name})
 	must(err)
 	ends(func() error { _ = window.Release(); return space.Trim() })
+	s.track(t, b)
 	return s
 }
+
+// track tracks the arena, whose bytes are b, and some other memory.
+func (s *scene) track(t *testing.T, b []byte) {
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := s.arena.Track()
+	if errors.Is(err, track.ErrUnsupported) {
+		t.Log("nothing is tracked: ", err)
+		return
+	}
+	must(err)
+	_, err = s.arena.Checkpoint(discard{}, arena.CheckpointOptions{})
+	must(err)
+	b[0]++
+	other, err := arena.NewArena(arena.Options{HugePages: arena.HugeNever})
+	must(err)
+	t.Cleanup(func() { must(other.Free()) })
+	memory, err := other.Alloc(mib)
+	must(err)
+	tracker, err := track.New(memory)
+	must(err)
+	t.Cleanup(tracker.Close)
+	for _, err := range tracker.Dirty() {
+		must(err)
+	}
+	memory[0], memory[mib-1] = 1, 1
+	s.tracked = true
+}
+
+type discard struct{}
+
+func (discard) WriteAt(b []byte, _ int64) (int, error) { return len(b), nil }
 
 // holdPin pins until the end of the test.
 //

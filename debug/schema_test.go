@@ -171,7 +171,7 @@ func TestSchema(t *testing.T) {
 
 // TestJSON: the object is as the schema says, and has everything that lives.
 func TestJSON(t *testing.T) {
-	newScene(t, hostile)
+	scene := newScene(t, hostile)
 	w := get(t, Handler(), "json")
 	if got := w.Header().Get("Content-Type"); got != "application/json" {
 		t.Errorf("its type is %s", got)
@@ -185,6 +185,35 @@ func TestJSON(t *testing.T) {
 		t.Errorf("it is not as schema.json says:\n%s", strings.Join(wrong, "\n"))
 	}
 	checkState(t, w.Body.Bytes())
+	checkTracked(t, w.Body.Bytes(), scene)
+}
+
+// checkTracked checks that an object has what a scene tracks.
+func checkTracked(t *testing.T, text []byte, scene *scene) {
+	t.Helper()
+	var got state
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	page := os.Getpagesize()
+	for _, a := range got.Arenas {
+		if a.Name != strings.ToValidUTF8(hostile, "\ufffd") || a.Kind != "arena" {
+			continue
+		}
+		s := a.Tracking
+		if a.Tracked != scene.tracked || a.Tracked && (s.Written != page || s.Windows != 2 || s.Checkpoints != 1 || s.Last.Len != mib || s.Last.Copied != mib || s.Last.Pause <= 0) {
+			t.Errorf("tracked: %v, %+v", a.Tracked, s)
+		}
+	}
+	if !scene.tracked {
+		return
+	}
+	if len(got.Trackers) != 1 {
+		t.Fatalf("%d trackers", len(got.Trackers))
+	}
+	if r := got.Trackers[0]; r.Kind != "tracker" || r.Stats.Bytes != mib || r.Stats.Written != 2*page || r.Stats.Reports != 1 || !strings.Contains(r.Made, "testing.tRunner testing.go:") {
+		t.Errorf("tracker: %+v", r)
+	}
 }
 
 // checkState checks that an object has what a scene made of that name has.

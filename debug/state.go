@@ -13,6 +13,7 @@ import (
 	"github.com/growarena/growarena/shm"
 	"github.com/growarena/growarena/slab"
 	"github.com/growarena/growarena/stream"
+	"github.com/growarena/growarena/track"
 )
 
 // state is what a look has found: the object of ?format=json, which schema.json describes.
@@ -31,6 +32,7 @@ type state struct {
 	Followers    []followerState
 	ShmWriters   []shmWriterState
 	ShmFollowers []shmFollowerState
+	Trackers     []trackerState
 	Domains      []domainState
 	Spaces       []spaceState
 }
@@ -70,8 +72,10 @@ func (t *thing) head() *thing { return t }
 
 type arenaState struct {
 	thing
-	Domain string // through which old windows are retired; "" where they are kept
-	Stats  arena.Stats
+	Domain   string // through which old windows are retired; "" where they are kept
+	Stats    arena.Stats
+	Tracked  bool
+	Tracking arena.TrackStats
 }
 
 type streamState struct {
@@ -110,6 +114,11 @@ type shmFollowerState struct {
 	Sealed     bool
 	Alive      bool   // There is a writer that can publish more.
 	Err        string // why that is not known
+}
+
+type trackerState struct {
+	thing
+	Stats track.Stats
 }
 
 type domainState struct {
@@ -188,6 +197,16 @@ func (d *domainState) Why() string {
 		return fmt.Sprintf("pins: %d", s.Pinned)
 	}
 	return "it is being freed"
+}
+
+// Tracked returns the arenas whose writes are tracked.
+func (s *state) Tracked() (list []arenaState) {
+	for _, a := range s.Arenas {
+		if a.Tracked {
+			list = append(list, a)
+		}
+	}
+	return list
 }
 
 // Waste returns which part of spans and large objects is not in use, in percent.

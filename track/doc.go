@@ -19,6 +19,7 @@
 //
 //	begin                                  New, with one or several ranges
 //	which pages, and start anew for them   Tracker.Dirty
+//	how many, without starting anew        Tracker.Stats
 //	end                                    Tracker.Close
 //
 // # When is a report valid?

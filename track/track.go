@@ -7,7 +7,9 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"sync/atomic"
 
+	"github.com/growarena/growarena/internal/census"
 	"github.com/growarena/growarena/internal/dirty"
 	"github.com/growarena/growarena/internal/sys"
 )
@@ -31,7 +33,7 @@ type Run struct {
 }
 
 // Tracker notes which pages of some ranges are written. Make one with [New]. It is used by
-// one goroutine at a time; the memory may be written by anybody at any time.
+// one goroutine at a time, but for Stats; the memory may be written by anybody at any time.
 type Tracker struct {
 	_ [0]sync.Mutex // go vet finds copies.
 
@@ -39,6 +41,11 @@ type Tracker struct {
 	areas   []*dirty.Area  // in the order of New
 	pending []Run          // found and not yielded
 	all     bool           // an error has left unknown what was found
+
+	thing    *census.Thing
+	mu       sync.Mutex   // held by Stats and Close
+	reports  atomic.Int64 // times Dirty was called
+	reported atomic.Int64 // bytes that were yielded
 }
 
 // New tracks ranges of memory: slices that begin and end where pages do, each mapped writable.
@@ -75,6 +82,7 @@ func New(ranges ...[]byte) (*Tracker, error) {
 		}
 		t.areas = append(t.areas, a)
 	}
+	t.thing = census.Enter(t, "tracker", "")
 	return t, nil
 }
 
@@ -99,6 +107,7 @@ func (t *Tracker) Dirty() iter.Seq2[Run, error] {
 		if t.watcher == nil {
 			panic("track: Dirty after Close")
 		}
+		t.reports.Add(1)
 		if !t.drain(yield) {
 			return
 		}
@@ -141,6 +150,7 @@ func (t *Tracker) scan(i int, from, to uintptr) error {
 // drain yields what was found.
 func (t *Tracker) drain(yield func(Run, error) bool) bool {
 	for i, r := range t.pending {
+		t.reported.Add(int64(r.Len))
 		if !yield(r, nil) {
 			t.pending = slices.Delete(t.pending, 0, i+1)
 			return false
@@ -155,6 +165,9 @@ func (t *Tracker) Close() {
 	if t.watcher == nil {
 		panic("track: Close after Close")
 	}
+	t.thing.Remove() // Before mu: who looks at it holds it.
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.watcher.Close()
 	t.watcher = nil
 }

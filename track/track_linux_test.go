@@ -74,6 +74,45 @@ func TestTracker(t *testing.T) {
 	}
 }
 
+// TestTracker_Stats: what would be found is told, and found then, also by who looks at the same time.
+func TestTracker_Stats(t *testing.T) {
+	a, b := mmap(t, 64*page, 3), mmap(t, 8*page, 3)
+	tr := newTracker(t, a, b)
+	dirty(t, tr)
+	a[5*page], a[20*page], b[7*page] = 1, 1, 1
+	want := track.Stats{Ranges: 2, Bytes: 72 * page, Written: 3 * page, Reports: 1, Reported: 72 * page}
+	for range 2 {
+		if got := tr.Stats(); got != want {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 100 {
+			if got := tr.Stats(); got.Written > 3*page {
+				t.Errorf("%+v", got)
+			}
+		}
+	}()
+	found := 0
+	for _, r := range dirty(t, tr) {
+		found += r.Len
+	}
+	<-done
+	if found != 3*page {
+		t.Errorf("%d bytes were found, want %d", found, 3*page)
+	}
+	want.Written, want.Reports, want.Reported = 0, 2, 75*page
+	if got := tr.Stats(); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	tr.Close()
+	if got := tr.Stats(); got.Ranges != 0 || got.Written != 0 || got.Reports != 2 {
+		t.Errorf("after Close: %+v", got)
+	}
+}
+
 // TestTracker_Stop: who stops early gets the rest later.
 func TestTracker_Stop(t *testing.T) {
 	a, b := mmap(t, 64*page, 3), mmap(t, 64*page, 3)

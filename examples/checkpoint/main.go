@@ -2,9 +2,10 @@
 // to a file again and again: all of it the first time, then what has changed. The writer stands still for what is
 // copied last. Beside it the writer stands still while all of the table is copied to the Go heap, and from there to the file.
 //
-// Each copy is synced, read back, and compared with what the table was when the writer stood still.
+// Each copy is synced, and what has changed is read back and compared with what the table was when the writer stood still; of the
+// first and the last one all is. The copy on the heap is as large as the table: -alone leaves it out.
 //
-//	go run ./examples/checkpoint [-size MIB] [-for TIME] [-every TIME]
+//	go run ./examples/checkpoint [-size MIB] [-for TIME] [-every TIME] [-alone]
 package main
 
 import (
@@ -64,6 +65,7 @@ func measure(name string, f *os.File, blocks int, total, every time.Duration, co
 	var first, last *arena.Checkpoint
 	var pause time.Duration
 	var later, n int64
+	var copied uint64 // writes that the last copy has
 	took, memory, err := figures.Measure(func() error {
 		end, tick := time.Now().Add(total), time.Tick(every)
 		for first == nil || time.Now().Before(end) {
@@ -72,12 +74,12 @@ func measure(name string, f *os.File, blocks int, total, every time.Duration, co
 				err = f.Sync()
 			}
 			if err == nil {
-				err = t.check(f, writes)
+				err = t.check(f, writes, copied)
 			}
 			if err != nil {
 				return fmt.Errorf("%s: copy %d: %w", name, n+1, err)
 			}
-			last, pause, n = done, max(pause, done.Pause), n+1
+			last, copied, pause, n = done, writes, max(pause, done.Pause), n+1
 			if first == nil {
 				first, end = done, time.Now().Add(total)
 			} else {
@@ -85,7 +87,7 @@ func measure(name string, f *os.File, blocks int, total, every time.Duration, co
 			}
 			<-tick
 		}
-		return nil
+		return t.check(f, copied, 0)
 	})
 	close(stop)
 	<-ended
@@ -96,7 +98,7 @@ func measure(name string, f *os.File, blocks int, total, every time.Duration, co
 		figures.MiB(memory), fmt.Sprintf("%.0f million/s", float64(t.n)/1e6/took.Seconds())}, nil
 }
 
-func run(w io.Writer, dir string, blocks int, total, every time.Duration) error {
+func run(w io.Writer, dir string, blocks int, total, every time.Duration, alone bool) error {
 	f, err := os.CreateTemp(dir, "table")
 	if err != nil {
 		return err
@@ -107,23 +109,28 @@ func run(w io.Writer, dir string, blocks int, total, every time.Duration) error 
 	if err != nil {
 		return err
 	}
-	plain, err := measure("stop, copy all", f, blocks, total, every, (*table).copyAll)
-	if err != nil {
-		return err
+	rows := []figures.Row{ours}
+	if !alone {
+		plain, err := measure("stop, copy all", f, blocks, total, every, (*table).copyAll)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, plain)
 	}
 	fmt.Fprintf(w, "a table of %d MiB, copied every %v for %v, each copy read and compared:\n", blocks, every, total)
-	return figures.Print(w, "how, copies, longest 64 writes, longest pause, first copy, later ones, most memory, writes", ours, plain)
+	return figures.Print(w, "how, copies, longest 64 writes, longest pause, first copy, later ones, most memory, writes", rows...)
 }
 
 func main() {
 	size := flag.Int("size", 256, "size of the table in MiB: a power of two")
 	total := flag.Duration("for", 5*time.Second, "how long it is written")
 	every := flag.Duration("every", time.Second, "how often it is copied")
+	alone := flag.Bool("alone", false, "do not copy all of it to the heap, for comparison")
 	flag.Parse()
 	if *size <= 0 || *size&(*size-1) != 0 {
 		log.Fatalf("-size %d is not a power of two", *size)
 	}
-	if err := run(os.Stdout, "", *size, *total, *every); err != nil {
+	if err := run(os.Stdout, "", *size, *total, *every, *alone); err != nil {
 		log.Fatal(err)
 	}
 }

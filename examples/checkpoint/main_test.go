@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -26,6 +27,7 @@ func TestTable(t *testing.T) {
 	}
 	defer f.Close()
 	var last *arena.Checkpoint
+	var copied uint64
 	for _, writes := range []uint64{0, 1, block - 1, block + 1, turns*block + 7, 3*turns*block + 2*block + 7, (4*turns+2)*block + 99} {
 		for tab.n < writes {
 			tab.writeBatch(min(batch, writes-tab.n))
@@ -37,10 +39,12 @@ func TestTable(t *testing.T) {
 		if err != nil || n != writes {
 			t.Fatalf("%d writes, %v; there were %d", n, err, writes)
 		}
-		if err := tab.check(f, n); err != nil {
-			t.Error(err)
+		for _, since := range []uint64{0, copied} {
+			if err := tab.check(f, n, since); err != nil {
+				t.Error(err)
+			}
 		}
-		last = done
+		last, copied = done, n
 	}
 	b, err := arena.NewArena(arena.Options{})
 	if err != nil {
@@ -50,7 +54,7 @@ func TestTable(t *testing.T) {
 	if err := b.Restore(f, last.Len); err != nil {
 		t.Fatal(err)
 	}
-	if err := tab.check(b.NewReader(), tab.n); err != nil {
+	if err := tab.check(b.NewReader(), tab.n, 0); err != nil {
 		t.Error("restored:", err)
 	}
 	for cell, v := range tab.cells {
@@ -58,16 +62,24 @@ func TestTable(t *testing.T) {
 			t.Fatalf("cell %d has never been written to", cell)
 		}
 	}
-	if _, err := f.WriteAt([]byte{1, 2, 3, 4, 5, 6, 7, 8}, 8*154_320); err != nil {
-		t.Fatal(err)
-	}
-	if err := tab.check(f, tab.n); err == nil || !strings.Contains(err.Error(), "cell 154320 of the image") {
-		t.Errorf("of an image with wrong bytes: %v", err)
+	// One in a block that was not written to since, then one in the block that was last.
+	for _, tt := range []struct {
+		cell  int64
+		since uint64
+		found bool
+	}{{154_320, 0, true}, {154_320, tab.n - 1, false}, {5, tab.n - 1, true}} {
+		if _, err := f.WriteAt([]byte{1, 2, 3, 4, 5, 6, 7, 8}, 8*tt.cell); err != nil {
+			t.Fatal(err)
+		}
+		err := tab.check(f, tab.n, tt.since)
+		if found := err != nil && strings.Contains(err.Error(), fmt.Sprintf("cell %d of the image", tt.cell)); found != tt.found || err != nil && !found {
+			t.Errorf("of an image with wrong bytes in cell %d, since %d of %d writes: %v", tt.cell, tt.since, tab.n, err)
+		}
 	}
 }
 
 func TestRun(t *testing.T) {
-	err := run(io.Discard, t.TempDir(), 4, 50*time.Millisecond, 5*time.Millisecond)
+	err := run(io.Discard, t.TempDir(), 4, 50*time.Millisecond, 5*time.Millisecond, false)
 	if errors.Is(err, errors.ErrUnsupported) {
 		t.Skip(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"testing"
 
@@ -67,6 +68,22 @@ var trackOperations = []operation{
 		}
 		return nil
 	}, tracking),
+	inArena("TrackStats", "Arena.TrackStats", arena.Options{}, func(m *arenaScene) error {
+		// A page table that cannot be looked at counts as written.
+		if s, ok := m.a.TrackStats(); !ok || s.Windows != 1 || s.Written != 2*mib {
+			m.t.Errorf("%+v, %v", s, ok)
+		}
+		return nil
+	}, func(m *arenaScene) {
+		tracking(m)
+		_, err := m.a.Checkpoint(new(image), arena.CheckpointOptions{})
+		must(m.t, err)
+		for _, d := range []byte{1, 255} { // All is written, and the same.
+			for i := 0; i < 2*mib; i += os.Getpagesize() {
+				m.pinned[i] += d
+			}
+		}
+	}),
 	{
 		// It moves while it is tracked, so another window is watched.
 		name: "arena.Checkpoint/moved", covers: []string{"arena.Arena.Checkpoint"}, thin: true,

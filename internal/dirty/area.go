@@ -44,6 +44,16 @@ func (w *Watcher) Scan(a *Area, from, to uintptr, found func(start, end uintptr)
 	return w.walk(from, to, sys.PagesWritten, b, found)
 }
 
+// Peek calls found for each run of pages in [from, to) that the next scan would find, and leaves them as they are. Older kernels leave out those
+// that have been dropped.
+//
+// Preconditions: the range is within an area; nobody unmaps it.
+func (w *Watcher) Peek(from, to uintptr, found func(start, end uintptr)) error {
+	b := w.buffers.Get().(*buffer)
+	defer w.buffers.Put(b)
+	return w.walk(from, to, sys.PagesPeek, b, found)
+}
+
 // walk calls found for each run of such pages, and protects them.
 func (w *Watcher) walk(from, to uintptr, what sys.Pages, b *buffer, found func(start, end uintptr)) error {
 	for from < to {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"sync"
@@ -487,4 +488,43 @@ func descriptors(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return len(all)
+}
+
+// TestPeek: a peek finds what the next scan does, and leaves it to be found.
+func TestPeek(t *testing.T) {
+	for _, kind := range []string{"private", "memfd"} {
+		t.Run(kind, func(t *testing.T) {
+			m := kinds[kind](t, 2*extent)
+			w := watcher(t)
+			at := RangeOf(m.b)
+			a, err := w.Add(at.Start, at.End)
+			if err != nil {
+				t.Fatal(err)
+			}
+			scan(t, w, a)
+			for _, p := range []int{0, 3, 4, 600} {
+				m.b[p*int(pageSize)] = 1
+			}
+			want := map[int]bool{0: true, 3: true, 4: true, 600: true}
+			for range 2 {
+				got := map[int]bool{}
+				if err := w.Peek(a.Start(), a.End(), func(start, end uintptr) {
+					for p := start; p < end; p += pageSize {
+						got[int((p-a.Start())/pageSize)] = true
+					}
+				}); err != nil {
+					t.Fatal(err)
+				}
+				if !maps.Equal(got, want) {
+					t.Errorf("a peek finds %v, want %v", got, want)
+				}
+			}
+			if got := scan(t, w, a); !maps.Equal(got, want) {
+				t.Errorf("a scan finds %v then, want %v", got, want)
+			}
+			if err := w.Peek(a.Start(), a.End(), func(start, end uintptr) { t.Errorf("then a peek finds [%#x, %#x)", start, end) }); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
 }

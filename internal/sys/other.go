@@ -137,6 +137,7 @@ type Pages uint8
 const (
 	PagesWritten Pages = iota
 	PagesAbsent
+	PagesPeek
 )
 
 // RawConn is what a connection gives access to its descriptor with.

@@ -62,6 +62,7 @@ type Pages uint8
 const (
 	PagesWritten Pages = iota // written since they were protected, or never protected; on older kernels only where there is a page table
 	PagesAbsent               // neither protected nor there
+	PagesPeek                 // those of PagesWritten, which are left as they are
 )
 
 // Watch opens what notes writes to memory: a userfaultfd with asynchronous write
@@ -123,7 +124,7 @@ func Pagemap() (fd int, err error) {
 
 // ScanPages finds pages of [start, end), which is watched, and returns how many runs it has
 // put into runs and how far it has come: less than end where they are full. What is found is protected in the
-// same step, so that no write is lost. After an error any of them may be, and nobody
+// same step, so that no write is lost, but for PagesPeek. After an error any of them may be, and nobody
 // has been told. EPERM means that some of the range is mapped and not watched; what is not
 // mapped is left out.
 //
@@ -137,6 +138,8 @@ func ScanPages(pagemap int, start, end uintptr, what Pages, runs []PageRun) (n i
 	switch what {
 	case PagesWritten:
 		arg.mask, arg.returned = pageWritten, pageWritten
+	case PagesPeek:
+		arg.flags, arg.mask, arg.returned = scanWatched, pageWritten, pageWritten
 	case PagesAbsent:
 		arg.inverted, arg.mask, arg.returned = pagePresent|pageSwapped, pagePresent|pageSwapped, pageWPAllowed
 	}

@@ -68,6 +68,21 @@ var trackMutants = []mutant{
 		new:     "if n == 0 && dirty.IsPartlyWatched(",
 		test:    "TestRehome_PartlyTracked",
 	}, {
+		name:    "peek that protects",
+		mistake: "who only looks how much was written takes it away from the next report",
+		file:    "internal/sys/userfault_linux.go",
+		old:     "arg.flags, arg.mask, arg.returned = scanWatched, ",
+		new:     "arg.flags, arg.mask, arg.returned = scanWatched|scanProtect, ",
+		pkg:     "internal/dirty",
+		test:    "TestPeek",
+	}, {
+		name:    "new window in the figures",
+		mistake: "a window that nobody has looked at yet counts as not written to",
+		file:    "arena/trackstats.go",
+		old:     "\t\twritten.add(0, int(end)/page) //",
+		new:     "\t\t_ = end //",
+		test:    "TestTrackStats",
+	}, {
 		name:    "Go memory",
 		mistake: "Go heap may be tracked",
 		file:    "internal/dirty/range.go",
@@ -94,8 +109,8 @@ var trackMutants = []mutant{
 		name:    "found by a checkpoint that failed",
 		mistake: "what was written before a checkpoint that failed is not in the next one",
 		file:    "arena/checkpoint.go",
-		old:     "\tc.t.since.addAll(&c.t.found)\n",
-		new:     "",
+		old:     "\tc.t.since.addAll(&c.t.found) //",
+		new:     "\t//",
 		test:    "TestCheckpoint_Since",
 	}, {
 		name:    "beyond the length",
