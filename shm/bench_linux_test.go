@@ -48,6 +48,34 @@ func BenchmarkPublish(b *testing.B) {
 	}
 }
 
+// BenchmarkPoll_NoDescriptor: nothing has been published, and the control file is looked up; beside that one that is held.
+func BenchmarkPoll_NoDescriptor(b *testing.B) {
+	for _, bare := range []bool{true, false} {
+		b.Run(fmt.Sprint(bare), func(b *testing.B) {
+			dir, err := os.MkdirTemp("/dev/shm", "growarena-bench-")
+			if err != nil {
+				b.Skip(err)
+			}
+			defer os.RemoveAll(dir)
+			w, err := Create(Options{Dir: dir, Name: "x"})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer w.Close()
+			f, err := Open(dir, "x", FollowOptions{NoDescriptor: bare})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer f.Close()
+			for b.Loop() {
+				if _, err := f.Poll(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkPoll: nothing has been published.
 func BenchmarkPoll(b *testing.B) {
 	_, f := benchmarked(b, Options{})

@@ -117,7 +117,8 @@
 //   - Append: a lock, the copy, and what Publish costs.
 //   - DropFront: one or two system calls, a disk sync on a disk. Guard.Check: three atomic operations.
 //   - A Writer: five descriptors, three mappings. A Follower: three descriptors, two mappings,
-//     three after the first Wait.
+//     three after the first Wait. With [FollowOptions].NoDescriptor none and one: ten thousand
+//     buffers are followed in 10,100 mappings. A Poll then takes 10 µs.
 //
 // FORMAT.md has the layout, for programs in other languages.
 package shm

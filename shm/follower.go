@@ -10,7 +10,6 @@ import (
 	"github.com/growarena/growarena/addrspace"
 	"github.com/growarena/growarena/follow"
 	"github.com/growarena/growarena/internal/census"
-	"github.com/growarena/growarena/internal/sys"
 )
 
 // Follower shows what a [Writer] has published, as it grows, in this process or any other. It
@@ -21,7 +20,8 @@ type Follower struct {
 	name  string
 	space *addrspace.Space
 
-	control, bell *os.File
+	again         *again   // nil where the next three are there until Close; else see attach
+	control, bell *os.File // the bell is nil where there is none, or, with again, nobody waits
 	data          *follow.Follower
 	sealed        bool // nobody can make the files shorter
 	drops         bool // what is before the front can be gone
@@ -30,6 +30,8 @@ type Follower struct {
 	page *addrspace.Window // of the control file. Immutable until Close.
 	l    *layout
 	org  origin
+
+	closed bool // Protected by mu.
 
 	seen atomic.Int64 // bytes that are published and can be read. Stored under mu.
 
@@ -56,7 +58,7 @@ func (f *Follower) Len() int { return int(f.seen.Load()) }
 // ErrCorrupt, or is one of those that a bigger window can meet: what could be read before
 // still can.
 func (f *Follower) Poll() (int, error) {
-	if f.sealed && f.page != nil && f.l.length.Load() == uint64(f.seen.Load()) {
+	if f.sealed && !f.closed && f.l.length.Load() == uint64(f.seen.Load()) {
 		return f.Len(), nil
 	}
 	s, err := f.look()
@@ -70,11 +72,16 @@ func (f *Follower) shown(s snapshot) int { return min(s.length, f.max) }
 func (f *Follower) look() (s snapshot, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.page == nil {
+	if f.closed {
 		return s, f.wrap(os.ErrClosed)
 	}
 	last := f.last
-	if s, err = f.readPage(last); err == nil && s.length > last.length {
+	l, err := f.attach()
+	if err != nil {
+		return last, err
+	}
+	defer f.detach(l)
+	if s, err = f.readPage(l, last); err == nil && s.length > last.length {
 		err = f.data.Extend(f.shown(s))
 		if errors.Is(err, follow.ErrBeyond) || errors.Is(err, follow.ErrFull) {
 			err = fmt.Errorf("%w: %d bytes are published: %w", ErrCorrupt, s.length, err)
@@ -89,13 +96,13 @@ func (f *Follower) look() (s snapshot, err error) {
 }
 
 // readPage reads the control page, behind what was read of it before.
-func (f *Follower) readPage(last snapshot) (snapshot, error) {
+func (f *Follower) readPage(l *layout, last snapshot) (snapshot, error) {
 	if f.sealed {
-		return f.l.read(last) // Without a closure, which is an allocation.
+		return l.read(last) // Without a closure, which is an allocation.
 	}
 	var s snapshot
 	err := guarded(f.space, false, func() (err error) {
-		s, err = f.l.read(last)
+		s, err = l.read(last)
 		return err
 	})
 	return s, err
@@ -124,7 +131,7 @@ func (f *Follower) State() (State, uint64) {
 // Alive reports whether the buffer has a writer that can publish more: whether the lock that
 // it holds as long as it lives is held.
 func (f *Follower) Alive() (bool, error) {
-	alive, err := sys.ByteLocked(fdOf(f.control), lockedByte)
+	alive, err := f.writerLives()
 	if err != nil {
 		return false, f.wrap(err)
 	}
@@ -138,7 +145,7 @@ func (f *Follower) Close() error {
 	f.thing.Remove()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.page == nil {
+	if f.closed {
 		panic(fmt.Sprintf("shm: Close of %q, which is closed", f.name))
 	}
 	return f.drop()
@@ -146,20 +153,35 @@ func (f *Follower) Close() error {
 
 // drop gives back what there is.
 func (f *Follower) drop() error {
-	var errs []error
+	f.closed = true
+	var err error
 	if f.data != nil {
-		errs = append(errs, f.data.Close())
+		err = f.data.Close()
 	}
-	for _, w := range []**addrspace.Window{&f.page, &f.waiters.page} {
-		if *w != nil {
-			_ = (*w).Release() // The space keeps what it cannot release.
-			*w = nil
-		}
+	return errors.Join(err, f.dropBell(), f.dropControl())
+}
+
+// dropControl gives control page and file back.
+func (f *Follower) dropControl() error {
+	err := giveBack(f.page, f.control)
+	f.page, f.l, f.control = nil, nil, nil
+	return err
+}
+
+// dropBell gives the bell back.
+func (f *Follower) dropBell() error {
+	err := giveBack(f.waiters.page, f.bell)
+	f.waiters.page, f.bell = nil, nil
+	return err
+}
+
+// giveBack gives back what there is of a page and its file.
+func giveBack(page *addrspace.Window, file *os.File) error {
+	if page != nil {
+		_ = page.Release() // The space keeps what it cannot release.
 	}
-	for _, file := range []*os.File{f.control, f.bell} {
-		if file != nil {
-			errs = append(errs, file.Close())
-		}
+	if file == nil {
+		return nil
 	}
-	return errors.Join(errs...)
+	return file.Close()
 }

@@ -106,14 +106,19 @@ func (g *Guard) read(off int, do func(b []byte) error) error {
 
 // kept is Guard.Check where the buffer is droppable.
 func (f *Follower) kept(off int) error {
-	if f.page == nil {
+	if f.closed {
 		return f.wrap(os.ErrClosed)
 	}
-	if f.sealed && f.l.kept(off) {
+	l, err := f.attach()
+	if err != nil {
+		return err
+	}
+	defer f.detach(l)
+	if f.sealed && l.kept(off) {
 		return nil
 	}
-	err := guarded(f.space, f.sealed, func() error {
-		if !f.l.kept(off) {
+	err = guarded(f.space, f.sealed, func() error {
+		if !l.kept(off) {
 			return fmt.Errorf("%w: what begins at %d", ErrDropped, off)
 		}
 		return nil

@@ -108,7 +108,7 @@ func follower(t *testing.T, w *Writer, o FollowOptions) *Follower {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if f.page != nil {
+		if !f.closed {
 			if err := f.Close(); err != nil {
 				t.Error(err)
 			}

@@ -24,6 +24,15 @@ type FollowOptions struct {
 	// Reserve is the length in bytes of the first window; see follow.Options.
 	Reserve int
 
+	// NoDescriptor is for following very many buffers that have names: between calls the follower
+	// holds no descriptor, and one mapping of the kernel's, that of the data. Each call opens the
+	// control file by its name and reads it, which takes some 10 µs, also Guard.Check of one that is
+	// droppable. While somebody waits all is held as without. When the name has been taken away calls
+	// return an error that wraps fs.ErrNotExist, and what is read then needs a guard from before.
+	// The data is as with NoDescriptor of follow.Options: that it ends within the page of the last
+	// byte that is published is not noticed. Only for Open and Await.
+	NoDescriptor bool
+
 	// Max is the most bytes that are shown, whatever the writer publishes; 0 means no limit.
 	// Who waits for what is beyond gets follow.ErrFull when there is more.
 	Max int
@@ -38,15 +47,30 @@ type FollowOptions struct {
 
 // Follow follows the buffer of files, which may be closed afterwards. An error wraps
 // ErrCorrupt where they are not what a Writer leaves.
+//
+// It panics if opts have NoDescriptor: what has no name is not found again.
 func Follow(files Files, opts FollowOptions) (*Follower, error) {
+	if opts.NoDescriptor {
+		panic(fmt.Sprintf("shm: Follow of %q with NoDescriptor, which is for Open: without a name nothing is found again", opts.Name))
+	}
 	if opts.Name == "" {
 		opts.Name = "shm"
 	}
+	return newFollower(files, opts, nil)
+}
+
+// newFollower is Follow, of what can be opened again where that is not nil.
+func newFollower(files Files, opts FollowOptions, n *names) (*Follower, error) {
 	f := &Follower{name: opts.Name, space: opts.Space, max: cmp.Or(opts.Max, math.MaxInt)}
 	if f.space == nil {
 		f.space = addrspace.Default()
 	}
-	if err := f.open(files, opts); err != nil {
+	err := f.open(files, opts)
+	if err == nil && n != nil {
+		f.again = &again{names: *n}
+		err = errors.Join(f.dropBell(), f.dropControl())
+	}
+	if err != nil {
 		f.drop()
 		return nil, fmt.Errorf("shm: follow %q: %w", f.name, err)
 	}
@@ -79,7 +103,14 @@ func openNamed(dir, name string, opts FollowOptions) (f *Follower, again bool, e
 		return nil, false, fmt.Errorf("shm: open %s: %w", where(dir, name), err)
 	}
 	defer files.Close()
-	if f, err = Follow(files, opts); !errors.Is(err, ErrCorrupt) {
+	var n *names
+	if opts.NoDescriptor {
+		n = &names{}
+		if *n, err = namesOf(dir, name); err != nil {
+			return nil, false, err // It has been opened.
+		}
+	}
+	if f, err = newFollower(files, opts, n); !errors.Is(err, ErrCorrupt) {
 		return f, false, err
 	}
 	if named := stillNamed(fdOf(files[fileControl]), files[fileControl].Name()); errors.Is(named, fs.ErrNotExist) {
@@ -119,12 +150,9 @@ func (f *Follower) open(files Files, opts FollowOptions) error {
 	if files[fileControl] == nil || files[fileData] == nil {
 		return fmt.Errorf("%w: control file and data are needed", os.ErrInvalid)
 	}
-	info, err := sys.Stat(fdOf(files[fileControl]))
-	switch {
-	case err != nil:
+	err := checkControl(fdOf(files[fileControl]))
+	if err != nil {
 		return err
-	case !info.Regular || info.Size < headerSize:
-		return corrupt("the control file has %d bytes (regular: %t), want %d", info.Size, info.Regular, headerSize)
 	}
 	if f.control, err = own(files[fileControl], false); err != nil {
 		return err
@@ -151,12 +179,22 @@ func (f *Follower) open(files Files, opts FollowOptions) error {
 	}
 	f.data, err = follow.New(files[fileData], follow.Options{
 		Name: f.name, Reserve: opts.Reserve, Limit: opts.Max, Domain: opts.Domain, Retire: opts.Retire, Space: opts.Space,
-		MayShrink: !f.sealed, // Close and TakeOver cut off what is not published.
+		NoDescriptor: opts.NoDescriptor,
+		MayShrink:    !f.sealed, // Close and TakeOver cut off what is not published.
 	})
 	if err != nil {
 		return err
 	}
 	_, err = f.Poll()
+	return err
+}
+
+// checkControl makes sure that a file can be a control file.
+func checkControl(fd int) error {
+	info, err := sys.Stat(fd)
+	if err == nil && (!info.Regular || info.Size < headerSize) {
+		err = corrupt("the control file has %d bytes (regular: %t), want %d", info.Size, info.Regular, headerSize)
+	}
 	return err
 }
 

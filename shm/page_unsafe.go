@@ -87,6 +87,11 @@ func layoutIn(w *addrspace.Window) *layout {
 	return (*layout)(w.Base())
 }
 
+// bytesOfLayout returns the memory of a copy that nobody else has.
+func bytesOfLayout(l *layout) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(l)), headerSize) // safety: it has that size.
+}
+
 // bellIn is layoutIn of a bell.
 func bellIn(w *addrspace.Window) *bell {
 	return (*bell)(w.Base()) // safety: as of layoutIn.

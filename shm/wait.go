@@ -80,7 +80,12 @@ func (f *Follower) waitBeyond(ctx context.Context, n int) error {
 var errNotYet = errors.New("not yet")
 
 // wakeOthers wakes who else sleeps on the page, here and in other processes.
-func (f *Follower) wakeOthers() { _ = sys.FutexWake(seqAddr(f.page)) }
+func (f *Follower) wakeOthers() {
+	if f.attachMapped() == nil {
+		_ = sys.FutexWake(seqAddr(f.page))
+		f.detach(f.l)
+	}
+}
 
 // ready looks whether waitBeyond is over.
 func (f *Follower) ready(n int) error {
@@ -204,6 +209,7 @@ func (f *Follower) endWaiting() {
 // Who waits has taken the channel before its look. So what was published after that look is
 // either told by closing the channel, or is not yet told, and then nobody sleeps on it.
 func (f *Follower) sleep() {
+	attached := false
 	watchman, overslept := false, false
 	idle := sleepTurn
 	told, any := uint32(0), false // The seq that was told last, if any was.
@@ -211,7 +217,19 @@ func (f *Follower) sleep() {
 		if watchman && f.bell != nil {
 			_ = sys.UnlockByte(fdOf(f.bell), watchedByte)
 		}
+		if attached && f.again != nil {
+			_ = f.dropBell()
+			f.detach(f.l)
+		}
 	}) {
+		if !attached {
+			if attached = f.attachMapped() == nil; !attached {
+				time.Sleep(watchTurn)
+				f.waiters.announce() // Who waits meets the error.
+				continue
+			}
+			f.openBell()
+		}
 		turn := idle
 		if watchman = watchman || f.becomeWatchman(); watchman {
 			turn = watchTurn

@@ -249,6 +249,21 @@ var shmOperations = []operation{
 		}
 		return err
 	}),
+	shares("Open without a descriptor", "Open", inTmpfs, func(m *shmScene) error {
+		f, err := shm.Open(m.dir, "x", shm.FollowOptions{Space: m.space, NoDescriptor: true})
+		if err != nil {
+			return err
+		}
+		_, err = f.Poll()
+		if err == nil {
+			_, err = f.Alive()
+		}
+		if err != nil {
+			return errors.Join(err, f.Close())
+		}
+		m.made = append(m.made, f.Close)
+		return nil
+	}),
 	shares("Await", "Await", inTmpfs, func(m *shmScene) error {
 		f, err := shm.Await(context.Background(), m.dir, "x", shm.FollowOptions{Space: m.space})
 		if err == nil {

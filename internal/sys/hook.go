@@ -60,6 +60,7 @@ const (
 	CallPagemapScan
 	CallFindData // lseek to where a file has data, or has none
 	CallMsync    // that asks whether memory is mapped
+	CallPread
 	NumCalls
 )
 
@@ -69,7 +70,7 @@ var callNames = [NumCalls]string{
 	"fstat", "fstatfs", "fcntl", "fcntl", "openat", "unlinkat", "fallocate", "pwrite64", "fcntl", "fcntl", "fchmod", "lseek", "clock_gettime", "close",
 	"futex", "futex", "fcntl", "linkat", "fdatasync", "sendmsg", "recvmsg", "mkdirat",
 	"fsopen", "fsconfig", "fsconfig", "fsmount", "move_mount",
-	"userfaultfd", "ioctl UFFDIO_API", "ioctl UFFDIO_REGISTER", "ioctl UFFDIO_UNREGISTER", "ioctl UFFDIO_WRITEPROTECT", "ioctl PAGEMAP_SCAN", "lseek", "msync",
+	"userfaultfd", "ioctl UFFDIO_API", "ioctl UFFDIO_REGISTER", "ioctl UFFDIO_UNREGISTER", "ioctl UFFDIO_WRITEPROTECT", "ioctl PAGEMAP_SCAN", "lseek", "msync", "pread64",
 }
 
 // String returns the system call's name as in its man page.

@@ -87,6 +87,15 @@ func OpenName(path string, write bool) (int, error) {
 	return fd, err
 }
 
+// ReadAt reads from an offset of a file on, and returns how many bytes it had there.
+func ReadAt(fd int, b []byte, off int64) (n int, err error) {
+	err = retry(CallPread, func() (err error) {
+		n, err = unix.Pread(fd, b, off)
+		return err
+	})
+	return n, err
+}
+
 // Unlink takes a name away.
 func Unlink(path string) error {
 	return retry(CallUnlink, func() error { return unix.Unlink(path) })

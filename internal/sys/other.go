@@ -78,22 +78,23 @@ func FutexWake(addr uintptr) error { return unsupported(CallFutexWake) }
 func Create(dir string, perm uint32) (NewFile, error) {
 	return NewFile{Fd: -1}, unsupported(CallOpen)
 }
-func OpenName(path string, write bool) (int, error) { return -1, unsupported(CallOpen) }
-func OwnDir(path string) error                      { return unsupported(CallMkdir) }
-func Unlink(path string) error                      { return unsupported(CallUnlink) }
-func IDOf(path string) (FileID, error)              { return FileID{}, unsupported(CallFstat) }
-func Chmod(fd int, perm uint32) error               { return unsupported(CallFchmod) }
-func Sync(fd int) error                             { return unsupported(CallFsync) }
-func SyncDir(dir string) error                      { return unsupported(CallFsync) }
-func SendFiles(c RawConn, fds []int) error          { return unsupported(CallSendmsg) }
-func ReceiveFiles(c RawConn, n int) ([]int, error)  { return nil, unsupported(CallRecvmsg) }
-func Tmpfs(options ...[2]string) (int, error)       { return -1, unsupported(CallFsopen) }
-func Attach(fd int, dir string) error               { return unsupported(CallMoveMount) }
-func Watch() (int, error)                           { return -1, unsupported(CallUserfaultfd) }
-func WatchRange(fd int, addr, n uintptr) error      { return unsupported(CallUffdRegister) }
-func UnwatchRange(fd int, addr, n uintptr) error    { return unsupported(CallUffdUnregister) }
-func ClearRange(fd int, addr, n uintptr) error      { return unsupported(CallUffdProtect) }
-func Pagemap() (int, error)                         { return -1, unsupported(CallOpen) }
+func OpenName(path string, write bool) (int, error)   { return -1, unsupported(CallOpen) }
+func OwnDir(path string) error                        { return unsupported(CallMkdir) }
+func ReadAt(fd int, b []byte, off int64) (int, error) { return 0, unsupported(CallPread) }
+func Unlink(path string) error                        { return unsupported(CallUnlink) }
+func IDOf(path string) (FileID, error)                { return FileID{}, unsupported(CallFstat) }
+func Chmod(fd int, perm uint32) error                 { return unsupported(CallFchmod) }
+func Sync(fd int) error                               { return unsupported(CallFsync) }
+func SyncDir(dir string) error                        { return unsupported(CallFsync) }
+func SendFiles(c RawConn, fds []int) error            { return unsupported(CallSendmsg) }
+func ReceiveFiles(c RawConn, n int) ([]int, error)    { return nil, unsupported(CallRecvmsg) }
+func Tmpfs(options ...[2]string) (int, error)         { return -1, unsupported(CallFsopen) }
+func Attach(fd int, dir string) error                 { return unsupported(CallMoveMount) }
+func Watch() (int, error)                             { return -1, unsupported(CallUserfaultfd) }
+func WatchRange(fd int, addr, n uintptr) error        { return unsupported(CallUffdRegister) }
+func UnwatchRange(fd int, addr, n uintptr) error      { return unsupported(CallUffdUnregister) }
+func ClearRange(fd int, addr, n uintptr) error        { return unsupported(CallUffdProtect) }
+func Pagemap() (int, error)                           { return -1, unsupported(CallOpen) }
 func ScanPages(pagemap int, start, end uintptr, what Pages, runs []PageRun) (int, uintptr, error) {
 	return 0, start, unsupported(CallPagemapScan)
 }

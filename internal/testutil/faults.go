@@ -41,6 +41,7 @@ var plausible = map[sys.Call][]syscall.Errno{
 	sys.CallAskLock:       {syscall.ENOLCK, syscall.EINVAL},
 	sys.CallLink:          {syscall.ENOSPC, syscall.EEXIST},
 	sys.CallFsync:         {syscall.EIO, syscall.ENOSPC},
+	sys.CallPread:         {syscall.EIO},
 	sys.CallSendmsg:       {syscall.ENOBUFS},
 	sys.CallRecvmsg:       {syscall.ENOMEM},
 	sys.CallMkdir:         {syscall.ENOSPC},

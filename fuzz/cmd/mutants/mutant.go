@@ -35,7 +35,7 @@ type mutant struct {
 func allMutants() []mutant {
 	return slices.Concat(
 		addrspaceMutants, arenaMutants, censusMutants, commitMutants, epochMutants, explorerMutants, followMutants, localGuardMutants, mappingMutants,
-		memfileMutants, missedMutants, pageheapMutants, poolMutants, shmMutants,
+		againMutants, memfileMutants, missedMutants, pageheapMutants, poolMutants, shmMutants,
 		slabMutants, freshMutants, discardMutants, streamMutants, trackMutants,
 	)
 }
