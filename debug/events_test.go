@@ -191,47 +191,44 @@ func TestEvents_NoFlush(t *testing.T) {
 // TestAsking: what does not answer in time is busy, is not asked again before it has answered, and
 // holds up nothing behind it.
 func TestAsking(t *testing.T) {
-	a := asking{patience: time.Millisecond}
-	release, released := make(chan bool), make(chan bool)
-	var mu sync.Mutex
-	asked := 0
-	var got []string
-	answer := func(s string) func() { return func() { got = append(got, s) } }
-	list := []question{
-		{key: 1, ask: func() func() {
-			mu.Lock()
-			defer mu.Unlock()
-			if asked++; asked == 1 {
-				<-release
-				close(released)
-			}
-			return answer("1")
-		}, busy: answer("busy")},
-	}
-	a.all(list)
-	if fmt.Sprint(got) != "[busy]" {
-		t.Errorf("what is stuck: %v", got)
-	}
-	got, a.patience = nil, time.Minute // What follows may take its time.
-	list = append(list, question{key: 2, ask: func() func() { return answer("2") }, busy: answer("busy")})
-	a.all(list) // Would wait for the lock, if it asked again.
-	if fmt.Sprint(got) != "[busy 2]" {
-		t.Errorf("what is stuck still: %v", got)
-	}
-	close(release)
-	<-released
-	for range 1000 {
-		if !a.isBusy(1) {
-			break
+	synctest.Test(t, func(t *testing.T) { // Time passes when all wait: the first one has been asked.
+		a := asking{patience: time.Millisecond}
+		release, released := make(chan bool), make(chan bool)
+		var mu sync.Mutex
+		asked := 0
+		var got []string
+		answer := func(s string) func() { return func() { got = append(got, s) } }
+		list := []question{
+			{key: 1, ask: func() func() {
+				mu.Lock()
+				defer mu.Unlock()
+				if asked++; asked == 1 {
+					<-release
+					close(released)
+				}
+				return answer("1")
+			}, busy: answer("busy")},
 		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	got = nil
-	a.all(list)
-	if fmt.Sprint(got) != "[1 2]" || asked != 2 {
-		t.Errorf("when it has answered: %v, asked %d times", got, asked)
-	}
-	a.all(nil)
+		a.all(list)
+		if fmt.Sprint(got) != "[busy]" {
+			t.Errorf("what is stuck: %v", got)
+		}
+		got, a.patience = nil, time.Minute // What follows may take its time.
+		list = append(list, question{key: 2, ask: func() func() { return answer("2") }, busy: answer("busy")})
+		a.all(list) // Would wait for the lock, if it asked again.
+		if fmt.Sprint(got) != "[busy 2]" {
+			t.Errorf("what is stuck still: %v", got)
+		}
+		close(release)
+		<-released
+		synctest.Wait()
+		got = nil
+		a.all(list)
+		if fmt.Sprint(got) != "[1 2]" || asked != 2 {
+			t.Errorf("when it has answered: %v, asked %d times", got, asked)
+		}
+		a.all(nil)
+	})
 }
 
 // TestAsking_PatienceForEach: each has as much time as the first.
