@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -117,6 +118,95 @@ func TestShare_TwoTerminals(t *testing.T) {
 	for _, p := range []*process{w, early, late} {
 		if rest, code := p.end(t); rest != "" || code != exitOK {
 			t.Errorf("%v: %q, exit code %d\n%s", p.Args, rest, code, p.stderr.String())
+		}
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) > 0 {
+		t.Errorf("left: %v, %v", files, err)
+	}
+}
+
+// orders are those in which the three processes of a session can be killed, or started.
+var orders = [][3]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}}
+
+// TestShare_EveryOrder kills the processes of README's session, of which number 0 shares and the others
+// follow, in each order, and starts them again in each order: a follower has all that was shared
+// until then and ends with 4, whether it outlives the writer or comes before the next; who comes behind that
+// follows it to its end.
+func TestShare_EveryOrder(t *testing.T) {
+	for i, kills := range orders {
+		for _, starts := range [][3]int{orders[i], orders[len(orders)-1-i]} {
+			t.Run(fmt.Sprintf("kill %v, start %v", kills, starts), func(t *testing.T) { everyOrder(t, kills, starts) })
+			if testing.Short() {
+				break
+			}
+		}
+	}
+}
+
+func everyOrder(t *testing.T, kills, starts [3]int) {
+	dir := shmDir(t)
+	begin := func(i int) *process {
+		if i == 0 {
+			return spawn(t, "share", "-dir", dir, "-name", "demo")
+		}
+		return spawn(t, "follow", "-dir", dir, "demo")
+	}
+	var all [3]*process
+	for i := range all {
+		all[i] = begin(i)
+	}
+	ends := func(p *process, rest string, code int) {
+		t.Helper()
+		if got, c := p.end(t); got != rest || c != code {
+			t.Errorf("%v: %q, exit code %d, want %q and %d\n%s", p.Args, got, c, rest, code, p.stderr.String())
+		}
+	}
+	all[0].say(t, "one\n")
+	for _, f := range all[1:] {
+		if s := f.line(t); s != "one\n" {
+			t.Errorf("got %q", s)
+		}
+	}
+
+	shared := true // the writer lives
+	for _, i := range kills {
+		if i > 0 && !shared {
+			ends(all[i], "", exitGone) // It has ended by itself.
+			continue
+		}
+		if err := all[i].Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		ends(all[i], "", -1)
+		shared = shared && i > 0
+	}
+
+	for _, i := range starts {
+		all[i] = begin(i)
+		switch {
+		case i == 0:
+			shared = true
+			all[0].say(t, "two\n")
+			for !strings.Contains(run("ls", "-dir", dir).stdout, "live") {
+				time.Sleep(time.Millisecond) // The name is still that of the one before.
+			}
+		case !shared:
+			ends(all[i], "one\n", exitGone)
+			all[i] = nil
+		}
+	}
+	for _, f := range all[1:] {
+		if f == nil {
+			continue
+		}
+		if s := f.line(t); s != "two\n" {
+			t.Errorf("got %q", s)
+		}
+	}
+	all[0].stdin.Close()
+	for _, p := range all {
+		if p != nil {
+			ends(p, "", exitOK)
 		}
 	}
 	if files, err := os.ReadDir(dir); err != nil || len(files) > 0 {
