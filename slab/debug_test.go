@@ -91,7 +91,11 @@ func TestDebug_UseAfterFree(t *testing.T) {
 		t.Error("a free object still has its content")
 	}
 	b[3] = 7
-	mustFail(t, func() { a.Trim() }, "0x7 was written at", "byte 3 of 112", "allocated by", "freed by", "TestDebug_UseAfterFree")
+	mustFail(t, func() { a.Trim() }, fmt.Sprintf("0x7 was written at %p", &b[3]), "byte 3 of 112", "allocated by", "freed by", "TestDebug_UseAfterFree")
+	b = mustAlloc(t, a, 100)
+	a.Free(b)
+	b[0] = 8
+	mustFail(t, func() { a.Trim() }, "0x8 was written at", "byte 0 of 112")
 	if err := a.Trim(); err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ func TestFailure_TooMuch(t *testing.T) {
 	for _, debug := range []bool{false, true} {
 		a := newAllocator(t, slab.Options{Debug: debug})
 		b := mustAlloc(t, a, 2*mib)
+		before := a.Stats()
 		for _, n := range []int{math.MaxInt, math.MaxInt - 1, math.MaxInt - 8, math.MaxInt - 4096, math.MaxInt/2 + 1, math.MaxInt >> 13} {
 			if b, err := a.Alloc(n); err == nil || b != nil {
 				t.Errorf("Alloc(%d) gave %d bytes and %v", n, len(b), err)
@@ -27,6 +28,9 @@ func TestFailure_TooMuch(t *testing.T) {
 			}
 			if b, err := a.Realloc(b, n); err == nil || b != nil {
 				t.Errorf("Realloc(2 MiB, %d) gave %d bytes and %v", n, len(b), err)
+			}
+			if s := a.Stats(); s.Charged != before.Charged || s.Live != before.Live {
+				t.Errorf("of %d bytes: %+v, before %+v", n, s, before)
 			}
 		}
 		a.Free(b)

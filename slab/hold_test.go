@@ -121,3 +121,57 @@ func usesRefusedPages(t *testing.T, errno syscall.Errno) {
 		t.Error(err)
 	}
 }
+
+// TestDebug_LargeEnd: the addresses of large objects that debug mode hides are given back at last.
+func TestDebug_LargeEnd(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux")
+	}
+	a := New(Options{Debug: true})
+	for range 10 {
+		b, err := a.Alloc(2 << 20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Free(b)
+	}
+	if n := a.large.pool.Load().Stats().Buffers; n != 10 {
+		t.Errorf("%d of 10 are hidden", n)
+	}
+	if err := a.Trim(); err != nil {
+		t.Fatal(err)
+	}
+	if n := a.large.pool.Load().Stats().Buffers; n != 0 {
+		t.Errorf("%d are left", n)
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLarge_Quiet: memory of large objects is idle when none has come or gone for a while, not when
+// as many have come as have gone.
+func TestLarge_Quiet(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux")
+	}
+	a := New(Options{})
+	for range 3 {
+		a.idle.mu.Lock() // Or the timer looks meanwhile.
+		b, err := a.Alloc(2 << 20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Free(b)
+		if again, err := a.large.trimIdle(); !again || err != nil {
+			t.Errorf("one has come and gone: again is %v, %v", again, err)
+		}
+		if again, err := a.large.trimIdle(); again || err != nil {
+			t.Errorf("none has: again is %v, %v", again, err)
+		}
+		a.idle.mu.Unlock()
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+}

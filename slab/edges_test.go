@@ -1,0 +1,196 @@
+package slab
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"syscall"
+	"testing"
+
+	"github.com/growarena/growarena/internal/sys"
+	"github.com/growarena/growarena/internal/testutil"
+)
+
+// spansOf returns an allocator with n objects of size bytes, each full of its number, and those.
+func spansOf(t *testing.T, n, size int) (*Allocator, [][]byte) {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux")
+	}
+	a := New(Options{})
+	all := make([][]byte, n)
+	for i := range all {
+		b, err := a.Alloc(size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fill(b, byte(i)|1)
+		all[i] = b
+	}
+	return a, all
+}
+
+// TestPunch_LastPage: of spans whose last object alone is free the last pages are given back, and nothing of
+// the span behind.
+func TestPunch_LastPage(t *testing.T) {
+	testutil.NeedsMoves(t)
+	for _, size := range []int{punchSize, 16 << 10, smallMax} {
+		inSpan := int(kinds[classOf(size)].objects)
+		a, all := spansOf(t, 9*inSpan, size) // Of the last span a group is a shard's own.
+		for i := inSpan - 1; i < 8*inSpan; i += inSpan {
+			a.Free(all[i])
+			all[i] = nil
+		}
+		before := a.Stats().Returned
+		a.idle.mu.Lock()
+		if err := a.punch(classOf(punchSize)); err != nil {
+			t.Fatal(err)
+		}
+		a.idle.mu.Unlock()
+		if got := int(a.Stats().Returned - before); got != 8*size {
+			t.Errorf("objects of %d bytes: %d were given back of 8", size, got)
+		}
+		for i, b := range all {
+			for k := range b {
+				if b[k] != byte(i)|1 {
+					t.Fatalf("objects of %d bytes: byte %d of number %d, in use, is %#x", size, k, i, b[k])
+				}
+			}
+		}
+		for _, b := range all {
+			if b != nil {
+				a.Free(b)
+			}
+		}
+		a.Check()
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestPunch_Refused: what the system refuses to take back is an error of Trim, and all stays as it is.
+func TestPunch_Refused(t *testing.T) {
+	a, all := spansOf(t, 64, punchSize)
+	for i := 0; i < len(all); i += 2 {
+		a.Free(all[i])
+	}
+	n := 0
+	restore := sys.SetHook(func(c sys.Call) syscall.Errno {
+		if c == sys.CallPunch {
+			if n++; n == 1 { // And no other.
+				return syscall.ENOSPC
+			}
+		}
+		return 0
+	})
+	err := a.Trim()
+	restore()
+	if !errors.Is(err, syscall.ENOSPC) || n < 2 {
+		t.Errorf("Trim with the first of %d refused: %v", n, err)
+	}
+	for i := 1; i < len(all); i += 2 {
+		if all[i][0] != byte(i)|1 {
+			t.Errorf("object %d is %#x", i, all[i][0])
+		}
+		a.Free(all[i])
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestProfile_Counts: what a reallocation adds is counted, and no more, and of what is no longer sampled nothing is left.
+func TestProfile_Counts(t *testing.T) {
+	p := newProfile(1 << 30)
+	defer p.close()
+	var s shard
+	s.begun.Store(true)
+	s.unsampled.Store(1000)
+	p.recount(&s, 8192, 100, 300, false)
+	if got := s.unsampled.Load(); got != 800 {
+		t.Errorf("%d bytes to go, want 800", got)
+	}
+	p.recount(&s, 8192, 300, 100, false)
+	p.recount(&s, 8192, 300, 300, false)
+	if got := s.unsampled.Load(); got != 800 || p.has(8192) {
+		t.Errorf("shorter: %d bytes to go, sampled %v", got, p.has(8192))
+	}
+	p.recount(&s, 8192, 100, 901, false)
+	if !p.has(8192) {
+		t.Error("a point lies in what it grew by, and it is not sampled")
+	}
+	if !p.forget(8192) || p.forget(8192) || p.has(8192) {
+		t.Error("it is not forgotten once")
+	}
+	for i := range p.filter {
+		if n := p.filter[i].Load(); n != 0 {
+			t.Errorf("%d are left in the filter", n)
+		}
+	}
+}
+
+// TestUnused: a page is unused when no object on it is in use, also one that begins or ends on another.
+func TestUnused(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 41))
+	for c := 1; c < classCount; c++ {
+		k := &kinds[c]
+		for range 20 {
+			var free [groupsMax]uint32
+			used := make([]bool, classPages[c])
+			for i := range k.objects {
+				if rng.Uint32N(k.objects) > 1 { // Few are in use.
+					free[i/groupLen] |= 1 << (i % groupLen)
+					continue
+				}
+				for p := i * k.size / pageSize; p <= ((i+1)*k.size-1)/pageSize; p++ {
+					used[p] = true
+				}
+			}
+			for p := range used {
+				if got := k.unused(p, &free); got == used[p] {
+					t.Fatalf("objects of %d bytes: page %d of %d is unused: %v", k.size, p, len(used), got)
+				}
+			}
+		}
+	}
+}
+
+// TestIdle_Peak: how much of the large spans was in use is known from who freed it, if nobody else has looked.
+func TestIdle_Peak(t *testing.T) {
+	a, all := spansOf(t, 1000, punchSize)
+	a.idle.mu.Lock()
+	a.idle.set.Store(true) // The timer is not set any more.
+	a.idle.timer.Stop()
+	a.idle.peak = 0
+	a.idle.next.Store(0)
+	a.idle.mu.Unlock()
+	for _, b := range all {
+		a.Free(b)
+	}
+	a.idle.mu.Lock()
+	peak, next := a.idle.peak, a.idle.next.Load()
+	a.idle.next.Store(math.MaxInt64)
+	a.idle.peak = 0
+	a.idle.mu.Unlock()
+	if peak < 500*punchSize || peak > 1000*punchSize || next == 0 {
+		t.Errorf("of %d bytes in use %d were seen, the next look is at %d", 1000*punchSize, peak, next)
+	}
+	for i := range all {
+		b, err := a.Alloc(punchSize)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[i] = b
+	}
+	for _, b := range all {
+		a.Free(b)
+	}
+	if a.idle.peak != 0 {
+		t.Errorf("looked too soon: %d bytes", a.idle.peak)
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+}
