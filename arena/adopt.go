@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/growarena/growarena/internal/align"
 	"github.com/growarena/growarena/internal/dirty"
 	"github.com/growarena/growarena/internal/sys"
 )
@@ -76,9 +75,10 @@ type adopting struct {
 
 	watcher *dirty.Watcher
 	area    *dirty.Area
-	todo    pageSet // what was written and not copied
-	aside   dirty.Range
-	moved   bool // The arena's pages have taken its place.
+	todo    pageSet     // what was written and not copied
+	aside   dirty.Range // where the private pages go
+	copied  dirty.Range // where the arena is mapped a second time, until its pages take their place
+	moved   bool        // The arena's pages have taken its place.
 	done    Adoption
 }
 
@@ -94,7 +94,7 @@ func (m *adopting) run() error {
 	if err := m.check(); err != nil {
 		return err
 	}
-	w, err := dirty.Open()
+	w, err := dirty.OpenMoving()
 	if err != nil {
 		return err
 	}
@@ -106,21 +106,11 @@ func (m *adopting) run() error {
 	if err := m.arena.Grow(len(m.b)); err != nil {
 		return err
 	}
-	// A place for the private pages, in which huge ones stay so.
-	const spare = 2 * extentSize
-	at, err := sys.Reserve(0, uintptr(len(m.b)+spare))
+	free, err := m.places()
 	if err != nil {
 		return err
 	}
-	defer func() {
-		// First the pages, which holds nobody up; then the addresses, which nobody else has seen.
-		_ = sys.Advise(m.aside.Start, uintptr(len(m.b)), sys.AdviseDontNeed)
-		_ = sys.Unmap(at, uintptr(len(m.b)+spare))
-	}()
-	m.aside.Start, _ = align.Up(at, extentSize)
-	m.aside.Start += m.from.Start % extentSize
-	m.aside.End = m.aside.Start + uintptr(len(m.b))
-
+	defer free()
 	if err := m.find(); err != nil { // All of it.
 		return err
 	}
@@ -141,50 +131,6 @@ func (m *adopting) run() error {
 		}
 	}
 	return m.exchange()
-}
-
-// exchange copies the last of it with everybody stopped, and has the arena's pages take the place of the private ones.
-func (m *adopting) exchange() error {
-	if m.opts.Quiesce != nil {
-		if err := m.opts.Quiesce(); err != nil {
-			return fmt.Errorf("stop those who use it: %w", err)
-		}
-	}
-	start := time.Now()
-	if m.opts.Resume != nil {
-		defer m.opts.Resume() // Whatever happens.
-	}
-	if err := m.find(); err != nil {
-		return err
-	}
-	if err := m.reading(m.copy); err != nil {
-		return err
-	}
-	m.done.Rounds++
-	err := m.swap()
-	m.done.Pause = time.Since(start)
-	return err
-}
-
-// swap moves the private pages aside, and then the arena's page tables to where they were.
-func (m *adopting) swap() error {
-	a, n := m.arena, uintptr(len(m.b))
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.prep.Lock()
-	defer a.prep.Unlock()
-	if err := sys.Remap(m.from.Start, n, n, m.aside.Start, sys.RemapKeep); err != nil {
-		return fmt.Errorf("move the private pages away: %w", err)
-	}
-	if err := sys.Remap(a.load().Addr(0), n, n, m.from.Start, sys.RemapKeep); err != nil {
-		if sys.Remap(m.aside.Start, n, n, m.from.Start, sys.RemapKeep) != nil {
-			copy(m.b, m.aside.Bytes()) // The mapping is still there, and empty.
-		}
-		return fmt.Errorf("move the arena's pages in: %w", err)
-	}
-	m.moved = true
-	a.writable(len(m.b))
-	return nil
 }
 
 // check returns why the memory cannot be adopted.
@@ -239,10 +185,10 @@ func (m *adopting) copyAll() error {
 		if !allZeros(from) {
 			alloc = m.arena.Alloc
 		}
-		to, err := alloc(len(from))
-		if err != nil {
+		if _, err := alloc(len(from)); err != nil {
 			return err
 		}
+		to := m.copied.Bytes()[off:]
 		for i := 0; i < len(from); i += page {
 			if p := from[i : i+page]; !allZeros(p) {
 				m.done.Copied += int64(copy(to[i:], p))
@@ -255,7 +201,7 @@ func (m *adopting) copyAll() error {
 
 // copy copies what was written.
 func (m *adopting) copy() error {
-	page, to := os.Getpagesize(), m.arena.load().Slice(0, len(m.b))
+	page, to := os.Getpagesize(), m.copied.Bytes()
 	for first, last := range m.todo.runs(len(m.b) / page) {
 		m.done.Copied += int64(copy(to[first*page:last*page], m.b[first*page:]))
 	}

@@ -77,7 +77,7 @@ var tellsAbsent = sync.OnceValue(func() bool {
 		return false
 	}
 	defer func() { _ = sys.Unmap(at, 2*huge) }()
-	w, err := open()
+	w, err := open(sys.Watch)
 	if err != nil {
 		return false
 	}

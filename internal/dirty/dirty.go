@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/growarena/growarena/internal/sys"
 )
@@ -15,21 +16,40 @@ var ErrUnsupported = fmt.Errorf("noting which pages are written: %w", errors.Err
 type Watcher struct {
 	uffd, pagemap int
 	buffers       sync.Pool // of *buffer
+
+	taking sync.WaitGroup // the goroutine that lets moves go on
+	over   atomic.Bool    // it is to end
 }
 
 type buffer struct{ runs []sys.PageRun }
 
 // Open makes a watcher of nothing. It takes two descriptors.
 func Open() (*Watcher, error) {
-	w, err := open()
+	w, err := open(sys.Watch)
 	if err == nil {
 		tellsAbsent() // Now, and not in somebody's pause.
 	}
 	return w, err
 }
 
-func open() (*Watcher, error) {
-	uffd, err := sys.Watch()
+// OpenMoving is Open for memory whose page tables are going to be moved: whole ones at a time. What watches them goes
+// along. Until Close a goroutine lets those go on who move some.
+func OpenMoving() (*Watcher, error) {
+	w, err := open(sys.WatchMoving)
+	if err != nil {
+		return nil, err
+	}
+	tellsAbsent()
+	w.taking.Go(func() {
+		for !w.over.Load() {
+			sys.TakeMove(w.uffd)
+		}
+	})
+	return w, nil
+}
+
+func open(watch func() (int, error)) (*Watcher, error) {
+	uffd, err := watch()
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -132,6 +152,8 @@ func (w *Watcher) Forget(start uintptr) {
 
 // Close ends watching, and clears all protection: some 10 ms for each GiB of small pages.
 func (w *Watcher) Close() {
+	w.over.Store(true)
+	w.taking.Wait()
 	for _, fd := range []int{w.uffd, w.pagemap} {
 		if err := sys.Close(fd); err != nil {
 			panic(fmt.Sprintf("dirty: BUG: close of descriptor %d: %v", fd, err))

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -527,4 +528,49 @@ func TestPeek(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOpenMoving: page tables of memory that is watched move with what watches them, and who moves them does not wait
+// for good.
+func TestOpenMoving(t *testing.T) {
+	watcher(t) // Skips where there is none.
+	m, to := kinds["private"](t, 2*extent), kinds["private"](t, 2*extent)
+	w, err := OpenMoving()
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, there := RangeOf(m.b), RangeOf(to.b)
+	a, err := w.Add(from.Start, from.End)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(m.b); i += int(pageSize) {
+		m.b[i] = byte(i >> 12)
+	}
+	scan(t, w, a)
+	moved := make(chan error, 1)
+	go func() { moved <- sys.Remap(from.Start, 2*extent, 2*extent, there.Start, sys.RemapKeep) }()
+	select {
+	case err = <-moved:
+	case <-time.After(time.Minute):
+		t.Fatal("mremap does not return")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	to.b[5*int(pageSize)]++
+	found := 0
+	if err := w.Peek(there.Start, there.End, func(start, end uintptr) { found += int(end - start) }); err != nil || found != int(pageSize) {
+		t.Errorf("where it has moved %d bytes are found, %v; want a page, as it is watched there", found, err)
+	}
+	for i := 0; i < len(m.b); i += int(pageSize) {
+		want := byte(i >> 12)
+		if i == 5*int(pageSize) {
+			want++
+		}
+		if to.b[i] != want || m.b[i] != 0 {
+			t.Fatalf("byte %d is %d, and %d where it was", i, to.b[i], m.b[i])
+		}
+	}
+	w.Close()
 }

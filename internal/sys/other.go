@@ -91,6 +91,8 @@ func ReceiveFiles(c RawConn, n int) ([]int, error)    { return nil, unsupported(
 func Tmpfs(options ...[2]string) (int, error)         { return -1, unsupported(CallFsopen) }
 func Attach(fd int, dir string) error                 { return unsupported(CallMoveMount) }
 func Watch() (int, error)                             { return -1, unsupported(CallUserfaultfd) }
+func WatchMoving() (int, error)                       { return -1, unsupported(CallUserfaultfd) }
+func TakeMove(fd int)                                 {}
 func WatchRange(fd int, addr, n uintptr) error        { return unsupported(CallUffdRegister) }
 func UnwatchRange(fd int, addr, n uintptr) error      { return unsupported(CallUffdUnregister) }
 func ClearRange(fd int, addr, n uintptr) error        { return unsupported(CallUffdProtect) }
