@@ -1,6 +1,9 @@
 package addrspace
 
-import "github.com/growarena/growarena/internal/align"
+import (
+	"github.com/growarena/growarena/internal/align"
+	"github.com/growarena/growarena/internal/sys"
+)
 
 const (
 	// cacheWindowsDefault bounds the cached windows, one VMA each: a half of a
@@ -37,6 +40,9 @@ func (c *cache) init(o Options, total uint64) {
 	c.countMax, c.bytesMax = cacheWindowsDefault, cacheBytesDefault
 	if total > 0 {
 		c.bytesMax = min(c.bytesMax, total/cacheShareDefault)
+	}
+	if sys.HeapBacked {
+		c.countMax = 0 // What is in the cache would stay in memory.
 	}
 	if o.CacheWindows != 0 {
 		c.countMax = max(o.CacheWindows, 0)

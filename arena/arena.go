@@ -160,11 +160,11 @@ func (a *Arena) firstWindow(reserve, dropped int) error {
 	if have > a.limit {
 		return fmt.Errorf("%w: the file holds %d bytes, the limit is %d", ErrFull, have, a.limit)
 	}
-	if reserve == 0 {
+	if reserve == 0 && !memfile.InPlace {
 		reserve = min(reserveDefault, a.limit)
 	}
 	if memfile.InPlace {
-		reserve = max(reserve, min(reserveInPlace, a.limit))
+		reserve = max(reserve, min(memfile.ReserveInPlace, a.limit))
 	}
 	least, err := a.mapping.WindowSize(max(have, 1))
 	if err != nil {

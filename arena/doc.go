@@ -85,7 +85,8 @@
 //   - No finalizer, weak pointer or cleanup on a value in an arena, which is not of the
 //     runtime's heap: the first two end the process, runtime.AddCleanup panics.
 //   - No locks inside, and no atomics that order anything else: the race detector does
-//     not see this memory and would report falsely. Counters are fine.
+//     not see this memory and would report falsely. Counters are fine. To find races in what
+//     lies in arenas, test with -race -tags portable,heapbacked: they lie in the Go heap then.
 //
 // # What it costs
 //

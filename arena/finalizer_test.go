@@ -13,6 +13,7 @@ import (
 // TestArena_NoFinalizers: what the runtime attaches to values of its own heap ends the process,
 // or panics, where the value is in an arena, as the package comment says.
 func TestArena_NoFinalizers(t *testing.T) {
+	testutil.NeedsFaults(t)
 	for name, tt := range map[string]struct {
 		attach func(p *int)
 		want   string

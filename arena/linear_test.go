@@ -160,6 +160,7 @@ func TestLinearMemory_UseAfterFree(t *testing.T) {
 			f()
 		}()
 	}
+	testutil.NeedsFaults(t)
 	func() {
 		defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 		defer func() {

@@ -2,7 +2,6 @@ package arena
 
 import (
 	"fmt"
-	"math"
 	"os"
 
 	"github.com/growarena/growarena/addrspace"
@@ -16,10 +15,6 @@ import (
 // Limit says otherwise. Big enough that most arenas never climb beyond the
 // cheapest rung, small enough that 200,000 of them fit the address space.
 const reserveDefault = 256 << 20
-
-// reserveInPlace is the least length of the first window where nothing moves, and it
-// is the only one: 64 GiB, or a quarter of what addresses of 32 bits reach.
-var reserveInPlace = int(min(64<<30, int64(math.MaxInt)/4))
 
 // HugePages says how an arena or a pool uses huge pages.
 type HugePages = memfile.HugePages

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/growarena/growarena/internal/testutil"
 	"github.com/growarena/growarena/slab"
 )
 
@@ -199,7 +200,7 @@ func TestRealloc_InPlace(t *testing.T) {
 // end.
 func TestRealloc_CopiesNothingLarge(t *testing.T) {
 	last := 1 << 30
-	if bits.UintSize == 32 {
+	if bits.UintSize == 32 || testutil.HeapBacked {
 		last = 128 * mib
 	}
 	a := newAllocator(t, slab.Options{})

@@ -15,9 +15,6 @@ import (
 // not say otherwise and what is live needs no more.
 const reserveDefault = 256 << 20
 
-// reserveInPlace is that where nothing moves: a window is all that a stream will ever have.
-var reserveInPlace = min(64<<30, int64(math.MaxInt)/4)
-
 // windowMax is longer than all windows for which there are addresses, and far from where
 // sums overflow.
 const windowMax = min(math.MaxInt, 1<<57) &^ (extentSize - 1)

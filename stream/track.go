@@ -54,14 +54,14 @@ const breaksMax = 16
 // newTrack returns the i-th of n tracks.
 func newTrack(opts Options, size, row int64, i, n int) track {
 	reserve := int64(opts.Reserve)
-	if reserve == 0 {
+	if reserve == 0 && !memfile.InPlace {
 		reserve = reserveDefault
 		if opts.Limit > 0 && opts.Limit < reserveDefault/2 {
 			reserve = 2 * int64(opts.Limit)
 		}
 	}
 	if memfile.InPlace {
-		reserve = max(reserve, reserveInPlace)
+		reserve = max(reserve, memfile.ReserveInPlace)
 	}
 	t := track{size: size, spare: new(spare), reserve: max(up(min(reserve, windowMax)/row*size), extentSize)}
 	switch {

@@ -76,6 +76,9 @@ var probes = []probe{
 // file: see sys.Portable.
 const InPlace = sys.Portable
 
+// ReserveInPlace is the least length of the first window there, which is the only one.
+const ReserveInPlace = sys.ReserveInPlace
+
 // What the probes found, remembered. Each says why something is missing here, nil
 // where it is not.
 var (

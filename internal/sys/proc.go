@@ -47,6 +47,9 @@ func AddressesUsed() uint64 {
 // math.MaxUint64 where there is no limit. Where the system does not tell how much is in
 // use it is some part of that, found by taking it for a moment.
 func AddressRoom() uint64 {
+	if HeapBacked {
+		return 8 * ReserveInPlace // There are more, but who asks takes a part of what there is.
+	}
 	limit := LimitAS()
 	if limit == math.MaxUint64 {
 		return limit

@@ -1,4 +1,4 @@
-//go:build freebsd || aix
+//go:build (freebsd || aix) && !heapbacked
 
 package sys
 

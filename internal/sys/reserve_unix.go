@@ -1,4 +1,4 @@
-//go:build unix && (!linux || portable) && !freebsd && !aix
+//go:build unix && (!linux || portable) && !freebsd && !aix && !heapbacked
 
 package sys
 

@@ -11,6 +11,27 @@ var addrspaceMutants = []mutant{
 		new:     "all = append(all, rangeAround(at, 0, 64<<20))",
 		test:    "TestZones_AwayFromHeap",
 	}, {
+		name:    "Go heap held by nobody",
+		mistake: "of a window of Go heap a part is given back, and the collector takes the rest while it is in use",
+		file:    "internal/sys/portable_heap.go",
+		old:     "heapRange{addr + n, r.end, max(r.used, addr+n), r.memory}",
+		new:     "heapRange{addr + n, r.end, max(r.used, addr+n), nil}",
+		also: []edit{{
+			file: "internal/sys/portable_heap.go",
+			old:  "heapRange{r.start, addr, min(r.used, addr), r.memory}",
+			new:  "heapRange{r.start, addr, min(r.used, addr), nil}",
+		}},
+		test: "TestHeap",
+		args: []string{"-tags=portable,heapbacked"},
+	}, {
+		name:    "Go heap used again as it was",
+		mistake: "what is mapped where something else was shows the other's bytes",
+		file:    "internal/sys/portable_heap.go",
+		old:     "r.used = max(r.used, addr+n)",
+		new:     "r.used = max(r.used, addr)",
+		test:    "TestHeap",
+		args:    []string{"-tags=portable,heapbacked"},
+	}, {
 		name:    "user arenas of a heap that is not random",
 		mistake: "with GOEXPERIMENT=arenas,norandomizedheapbase64 a released address becomes Go heap",
 		file:    "addrspace/zone.go",
