@@ -63,11 +63,17 @@ func (o *Options) check() {
 // fs.ErrExist if the name is taken, be it by a writer that is dead: see [TakeOver], [Remove].
 // It panics if opts contradict themselves.
 func Create(opts Options) (*Writer, error) {
+	return createAs(opts, [2]uint64{rand.Uint64(), rand.Uint64()})
+}
+
+// createAs is Create of a buffer of that id.
+func createAs(opts Options, id [2]uint64) (*Writer, error) {
 	opts.check()
 	if opts.Name == "" && opts.Dir == "" {
 		opts.Name = "shm"
 	}
 	w := newWriter(opts)
+	w.id = id
 	var err error
 	if opts.Dir == "" {
 		err = w.inMemory()
@@ -126,7 +132,7 @@ func (w *Writer) inMemory() error {
 	if w.bell, err = file("bell"); err != nil {
 		return err
 	}
-	if err := w.begin([2]uint64{rand.Uint64(), rand.Uint64()}); err != nil {
+	if err := w.begin(w.id); err != nil {
 		return err
 	}
 	if w.flags&flagSealed == 0 {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -82,7 +81,7 @@ func (w *Writer) inDir() error {
 	}
 	w.guarded = perm&0o077 != 0
 	if err == nil {
-		err = w.begin([2]uint64{rand.Uint64(), rand.Uint64()})
+		err = w.begin(w.id)
 	}
 	if err == nil && w.flags&flagOnDisk != 0 {
 		err = w.Sync()

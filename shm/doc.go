@@ -22,7 +22,7 @@
 //	… hand it to a child, or over a socket     Writer.Files, Files.Send; Inherited, Receive
 //	make a buffer that others find by name     Create with Options.Dir and Name
 //	append and publish; in place               Writer.Append, Writer.Write; Writer.Arena, Writer.Publish
-//	rows of values; drop what is old           AppendValues, View; DropFront, KeepLast, Guard.Check
+//	rows; of several columns; drop old ones    AppendValues, View; CreateGroup; DropFront, Guard.Check
 //	end it                                     Writer.Close, Writer.Remove
 //	go on where a writer ended, or was killed  TakeOver
 //	follow                                     Follow, Open; Await, Writer.Awaited
@@ -76,7 +76,16 @@
 // An offset is one in the file, and never used again: so the longest file bounds all that is ever
 // appended, dropped or not: RLIMIT_FSIZE (ulimit -f), 16 TiB on ext4, and the addresses for a
 // window of that length, on 64 bits some tens of TiB. Behind that Append returns an error, and it takes
-// another buffer. Several columns are several buffers: what counts is the shortest.
+// another buffer.
+//
+// Several columns are a [Group]: each is a buffer, and who follows the group sees a row in all of
+// them or in none, also where the writer was killed between two.
+//
+//	g, err := shm.CreateGroup(opts, shm.ColumnOf[float64]("price"), shm.ColumnOf[int32]("size"))
+//	row, err := g.Append(shm.ValuesOf(12.5), shm.ValuesOf[int32](100))
+//
+// Append copies. What is to be written in place is for Writer.Arena and Publish, in one goroutine:
+// there is no AppendFunc as package stream's.
 //
 // # Who can do what to whom
 //

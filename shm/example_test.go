@@ -209,3 +209,37 @@ func ExampleNewMount() {
 		panic(err)
 	}
 }
+
+// A table of two columns: who follows it sees each row in both.
+func ExampleCreateGroup() {
+	dir, err := os.MkdirTemp("/dev/shm", "growarena-example-")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	columns := []shm.Column{shm.ColumnOf[float64]("price"), shm.ColumnOf[int32]("size")}
+	w, err := shm.CreateGroup(shm.Options{Dir: dir, Name: "trades"}, columns...)
+	if err != nil {
+		panic(err)
+	}
+	defer w.Close()
+	f, err := shm.OpenGroup(dir, "trades", shm.FollowOptions{}, columns...) // In any process.
+	if err != nil {
+		panic(err)
+	}
+	defer f.Close()
+
+	if _, err := w.Append(shm.ValuesOf(12.5, 12.25), shm.ValuesOf[int32](100, 300)); err != nil {
+		panic(err)
+	}
+	if err := f.Wait(context.Background(), 2); err != nil {
+		panic(err)
+	}
+	g, err := f.Pin()
+	if err != nil {
+		panic(err)
+	}
+	defer g.Unpin()
+	fmt.Println(shm.ViewColumn[float64](g, 0), shm.ViewColumn[int32](g, 1))
+	// Output: [12.5 12.25] [100 300]
+}

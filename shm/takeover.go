@@ -21,10 +21,7 @@ import (
 //
 // Preconditions of options: Dir and Name are set; Perm, Unsealed and Droppable are not.
 func TakeOver(opts Options) (*Writer, error) {
-	opts.check()
-	if opts.Dir == "" || opts.Perm != 0 || opts.Unsealed || opts.Droppable {
-		panic(fmt.Sprintf("shm: TakeOver of %q: Dir is %q, Perm %v, Unsealed %t, Droppable %t: want a Dir alone", opts.Name, opts.Dir, opts.Perm, opts.Unsealed, opts.Droppable))
-	}
+	checkTakeOver(&opts)
 	w := newWriter(opts)
 	if err := w.takeOver(); err != nil {
 		w.drop()
@@ -34,35 +31,51 @@ func TakeOver(opts Options) (*Writer, error) {
 	return w, nil
 }
 
+// checkTakeOver panics where options say what only a new buffer can be told.
+func checkTakeOver(opts *Options) {
+	opts.check()
+	if opts.Dir == "" || opts.Perm != 0 || opts.Unsealed || opts.Droppable {
+		panic(fmt.Sprintf("shm: TakeOver of %q: Dir is %q, Perm %v, Unsealed %t, Droppable %t: want a Dir alone", opts.Name, opts.Dir, opts.Perm, opts.Unsealed, opts.Droppable))
+	}
+}
+
 func (w *Writer) takeOver() error {
-	n, err := namesOf(w.opts.Dir, w.name)
+	s, err := w.lockLeft()
 	if err != nil {
 		return err
 	}
+	return w.goOn(s)
+}
+
+// lockLeft makes w the only one that can go on, and returns what the last writer has left.
+func (w *Writer) lockLeft() (s snapshot, err error) {
+	n, err := namesOf(w.opts.Dir, w.name)
+	if err != nil {
+		return s, err
+	}
 	if w.control, err = openName(n.control); err != nil {
-		return err
+		return s, err
 	}
 	if err := lockControl(fdOf(w.control), n.control); err != nil {
-		return err
+		return s, err
 	}
 	if w.data, err = openName(n.data); err != nil {
-		return err
+		return s, err
 	}
 	if w.bell, err = w.openBell(n.bell); err != nil {
-		return err
+		return s, err
 	}
 	info, err := sys.Stat(fdOf(w.control))
 	if err != nil {
-		return err
+		return s, err
 	}
 	if info.Size < headerSize {
-		return corrupt("the control file has %d bytes, want %d", info.Size, headerSize)
+		return s, corrupt("the control file has %d bytes, want %d", info.Size, headerSize)
 	}
 	if err := w.mapPages(); err != nil {
-		return err
+		return s, err
 	}
 	// Nobody else writes to the page, but who is allowed to could make it shorter.
-	var s snapshot
 	err = guarded(w.space, false, func() (err error) {
 		org, err := w.l.origin()
 		if err != nil {
@@ -75,10 +88,7 @@ func (w *Writer) takeOver() error {
 		s, err = w.left()
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	return w.goOn(s)
+	return s, err
 }
 
 // left returns what the last writer has left that counts, also one that was killed while it
@@ -120,7 +130,8 @@ func (w *Writer) goOn(s snapshot) error {
 	// Nothing fails from here on but the disk: a buffer that nobody can take over is as it was.
 	closed := State(w.l.state.Load()) == StateClosed
 	w.l.suspend()
-	w.l.length.Store(uint64(s.length)) // Less only where no follower can be.
+	raise(&w.l.capacity, uint64(s.length)) // More than before only in a group.
+	w.l.length.Store(uint64(s.length))     // Less only where no follower can be.
 	w.l.front.Store(uint64(s.front))
 	w.live(s.generation+1, info)
 	w.wake()

@@ -63,7 +63,7 @@ type scene struct {
 
 // operations is the table.
 var operations = slices.Concat(
-	addrspaceOperations, arenaOperations, trackOperations, bufferOperations, linearOperations, followOperations, shmOperations, poolOperations, slabOperations, streamOperations,
+	addrspaceOperations, arenaOperations, trackOperations, bufferOperations, linearOperations, followOperations, shmOperations, shmGroupOperations, poolOperations, slabOperations, streamOperations,
 )
 
 // Bounds on the plans of an operation, of those that are too many to try all. In a short test they

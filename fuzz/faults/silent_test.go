@@ -223,6 +223,12 @@ var silent = map[string]func(w *world){
 		w.seen.Unpin()
 		w.seen, _ = w.follow.Pin()
 	},
+	"shm.ColumnOf":                 func(w *world) { shm.ColumnOf[int64]("") },
+	"shm.ValuesOf":                 func(w *world) { shm.ValuesOf(1, 2) },
+	"shm.Group.Sync":               func(w *world) { _ = new(shm.Group).Sync() },
+	"shm.GroupFollower.Wait":       func(w *world) { _ = new(shm.GroupFollower).Wait(context.Background(), 1) },
+	"shm.Group.Rows":               func(w *world) { new(shm.Group).Rows() },
+	"shm.GroupFollower.Pin":        func(w *world) { _, _ = new(shm.GroupFollower).Pin() },
 	"shm.Inherited":                func(w *world) { shm.Inherited(1 << 20) },
 	"shm.Files.Close":              func(w *world) { _ = shm.Files{}.Close() },
 	"shm.Mount.Dir":                func(w *world) { new(shm.Mount).Dir() },

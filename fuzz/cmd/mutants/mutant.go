@@ -35,7 +35,7 @@ type mutant struct {
 func allMutants() []mutant {
 	return slices.Concat(
 		addrspaceMutants, arenaMutants, censusMutants, commitMutants, epochMutants, explorerMutants, followMutants, localGuardMutants, mappingMutants,
-		againMutants, memfileMutants, missedMutants, pageheapMutants, poolMutants, shmMutants,
+		againMutants, memfileMutants, missedMutants, pageheapMutants, poolMutants, sharedGroupMutants, shmMutants,
 		slabMutants, freshMutants, discardMutants, streamMutants, trackMutants,
 	)
 }

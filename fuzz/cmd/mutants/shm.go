@@ -179,7 +179,7 @@ var shmMutants = []mutant{
 		name:    "shorter is corrupt",
 		mistake: "a follower that has seen the file of a dead writer does not follow the next",
 		file:    "shm/open.go",
-		old:     "MayShrink: !f.sealed",
+		old:     "MayShrink:    !f.sealed",
 		new:     "MayShrink: false",
 		test:    "TestFollow_Shorter",
 		long:    true,
