@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/growarena/growarena/epoch"
 	"github.com/growarena/growarena/internal/sys"
 	"github.com/growarena/growarena/internal/testutil"
 )
@@ -189,6 +190,96 @@ func TestIdle_Peak(t *testing.T) {
 	}
 	if a.idle.peak != 0 {
 		t.Errorf("looked too soon: %d bytes", a.idle.peak)
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRetired_NoneLeft: when the last medium or large object that was retired is gone, Free looks for none any more.
+func TestRetired_NoneLeft(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux")
+	}
+	d := epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall})
+	a := New(Options{Domain: d})
+	for _, n := range []int{100 << 10, 2 << 20} {
+		for range 3 {
+			b, err := a.Alloc(n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := a.Retire(b); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := d.Barrier(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := a.retired.entered.Load(); n != 0 {
+		t.Errorf("%d count as retired", n)
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestPlaces: goroutines that are there at once look for their shards in places of their own, nearly always.
+func TestPlaces(t *testing.T) {
+	a := New(Options{})
+	const n = 16
+	c, end := make(chan any), make(chan struct{})
+	for range n {
+		go func() {
+			c <- a.place()
+			<-end
+		}()
+	}
+	places := map[any]bool{}
+	for range n {
+		places[<-c] = true
+	}
+	close(end)
+	if len(places) < n/2 {
+		t.Errorf("%d goroutines have %d places", n, len(places))
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestTakeLast: of a group that was freed into the one free object is taken, if the group is still of that class, and
+// once; and groups that were freed into are found.
+func TestTakeLast(t *testing.T) {
+	const size = 64
+	a, all := spansOf(t, 4*groupLen, size)
+	b := all[groupLen/2]
+	c := classOf(size)
+	o, ok := a.smallAt(addrOf(b), cap(b))
+	if !ok {
+		t.Fatal("it is no object")
+	}
+	a.Free(b)
+	if p := a.takeLast(c+1, o.group); p != 0 {
+		t.Errorf("an object of another class: %#x", p)
+	}
+	s := a.shard()
+	found := false
+	for g := s.nextRecent(c); g != 0; g = s.nextRecent(c) {
+		found = found || g == o.group
+	}
+	if !found {
+		t.Error("the group is not among those that were freed into")
+	}
+	if p := a.takeLast(c, o.group); p != addrOf(b) {
+		t.Errorf("taken is %#x, free was %#x", p, addrOf(b))
+	}
+	if p := a.takeLast(c, o.group); p != 0 {
+		t.Errorf("taken twice: %#x", p)
+	}
+	for _, b := range all {
+		a.Free(b)
 	}
 	if err := a.Close(); err != nil {
 		t.Error(err)

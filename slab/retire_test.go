@@ -231,6 +231,35 @@ func TestRetire_RefusedIsInUse(t *testing.T) {
 	}
 }
 
+// TestRetire_RefusedBesideRetired: of two neighbours the domain takes one and refuses the other: that is in use, and
+// the first is still retired.
+func TestRetire_RefusedBesideRetired(t *testing.T) {
+	for name, o := range modes {
+		o.Domain = epoch.NewDomain(epoch.Options{StallAfter: testutil.NoStall, MaxRetired: 100})
+		a := newAllocator(t, o)
+		g := pinned(t, o.Domain)
+		b, refused := mustAlloc(t, a, 64), mustAlloc(t, a, 64)
+		if err := a.Retire(b); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Retire(refused); !errors.Is(err, epoch.ErrRetired) {
+			t.Errorf("%s: Retire beyond the limit: %v", name, err)
+		}
+		if said := panics(func() { a.Free(b) }); said == "" {
+			t.Errorf("%s: Free of what is retired goes unnoticed", name)
+		}
+		a.Free(refused)
+		g.Unpin()
+		if err := o.Domain.Barrier(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if said := panics(func() { a.Free(b) }); said == "" {
+			t.Errorf("%s: Free of what was retired, and is free, goes unnoticed", name)
+		}
+		closeEmpty(t, a)
+	}
+}
+
 // TestClose_BesideReaper closes an allocator while what was retired is being freed:
 // Close is right that a guard holds it, or waits until it is free, and finds nothing in
 // use.

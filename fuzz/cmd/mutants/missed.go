@@ -163,5 +163,26 @@ var missedMutants = []mutant{
 		old:     "return uint32(v) != 0 && v>>ownedShift == c<<2|1 }",
 		new:     "return uint32(v) != 0 }",
 		test:    "TestCanTake",
+	}, {
+		name:    "missed: refused beside retired",
+		mistake: "where a domain refuses an object, a neighbour that is retired can be freed",
+		file:    "slab/retire.go",
+		old:     "\tif objects == 0 {\n\t\ta.groups.at(o.group).word.And(^uint64(marked))",
+		new:     "\tif objects != 0 {\n\t\ta.groups.at(o.group).word.And(^uint64(marked))",
+		test:    "TestRetire_RefusedBesideRetired",
+	}, {
+		name:    "missed: a page of the next span",
+		mistake: "where the last page of a span is given back, the first of the one behind is too, with what is in it",
+		file:    "slab/punch.go",
+		old:     "for to < n && k.unused(to, &free) {",
+		new:     "for to <= n && k.unused(to, &free) {",
+		test:    "TestPunch_LastPage",
+	}, {
+		name:    "missed: refused between objects",
+		mistake: "Trim says nothing when the system does not take back pages between objects",
+		file:    "slab/punch.go",
+		old:     "page+from, to-from); failed != nil {",
+		new:     "page+from, to-from); failed == nil {",
+		test:    "TestPunch_Refused",
 	},
 }
