@@ -67,6 +67,8 @@ type Options struct {
 	// stays a signal: a memory cgroup's (SIGKILL by the OOM killer) where the kernel
 	// has no MADV_COLLAPSE, as Linux before 6.1. Elsewhere growing is refused when less
 	// than 2 MiB would be left below that limit, which are for the rest of the process.
+	// Growing near the limit holds them while it asks, up to some milliseconds: heap that is taken just
+	// then can still meet the limit. Leave off trying again and again where it was refused.
 	// Without Commit the kernel gives a page when it is first touched.
 	Commit bool
 

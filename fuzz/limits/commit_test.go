@@ -25,6 +25,13 @@ func TestMemoryGroup_CommittedInEveryWay(t *testing.T) {
 	ways := map[string]func() error{
 		"small pages": func() error { return takeAll(arena.Options{Commit: true, HugePages: arena.HugeNever}) },
 		"huge pages":  func() error { return takeAll(arena.Options{Commit: true, HugePages: arena.HugeAlways}) },
+		"several at once": func() error {
+			errs := make(chan error)
+			for range 3 {
+				go func() { errs <- takeAll(arena.Options{Commit: true, HugePages: arena.HugeNever}) }()
+			}
+			return errors.Join(<-errs, <-errs, <-errs)
+		},
 		"a stream": func() error {
 			s, err := stream.New(stream.Options{Name: "way", Commit: true})
 			if err != nil {
@@ -98,7 +105,7 @@ func TestMemoryGroup_CommittedInEveryWay(t *testing.T) {
 		},
 	}
 	for name, take := range ways {
-		if testing.Short() && (name == "small memories" || name == "small pages") {
+		if testing.Short() && (name == "small memories" || name == "small pages" || name == "several at once") {
 			continue
 		}
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {

@@ -16,22 +16,34 @@ import (
 // At a memory cgroup's limit the kernel answers a small page with the OOM killer and a huge
 // page with an error. So huge pages are asked for first, one more than what is taken, which are
 // given back: what is taken fits, and the process has the other one for itself, as for
-// its heap. Without MADV_COLLAPSE it cannot be asked.
+// its heap. Without MADV_COLLAPSE it cannot be asked. One goroutine at a time asks and takes:
+// what another has asked for would be given out twice, or be gone as long as this one's question lasts.
 //
 // Preconditions: as of Allocate.
 func Commit(fd int, off int64, addr uintptr, n int, huge bool) error {
 	for n > 0 {
 		part := min(n, roomExtents*ExtentSize)
-		if err := askRoom(part); err != nil {
+		if err := commitPart(fd, off, addr, part, huge); err != nil {
 			return err
 		}
-		for end := off + int64(part); off < end; {
-			step := min(n, ExtentSize-int(off%ExtentSize), int(end-off))
-			if err := commitExtent(fd, off, addr, step, huge); err != nil {
-				return err
-			}
-			off, addr, n = off+int64(step), addr+uintptr(step), n-step
+		off, addr, n = off+int64(part), addr+uintptr(part), n-part
+	}
+	return nil
+}
+
+// commitPart is Commit of at most roomExtents.
+func commitPart(fd int, off int64, addr uintptr, n int, huge bool) error {
+	asked.mu.Lock()
+	defer asked.mu.Unlock()
+	if err := askRoom(n); err != nil {
+		return err
+	}
+	for n > 0 {
+		step := min(n, ExtentSize-int(off%ExtentSize))
+		if err := commitExtent(fd, off, addr, step, huge); err != nil {
+			return err
 		}
+		off, addr, n = off+int64(step), addr+uintptr(step), n-step
 	}
 	return nil
 }
@@ -51,9 +63,9 @@ const roomExtents = 4
 
 // asked is what the last question has found, and nobody has taken since.
 var asked struct {
-	mu   sync.Mutex
-	left int       // bytes. Protected by mu.
-	at   time.Time // Protected by mu.
+	mu   sync.Mutex // Held until what was asked for has been taken.
+	left int        // bytes. Protected by mu.
+	at   time.Time  // Protected by mu.
 }
 
 // askedFor is how long an answer holds: many small memories in a row share one, and the
@@ -65,9 +77,9 @@ var errNoRoom = errors.New("there is no room for a huge page below the memory cg
 
 // askRoom returns an error if there is no memory for n bytes, at most roomExtents, and
 // an extent more.
+//
+// Preconditions: asked.mu is held.
 func askRoom(n int) error {
-	asked.mu.Lock()
-	defer asked.mu.Unlock()
 	if asked.left >= n && time.Since(asked.at) < askedFor {
 		asked.left -= n
 		return nil

@@ -61,6 +61,39 @@ func TestCommit_AsksFirst(t *testing.T) {
 	}
 }
 
+// TestCommit_OneAtATime: nobody else asks before what was asked for has been taken: the question
+// would take the room meanwhile, and two would be told of the same room.
+func TestCommit_OneAtATime(t *testing.T) {
+	if !CanCollapse() {
+		t.Skip("this kernel cannot be asked")
+	}
+	file := newFile(t)
+	addr := mapped(t, file, 6*ExtentSize)
+	for _, huge := range []bool{false, true} {
+		calls := 0
+		restore := sys.SetHook(func(c sys.Call) syscall.Errno {
+			if c == sys.CallAllocate || c == sys.CallMadvise {
+				calls++
+				if asked.mu.TryLock() {
+					asked.mu.Unlock()
+					t.Errorf("huge %v: call %d (%v): another could ask now", huge, calls, c)
+				}
+			}
+			return 0
+		})
+		err := Commit(file.Fd(), 0, addr, 6*ExtentSize, huge)
+		restore()
+		if err != nil || calls < 6 {
+			t.Errorf("huge %v: %d calls, %v", huge, calls, err)
+		}
+		if !asked.mu.TryLock() {
+			t.Fatalf("huge %v: nobody can ask any more", huge)
+		}
+		asked.left = 0
+		asked.mu.Unlock()
+	}
+}
+
 // TestTryRoom_NoSmallPages: huge pages are asked for one after the other, and nothing is
 // taken in between: where there is room for so many of them and not for one page
 // more, that would end in the OOM killer.
