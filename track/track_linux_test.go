@@ -34,6 +34,27 @@ func mmap(t *testing.T, n, prot int) []byte {
 	return b
 }
 
+// hole returns a page where nothing is mapped: far below where the kernel puts what anybody maps
+// meanwhile.
+func hole(t *testing.T) []byte {
+	t.Helper()
+	for want := uintptr(0x2000_0000); want < 0x4000_0000; want += 0x100_0000 {
+		at, err := sys.Reserve(want, uintptr(page))
+		if errors.Is(err, unix.EEXIST) {
+			continue
+		}
+		if err == nil {
+			err = sys.Unmap(at, uintptr(page))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bytesAt(at, page)
+	}
+	t.Fatal("there is no place for a hole")
+	return nil
+}
+
 func newTracker(t *testing.T, ranges ...[]byte) *track.Tracker {
 	t.Helper()
 	tr, err := track.New(ranges...)
@@ -215,13 +236,7 @@ func TestNew_Errors(t *testing.T) {
 	heap = heap[page-int(addr(heap))%page:][:page]
 	at := int(addr(global[:])) % page
 	variable := global[(page-at)%page:][:page]
-	gone, err := unix.Mmap(-1, 0, page, 3, unix.MAP_PRIVATE|unix.MAP_ANON)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Munmap(gone); err != nil {
-		t.Fatal(err)
-	}
+	gone := hole(t)
 	first := newTracker(t, b[6*page:])
 	for name, tt := range map[string]struct {
 		ranges [][]byte
