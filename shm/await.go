@@ -131,6 +131,11 @@ func (w *Writer) awaited() (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	return n.awaited()
+}
+
+// awaited reports whether anybody waits for the name, and takes the file away that says so if not.
+func (n *names) awaited() (bool, error) {
 	fd, err := sys.OpenName(n.await, true)
 	switch {
 	case errors.Is(err, sys.ENOENT):

@@ -170,3 +170,35 @@ func TestAwait_NoDirectory(t *testing.T) {
 		t.Errorf("taken away: %v", err)
 	}
 }
+
+// TestRemove_Awaited: what somebody who waited for the name has left goes with it, and stays where
+// somebody waits still, for the next buffer.
+func TestRemove_Awaited(t *testing.T) {
+	dir := t.TempDir()
+	n, err := namesOf(dir, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, waits := range []bool{false, true} {
+		w, err := Create(Options{Dir: dir, Name: "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mark, err := markAwaited(dir, n.await)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !waits {
+			letGo(mark)
+		}
+		if err := errors.Join(w.Close(), Remove(dir, "x")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(n.await); (err == nil) != waits {
+			t.Errorf("somebody waits: %t, and looking for the file: %v", waits, err)
+		}
+		if waits {
+			letGo(mark)
+		}
+	}
+}

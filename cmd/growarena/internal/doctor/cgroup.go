@@ -15,6 +15,7 @@ const unlimitedMin = 1 << 62
 // cgroup is what control groups say about memory: of all that this process is in, those that
 // bind first.
 type cgroup struct {
+	unknown     bool   // there is no /proc to tell
 	limit       uint64 // 0 is none
 	file        string // which sets it
 	version     int    // of the hierarchy, 1 or 2
@@ -25,6 +26,7 @@ type cgroup struct {
 
 // cgroupOf looks at the control groups this process is in.
 func cgroupOf(f files) (c cgroup) {
+	c.unknown = f("/proc/self/mountinfo") == ""
 	for _, h := range hierarchies(f) {
 		for dir := h.dir; ; dir = path.Dir(dir) {
 			if n, ok := f.limit(dir + "/" + h.limit); ok && (c.limit == 0 || n < c.limit) {
@@ -125,6 +127,9 @@ func hasWord(list, word string) bool {
 // judgeCgroup judges the limit of a memory cgroup.
 func judgeCgroup(c cgroup) Row {
 	const name = "cgroup memory limit"
+	if c.unknown {
+		return missing(name, "unknown", "/proc/self/mountinfo cannot be read: there may be one, at which the kernel ends the process", "mount /proc")
+	}
 	if c.limit == 0 {
 		return ok(name, "none")
 	}
@@ -140,6 +145,9 @@ func judgeCgroup(c cgroup) Row {
 // judgeHigh judges from where on a cgroup slows its processes down.
 func judgeHigh(c cgroup) Row {
 	const name = "cgroup memory.high"
+	if c.unknown {
+		return missing(name, "unknown", "/proc/self/mountinfo cannot be read: there may be one, beyond which the process is slowed down", "mount /proc")
+	}
 	if c.high == 0 || c.limit > 0 && c.high >= c.limit {
 		return ok(name, "none below the limit")
 	}
@@ -153,6 +161,9 @@ func judgeGoLimit(c cgroup, limit int64) Row {
 	const name = "GOMEMLIMIT"
 	switch {
 	case limit == math.MaxInt64 && c.limit == 0:
+		if c.unknown {
+			return missing(name, "not set", "whether there is a cgroup's limit is not known: /proc/self/mountinfo cannot be read", "mount /proc")
+		}
 		return ok(name, "not set, nor is there a cgroup's limit")
 	case limit == math.MaxInt64:
 		return costs(name, "not set",

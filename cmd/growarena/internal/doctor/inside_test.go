@@ -42,7 +42,7 @@ var roots = map[string]struct {
 	container, limit, used, high, goLimit string // what the rows say; "" is: nothing to change
 	in                                    string // where the limit stands
 }{
-	"no control groups": {nil, "", "", "", "", "", ""},
+	"no control groups": {map[string]string{"/proc/self/mountinfo": "23 1 8:1 / / rw - ext4 /dev/root rw"}, "", "", "", "", "", ""},
 	"Docker on v2": {map[string]string{
 		"/proc/self/cgroup": "0::/", "/proc/self/mountinfo": overlay + rootV2,
 		"/sys/fs/cgroup/memory.max": "536870912", "/sys/fs/cgroup/memory.current": "134217728", "/sys/fs/cgroup/memory.high": "max",
