@@ -23,7 +23,7 @@ func Experiments(quick bool) []bench.Experiment {
 		{Label: "1 GiB", Size: 1 << 30}, {Label: "4 GiB", Size: 4 << 30}, {Label: "8 GiB", Size: 8 << 30},
 	}
 	if quick {
-		e.Cases = []bench.Case{{Label: quickCopy, Size: 32 << 20}, {Label: "1 GiB", Size: 1 << 30, Count: 64}}
+		e.Cases = []bench.Case{{Label: quickCopy, Size: 32 << 20}, {Label: quickMove, Size: 1 << 30, Count: 64}}
 		e.Memory = bench.Times(1.05)
 		e = e.Only("arena", "copy")
 		e.Contenders[1].Skip = func(of bench.Case) string {

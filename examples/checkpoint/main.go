@@ -6,6 +6,11 @@
 // first and the last one all is. The copy on the heap is as large as the table: -alone leaves it out.
 //
 //	go run ./examples/checkpoint [-size MIB] [-for TIME] [-every TIME] [-alone]
+//
+// On a virtual machine with two processors that is itself in one, on 2026-11-30, -size 4096 -alone -for 20s:
+//
+//	copies   longest 64 writes   longest pause   first copy   later ones   writes
+//	19       121ms               109ms           4659 MiB     15.4 MiB     109 million/s
 package main
 
 import (
