@@ -285,3 +285,42 @@ func TestTakeLast(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestPunch_Unseen: who frees most of what was used while nobody could look how much that was, since somebody
+// else looked or it is too soon after the last look, has it given back all the same.
+func TestPunch_Unseen(t *testing.T) {
+	testutil.NeedsMoves(t)
+	for name, blind := range map[string]func(a *Allocator) (end func()){
+		"somebody else looks": func(a *Allocator) func() {
+			a.idle.mu.Lock()
+			return a.idle.mu.Unlock
+		},
+		"too soon": func(a *Allocator) func() {
+			a.idle.next.Store(math.MaxInt64)
+			return func() {}
+		},
+	} {
+		const size, n = 16 << 10, 1000
+		a, all := spansOf(t, n, size)
+		end := blind(a)
+		for i, b := range all {
+			if i%3 != 0 {
+				a.Free(b)
+			}
+		}
+		a.idle.timer.Stop() // What it does is done here.
+		end()
+		a.giveBackIdle()
+		if got := a.Stats().Returned; got < n*size/2 {
+			t.Errorf("%s: %d bytes are given back of %d", name, got, n*size*2/3)
+		}
+		for i, b := range all {
+			if i%3 == 0 {
+				a.Free(b)
+			}
+		}
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

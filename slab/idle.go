@@ -37,6 +37,8 @@ type idle struct {
 	// next is when to look again, in nanoseconds (atomic).
 	next atomic.Int64
 
+	missed atomic.Bool // somebody has freed so much that he would have looked, and could not
+
 	spans atomic.Int64 // bytes of spans of large objects
 }
 

@@ -138,10 +138,13 @@ func (a *Allocator) unused(c, objects int) {
 	}
 	s.most.Store(n)
 	i.arm()
-	if now := time.Now(); now.UnixNano() >= i.next.Load() && i.mu.TryLock() {
-		a.lookLarge(now)
-		i.mu.Unlock()
+	now := time.Now()
+	if now.UnixNano() < i.next.Load() || !i.mu.TryLock() {
+		i.missed.Store(true)
+		return
 	}
+	a.lookLarge(now)
+	i.mu.Unlock()
 }
 
 // countSpan counts a span of class c that has begun or ended.
@@ -161,8 +164,12 @@ func (a *Allocator) lookLarge(now time.Time) (used, total int) {
 	for s := range a.allShards() {
 		used += int(s.used.Load())
 	}
+	total = int(i.spans.Load())
 	i.peak = max(i.peak, used)
-	return used, int(i.spans.Load())
+	if i.missed.Swap(false) { // As much may have been used as there is.
+		i.peak = max(i.peak, total)
+	}
+	return used, total
 }
 
 // punchIdle gives the pages between large objects back when less than half of what

@@ -184,5 +184,12 @@ var missedMutants = []mutant{
 		old:     "page+from, to-from); failed != nil {",
 		new:     "page+from, to-from); failed == nil {",
 		test:    "TestPunch_Refused",
+	}, {
+		name:    "a look that was missed",
+		mistake: "who frees most while nobody could look how much was used leaves the pages in between in memory for ever",
+		file:    "slab/punch.go",
+		old:     "\t\ti.missed.Store(true)\n",
+		new:     "",
+		test:    "TestPunch_Unseen",
 	},
 }
