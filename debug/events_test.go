@@ -194,15 +194,12 @@ func TestAsking(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // Time passes when all wait: the first one has been asked.
 		a := asking{patience: time.Millisecond}
 		release, released := make(chan bool), make(chan bool)
-		var mu sync.Mutex
-		asked := 0
+		var asked atomic.Int32
 		var got []string
 		answer := func(s string) func() { return func() { got = append(got, s) } }
 		list := []question{
 			{key: 1, ask: func() func() {
-				mu.Lock()
-				defer mu.Unlock()
-				if asked++; asked == 1 {
+				if asked.Add(1) == 1 {
 					<-release
 					close(released)
 				}
@@ -215,7 +212,7 @@ func TestAsking(t *testing.T) {
 		}
 		got, a.patience = nil, time.Minute // What follows may take its time.
 		list = append(list, question{key: 2, ask: func() func() { return answer("2") }, busy: answer("busy")})
-		a.all(list) // Would wait for the lock, if it asked again.
+		a.all(list)
 		if fmt.Sprint(got) != "[busy 2]" {
 			t.Errorf("what is stuck still: %v", got)
 		}
@@ -224,8 +221,8 @@ func TestAsking(t *testing.T) {
 		synctest.Wait()
 		got = nil
 		a.all(list)
-		if fmt.Sprint(got) != "[1 2]" || asked != 2 {
-			t.Errorf("when it has answered: %v, asked %d times", got, asked)
+		if fmt.Sprint(got) != "[1 2]" || asked.Load() != 2 {
+			t.Errorf("when it has answered: %v, asked %d times", got, asked.Load())
 		}
 		a.all(nil)
 	})
