@@ -183,6 +183,7 @@ func growths() (all []operation) {
 				name := fmt.Sprintf("arena.Alloc/%s/%s/%s", ladder(rungs), rule.name, backing.name)
 				all = append(all, operation{
 					name: name, covers: []string{"arena.Arena.Alloc"},
+					heavy: backing.name == "committed", // It asks for room, by a dozen calls.
 					setup: func(t *testing.T) *scene {
 						o := arena.Options{Rungs: rungs}
 						rule.set(&o)

@@ -70,9 +70,9 @@ var operations = slices.Concat(
 // are few, and other ones from one operation to the next, of which every third is tried; the mutants
 // that name one of these tests run the long one.
 const (
-	errnosMax, errnosMaxShort   = 9, 1 // of a call
+	errnosMax, errnosMaxShort   = 6, 1 // of a call
 	singlesMax, singlesMaxShort = 1 << 20, 1
-	pairsMax, pairsMaxShort     = 30, 1
+	pairsMax, pairsMaxShort     = 20, 1
 	burstsMax, burstsMaxShort   = 16, 1
 )
 
